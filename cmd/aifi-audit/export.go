@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net/url"
+	"os"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"aifi-audit/httpapi"
+	"aifi-audit/store"
+)
+
+type exportCommand struct {
+	databaseFlags
+	List   string `arg:"" help:"alcohol-interactions, fraud-alerts, registrations or sessions." enum:"alcohol-interactions,fraud-alerts,registrations,sessions"`
+	Output string `help:"File to write. - is standard output." short:"o" default:"-" env:"AIFI_AUDIT_EXPORT_OUTPUT"`
+
+	StoreID         []string `help:"Only of this AiFi store. Repeatable, as are the next." name:"store-id" env:"AIFI_AUDIT_EXPORT_STORE_ID"`
+	StoreExternalID []string `help:"Only of the store with this id of the retailer's." name:"store-external-id" env:"AIFI_AUDIT_EXPORT_STORE_EXTERNAL_ID"`
+	SessionID       []string `help:"Only of this session." name:"session-id" env:"AIFI_AUDIT_EXPORT_SESSION_ID"`
+	CustomerID      []string `help:"Only of this customer." name:"customer-id" env:"AIFI_AUDIT_EXPORT_CUSTOMER_ID"`
+	ProductID       []string `help:"Only with this product." name:"product-id" env:"AIFI_AUDIT_EXPORT_PRODUCT_ID"`
+	GondolaID       []string `help:"Only at this gondola." name:"gondola-id" env:"AIFI_AUDIT_EXPORT_GONDOLA_ID"`
+	Flag            []string `help:"Only with this flag." env:"AIFI_AUDIT_EXPORT_FLAG"`
+	From            string   `help:"Only from this date or RFC 3339 time on." env:"AIFI_AUDIT_EXPORT_FROM"`
+	To              string   `help:"Only before this date or RFC 3339 time." env:"AIFI_AUDIT_EXPORT_TO"`
+	Raw             bool     `help:"Leave cells alone that a spreadsheet would run as formulas." env:"AIFI_AUDIT_EXPORT_RAW"`
+}
+
+// query is the command's filters as the API takes them.
+func (c exportCommand) query() url.Values {
+	q := url.Values{}
+	for name, values := range map[string][]string{
+		"storeId": c.StoreID, "storeExternalId": c.StoreExternalID, "sessionId": c.SessionID, "customerId": c.CustomerID,
+		"productId": c.ProductID, "gondolaId": c.GondolaID, "flag": c.Flag,
+	} {
+		if len(values) > 0 {
+			q[name] = values
+		}
+	}
+	for name, value := range map[string]string{"from": c.From, "to": c.To} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if c.Raw {
+		q.Set("raw", "true")
+	}
+	return q
+}
+
+// Run exports. A file that could not be written whole does not stay.
+func (c exportCommand) Run(env *environment) error {
+	return c.withStore(env, func(s *store.Store) error {
+		progress, finish := c.progress(env)
+		defer finish()
+		if c.Output == "-" {
+			return c.write(env, s, env.stdout, progress)
+		}
+		f, err := os.Create(c.Output + ".part")
+		if err != nil {
+			return err
+		}
+		err = c.write(env, s, f, progress)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return errors.Join(err, os.Remove(f.Name()))
+		}
+		return os.Rename(f.Name(), c.Output)
+	})
+}
+
+func (c exportCommand) write(env *environment, s *store.Store, out io.Writer, row func()) error {
+	w := bufio.NewWriterSize(out, 1<<16)
+	if err := httpapi.Export(env.ctx, s, c.List, c.query(), w, row); err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// progress counts rows on a terminal.
+func (c exportCommand) progress(env *environment) (row, finish func()) {
+	f, ok := env.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor is small
+		return func() {}, func() {}
+	}
+	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("exporting "+c.List),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(100e6))
+	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish(); _, _ = io.WriteString(f, "\n") }
+}

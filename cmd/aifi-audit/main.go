@@ -1,0 +1,93 @@
+// Command aifi-audit keeps AiFi's push webhooks for ever and finds them again.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// cli is the command line. Every flag has an environment twin.
+type cli struct {
+	LogFormat string `help:"Log as text or json." enum:"text,json" default:"text" env:"AIFI_AUDIT_LOG_FORMAT"`
+
+	Demo     demoCommand     `cmd:"" help:"Run everything at once: a private PostgreSQL, the server, and simulated shops."`
+	Serve    serveCommand    `cmd:"" help:"Receive webhooks and serve the API."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema up to date, or show its state."`
+	Token    tokenCommand    `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
+	Export   exportCommand   `cmd:"" help:"Write a list as CSV, straight from the database."`
+	Simulate simulateCommand `cmd:"" help:"Send the webhooks of simulated shops to a server."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
+}
+
+// environment is what every command gets.
+type environment struct {
+	ctx    context.Context
+	stdout io.Writer
+	stderr io.Writer
+	log    *slog.Logger
+}
+
+// run is the program, but for the process: tests call it too.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c cli
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("aifi-audit"),
+		kong.Description("Keeps AiFi's push webhooks, verbatim and searchable. Start with: aifi-audit demo"),
+		kong.UsageOnError(),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(code int) { exit = code }),
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "aifi-audit:", err)
+		return 1
+	}
+	command, err := parser.Parse(args)
+	if exit >= 0 { // --help
+		return exit
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "aifi-audit: %v\nTry aifi-audit --help.\n", err)
+		return 2
+	}
+	env := &environment{ctx: ctx, stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))}
+	if c.LogFormat == "json" {
+		env.log = slog.New(slog.NewJSONHandler(stderr, nil))
+	}
+	if err := command.Run(env); err != nil && !errors.Is(err, context.Canceled) {
+		fmt.Fprintln(stderr, "aifi-audit:", err)
+		return 1
+	}
+	return 0
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(env *environment) error {
+	_, err := fmt.Fprintln(env.stdout, version())
+	return err
+}
+
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(unknown)"
+	}
+	return info.Main.Version
+}

@@ -1,0 +1,132 @@
+// Package httpapi is the program's HTTP interface: AiFi's webhooks come in, staff
+// search, analysts export. openapi.yaml is its contract.
+package httpapi
+
+import (
+	_ "embed"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"aifi-audit/store"
+)
+
+//go:embed openapi.yaml
+var openAPI []byte
+
+// DefaultMaxBody is how much of a webhook's body is kept, in bytes.
+const DefaultMaxBody = 1 << 20
+
+// Config of the API.
+type Config struct {
+	Store    *store.Store
+	Logger   *slog.Logger         // nil discards
+	Registry *prometheus.Registry // served at /metrics; nil serves none
+	MaxBody  int64                // bytes of a webhook's body; 0 is DefaultMaxBody
+	Version  string
+}
+
+// API serves HTTP. It holds no state of its own.
+type API struct {
+	store   *store.Store
+	log     *slog.Logger
+	maxBody int64
+	version string
+	router  *mux.Router
+	refused *prometheus.CounterVec
+}
+
+// New makes the API.
+func New(c Config) *API {
+	a := &API{store: c.Store, log: c.Logger, maxBody: c.MaxBody, version: c.Version}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if a.maxBody == 0 {
+		a.maxBody = DefaultMaxBody
+	}
+	a.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aifi_audit_refused_requests_total", Help: "Requests without a good token, or without the right they need.",
+	}, []string{"status"})
+	if c.Registry != nil {
+		c.Registry.MustRegister(a.refused)
+	}
+	a.router = a.routes(c.Registry)
+	return a
+}
+
+// ServeHTTP makes API a handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	a.router.ServeHTTP(w, r)
+}
+
+// NewServer is an HTTP server with limits that are safe on the open internet.
+func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       time.Minute,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+func (a *API) routes(registry *prometheus.Registry) *mux.Router {
+	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
+	r.NotFoundHandler = http.HandlerFunc(notFound)
+	r.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
+	get := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
+
+	r.PathPrefix("/api/push/").Handler(http.HandlerFunc(a.ingest)).Methods(http.MethodPost)
+
+	mount(a, r, "/api/v1/alcohol-interactions", events(a.store, store.AlcoholInteraction))
+	mount(a, r, "/api/v1/fraud-alerts", events(a.store, store.FraudAlert))
+	mount(a, r, "/api/v1/registrations", events(a.store, store.Registration))
+	mount(a, r, "/api/v1/sessions", sessions(a.store))
+	mount(a, r, "/api/v1/deliveries", deliveries(a.store))
+	mount(a, r, "/api/v1/quarantine", quarantine(a.store))
+	mount(a, r, "/api/v1/stores", stores(a.store))
+
+	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
+	get("/api/v1/summary.csv", a.staff(store.MayExport, "export", a.summaryCSV))
+	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
+	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
+	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
+	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
+
+	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
+	get("/livez", http.HandlerFunc(live))
+	get("/readyz", http.HandlerFunc(a.ready))
+	get("/version", http.HandlerFunc(a.serveVersion))
+	if registry != nil {
+		get("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	}
+	return r
+}
+
+func serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(openAPI)
+}
+
+func live(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (a *API) ready(w http.ResponseWriter, r *http.Request) {
+	if err := a.store.Ping(r.Context()); err != nil {
+		writeProblem(w, problemOf(store.ErrUnavailable))
+		return
+	}
+	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (a *API) serveVersion(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, r, http.StatusOK, map[string]string{"version": a.version})
+}

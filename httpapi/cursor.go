@@ -1,0 +1,64 @@
+package httpapi
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store"
+)
+
+const cursorSum = 8 // bytes of checksum before the position
+
+// position is a store.Position on the wire. Times are microseconds of Unix.
+type position struct {
+	Time    int64  `json:"t,omitempty"`
+	StoreID int64  `json:"s,omitempty"`
+	ID      string `json:"i,omitempty"`
+}
+
+// cursor makes a position opaque. It is bound to what was asked by a checksum, so
+// that it cannot be used with other filters by mistake. It is no secret, and gives
+// no right: each page is authorised anew.
+func cursor(at store.Position, asked string) string {
+	p := position{StoreID: at.StoreID, ID: at.ID}
+	if !at.Time.IsZero() {
+		p.Time = at.Time.UnixMicro()
+	}
+	payload, _ := json.Marshal(p) // numbers and a string cannot fail
+	return base64.RawURLEncoding.EncodeToString(append(checksum(payload, asked), payload...))
+}
+
+func parseCursor(token, asked string) (*store.Position, error) {
+	invalid := badParameter("cursor", "It is not a cursor of this list with these filters. Start again without it.")
+	raw, err := base64.RawURLEncoding.DecodeString(token)
+	if err != nil || len(raw) < cursorSum {
+		return nil, invalid
+	}
+	payload := raw[cursorSum:]
+	var p position
+	if string(checksum(payload, asked)) != string(raw[:cursorSum]) || json.Unmarshal(payload, &p) != nil {
+		return nil, invalid
+	}
+	return &store.Position{Time: time.UnixMicro(p.Time).UTC(), StoreID: p.StoreID, ID: p.ID}, nil
+}
+
+func checksum(payload []byte, asked string) []byte {
+	h := sha256.New()
+	h.Write(payload)
+	h.Write([]byte{0})
+	h.Write([]byte(asked))
+	return h.Sum(nil)[:cursorSum]
+}
+
+// deliveryID reads an id of a path.
+func deliveryID(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 {
+		return uuid.UUID{}, store.ErrNotFound
+	}
+	return id, nil
+}

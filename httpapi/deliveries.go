@@ -1,0 +1,196 @@
+package httpapi
+
+import (
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"aifi-audit/store"
+)
+
+// delivery is a delivery's JSON.
+type delivery struct {
+	ID         string            `json:"id"`
+	StoreID    int64             `json:"storeId"`
+	Webhook    string            `json:"webhook"`
+	Status     store.Status      `json:"status"`
+	SessionID  *string           `json:"sessionId"`
+	EventID    *string           `json:"event"`
+	ReceivedAt time.Time         `json:"receivedAt"`
+	IssuedAt   *time.Time        `json:"issuedAt"`
+	TokenName  *string           `json:"tokenName"`
+	RemoteAddr string            `json:"remoteAddr"`
+	Path       string            `json:"path"`
+	Headers    map[string]string `json:"headers"`
+	BodySize   int64             `json:"bodySize"`
+	BodySHA256 string            `json:"bodySha256"`
+	Truncated  bool              `json:"truncated"`
+}
+
+func deliveryJSON(d store.KeptDelivery) any {
+	out := delivery{
+		ID: d.ID.String(), StoreID: d.StoreID, Webhook: d.Webhook, Status: d.Status, SessionID: d.SessionID,
+		ReceivedAt: d.ReceivedAt.UTC(), IssuedAt: utc(d.IssuedAt), TokenName: d.TokenName, RemoteAddr: d.RemoteAddr,
+		Path: d.Path, Headers: d.Headers, BodySize: d.BodySize, BodySHA256: hex.EncodeToString(d.BodySHA256), Truncated: d.Truncated,
+	}
+	if d.EventID != nil {
+		id := d.EventID.String()
+		out.EventID = &id
+	}
+	return out
+}
+
+func deliveries(s *store.Store) list[store.KeptDelivery] {
+	return list[store.KeptDelivery]{
+		filters: []string{"storeId", "storeExternalId", "sessionId", "webhook", "from", "to"},
+		page:    s.Deliveries,
+		export:  s.ExportDeliveries,
+		item:    deliveryJSON,
+		columns: []column[store.KeptDelivery]{
+			{"id", func(d store.KeptDelivery) string { return d.ID.String() }},
+			{"store_id", func(d store.KeptDelivery) string { return integer(d.StoreID) }},
+			{"webhook", func(d store.KeptDelivery) string { return d.Webhook }},
+			{"status", func(d store.KeptDelivery) string { return string(d.Status) }},
+			{"session_id", func(d store.KeptDelivery) string { return text(d.SessionID) }},
+			{"event", func(d store.KeptDelivery) string { return maybeID(d.EventID) }},
+			{"received_at", func(d store.KeptDelivery) string { return moment(d.ReceivedAt) }},
+			{"issued_at", func(d store.KeptDelivery) string { return maybeMoment(d.IssuedAt) }},
+			{"token_name", func(d store.KeptDelivery) string { return text(d.TokenName) }},
+			{"remote_addr", func(d store.KeptDelivery) string { return d.RemoteAddr }},
+			{"path", func(d store.KeptDelivery) string { return d.Path }},
+			{"body_size", func(d store.KeptDelivery) string { return integer(d.BodySize) }},
+			{"body_sha256", func(d store.KeptDelivery) string { return hex.EncodeToString(d.BodySHA256) }},
+			{"truncated", func(d store.KeptDelivery) string { return strconv.FormatBool(d.Truncated) }},
+		},
+	}
+}
+
+func (a *API) delivery(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	if err != nil {
+		return err
+	}
+	d, err := a.store.Delivery(r.Context(), c.Scope(), id)
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusOK, deliveryJSON(d))
+	return nil
+}
+
+// body answers with the verbatim bytes, in a form that no browser runs.
+func (a *API) body(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	if err != nil {
+		return err
+	}
+	body, err := a.store.Body(r.Context(), c.Scope(), id)
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", `attachment; filename="`+id.String()+`"`)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Cache-Control", "no-store")
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // the client is gone if this fails
+	}
+	return nil
+}
+
+// quarantinedDelivery is the JSON of a delivery in quarantine.
+type quarantinedDelivery struct {
+	DeliveryID    string     `json:"deliveryId"`
+	StoreID       int64      `json:"storeId"`
+	Webhook       string     `json:"webhook"`
+	Reason        string     `json:"reason"`
+	Pointer       string     `json:"pointer"`
+	Detail        string     `json:"detail"`
+	ReceivedAt    time.Time  `json:"receivedAt"`
+	QuarantinedAt time.Time  `json:"quarantinedAt"`
+	ReplayedAt    *time.Time `json:"replayedAt"`
+	EventStoreID  *int64     `json:"eventStoreId"`
+	EventID       *string    `json:"event"`
+}
+
+func quarantinedJSON(q store.QuarantinedDelivery) any {
+	out := quarantinedDelivery{
+		DeliveryID: q.DeliveryID.String(), StoreID: q.StoreID, Webhook: q.Webhook, Reason: q.Reason, Pointer: q.Pointer,
+		Detail: q.Detail, ReceivedAt: q.ReceivedAt.UTC(), QuarantinedAt: q.QuarantinedAt.UTC(), ReplayedAt: utc(q.ReplayedAt),
+		EventStoreID: q.EventStoreID,
+	}
+	if q.EventID != nil {
+		id := q.EventID.String()
+		out.EventID = &id
+	}
+	return out
+}
+
+func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
+	return list[store.QuarantinedDelivery]{
+		filters: []string{"storeId", "webhook", "replayed", "from", "to"},
+		page:    s.Quarantine,
+		export:  s.ExportQuarantine,
+		item:    quarantinedJSON,
+		columns: []column[store.QuarantinedDelivery]{
+			{"delivery_id", func(q store.QuarantinedDelivery) string { return q.DeliveryID.String() }},
+			{"store_id", func(q store.QuarantinedDelivery) string { return integer(q.StoreID) }},
+			{"webhook", func(q store.QuarantinedDelivery) string { return q.Webhook }},
+			{"reason", func(q store.QuarantinedDelivery) string { return q.Reason }},
+			{"pointer", func(q store.QuarantinedDelivery) string { return q.Pointer }},
+			{"detail", func(q store.QuarantinedDelivery) string { return q.Detail }},
+			{"received_at", func(q store.QuarantinedDelivery) string { return moment(q.ReceivedAt) }},
+			{"quarantined_at", func(q store.QuarantinedDelivery) string { return moment(q.QuarantinedAt) }},
+			{"replayed_at", func(q store.QuarantinedDelivery) string { return maybeMoment(q.ReplayedAt) }},
+			{"event_store_id", func(q store.QuarantinedDelivery) string { return maybeInteger(q.EventStoreID) }},
+			{"event", func(q store.QuarantinedDelivery) string { return maybeID(q.EventID) }},
+		},
+	}
+}
+
+// replay tries again to understand a delivery in quarantine.
+func (a *API) replay(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	receipt, err := a.store.Replay(r.Context(), c.Scope(), id)
+	if err != nil {
+		return err
+	}
+	if fault := receipt.Problem; fault != nil {
+		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook stays in quarantine: "+fault.Detail+".")
+		p.Pointer, p.DeliveryID = fault.Pointer, id.String()
+		return p
+	}
+	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
+	return nil
+}
+
+// storable is s as it would have been stored.
+func storable(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
+}

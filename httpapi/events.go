@@ -1,0 +1,113 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"aifi-audit/store"
+)
+
+// event is an event's JSON, in AiFi's words.
+type event struct {
+	ID               string     `json:"id"`
+	Webhook          string     `json:"webhook"`
+	DeliveryID       string     `json:"deliveryId"`
+	EventID          *string    `json:"eventId"`
+	StoreID          int64      `json:"storeId"`
+	StoreExternalID  *string    `json:"storeExternalId"`
+	SessionID        *string    `json:"sessionId"`
+	CustomerID       *string    `json:"customerId"`
+	ShopperID        *string    `json:"shopperId"`
+	OccurredAt       time.Time  `json:"occurredAt"`
+	OccurredAtKnown  bool       `json:"occurredAtKnown"`
+	IssuedAt         *time.Time `json:"issuedAt"`
+	ReceivedAt       time.Time  `json:"receivedAt"`
+	Flags            []string   `json:"flags"`
+	ProductIDs       []string   `json:"productIds"`
+	GondolaIDs       []string   `json:"gondolaIds"`
+	PaymentProvider  *string    `json:"paymentProvider,omitempty"`
+	TokenType        *string    `json:"tokenType,omitempty"`
+	CheckInDeviceID  *string    `json:"checkInDeviceId,omitempty"`
+	PersonalInfo     *person    `json:"customerPersonalInfo,omitempty"`
+	UnreadableFields []string   `json:"unreadableFields,omitempty"`
+}
+
+type person struct {
+	Email       *string `json:"email"`
+	FirstName   *string `json:"firstName"`
+	LastName    *string `json:"lastName"`
+	Phone       *string `json:"phone"`
+	PhoneNumber *string `json:"phoneNumber"`
+}
+
+func eventJSON(e store.Event) any {
+	out := event{
+		ID: e.ID.String(), Webhook: e.Webhook, DeliveryID: e.DeliveryID.String(), EventID: e.EventID, StoreID: e.StoreID,
+		StoreExternalID: e.StoreExternalID, SessionID: e.SessionID, CustomerID: e.CustomerID, ShopperID: e.ShopperID,
+		OccurredAt: e.OccurredAt.UTC(), OccurredAtKnown: e.OccurredAtKnown, IssuedAt: utc(e.IssuedAt), ReceivedAt: e.ReceivedAt.UTC(),
+		Flags: e.Flags, ProductIDs: e.ProductIDs, GondolaIDs: e.GondolaIDs, PaymentProvider: e.PaymentProvider,
+		TokenType: e.TokenType, CheckInDeviceID: e.CheckInDeviceID, UnreadableFields: e.Unreadable,
+	}
+	if p := e.PersonalInfo; p != (store.PersonalInfo{}) {
+		out.PersonalInfo = &person{p.Email, p.FirstName, p.LastName, p.Phone, p.PhoneNumber}
+	}
+	return out
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+var eventColumns = []column[store.Event]{
+	{"id", func(e store.Event) string { return e.ID.String() }},
+	{"delivery_id", func(e store.Event) string { return e.DeliveryID.String() }},
+	{"event_id", func(e store.Event) string { return text(e.EventID) }},
+	{"store_id", func(e store.Event) string { return integer(e.StoreID) }},
+	{"store_external_id", func(e store.Event) string { return text(e.StoreExternalID) }},
+	{"session_id", func(e store.Event) string { return text(e.SessionID) }},
+	{"customer_id", func(e store.Event) string { return text(e.CustomerID) }},
+	{"shopper_id", func(e store.Event) string { return text(e.ShopperID) }},
+	{"occurred_at", func(e store.Event) string { return moment(e.OccurredAt) }},
+	{"occurred_at_known", func(e store.Event) string { return strconv.FormatBool(e.OccurredAtKnown) }},
+	{"issued_at", func(e store.Event) string { return maybeMoment(e.IssuedAt) }},
+	{"received_at", func(e store.Event) string { return moment(e.ReceivedAt) }},
+	{"flags", func(e store.Event) string { return joined(e.Flags) }},
+	{"product_ids", func(e store.Event) string { return joined(e.ProductIDs) }},
+	{"gondola_ids", func(e store.Event) string { return joined(e.GondolaIDs) }},
+}
+
+// moreColumns are those that only one kind of event has.
+var moreColumns = map[store.Kind][]column[store.Event]{
+	store.FraudAlert: {
+		{"payment_provider", func(e store.Event) string { return text(e.PaymentProvider) }},
+	},
+	store.Registration: {
+		{"token_type", func(e store.Event) string { return text(e.TokenType) }},
+		{"check_in_device_id", func(e store.Event) string { return text(e.CheckInDeviceID) }},
+		{"email", func(e store.Event) string { return text(e.PersonalInfo.Email) }},
+		{"first_name", func(e store.Event) string { return text(e.PersonalInfo.FirstName) }},
+		{"last_name", func(e store.Event) string { return text(e.PersonalInfo.LastName) }},
+		{"phone", func(e store.Event) string { return text(e.PersonalInfo.Phone) }},
+		{"phone_number", func(e store.Event) string { return text(e.PersonalInfo.PhoneNumber) }},
+	},
+}
+
+func events(s *store.Store, kind store.Kind) list[store.Event] {
+	return list[store.Event]{
+		filters: []string{"storeId", "storeExternalId", "sessionId", "customerId", "productId", "gondolaId", "flag", "from", "to"},
+		page: func(ctx context.Context, scope store.Scope, f store.Filter, p store.Page) ([]store.Event, *store.Position, error) {
+			return s.Events(ctx, scope, kind, f, p)
+		},
+		export: func(ctx context.Context, scope store.Scope, f store.Filter, each func(store.Event) error) error {
+			return s.ExportEvents(ctx, scope, kind, f, each)
+		},
+		item:    eventJSON,
+		columns: slices.Concat(eventColumns, moreColumns[kind]),
+	}
+}

@@ -1,0 +1,107 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"aifi-audit/store"
+	"aifi-audit/store/aifi"
+)
+
+const (
+	recordTimeout  = 30 * time.Second
+	maxHeaderValue = 1 << 10 // bytes of a kept header
+	maxPath        = 2 << 10
+)
+
+// keptHeaders are the headers that a delivery is kept with. Never Authorization.
+var keptHeaders = []string{
+	"Content-Type", "Content-Encoding", "User-Agent", "Date", "Traceparent", "X-Correlation-Id", "X-Forwarded-For", "X-Request-Id",
+}
+
+type received struct {
+	DeliveryID string       `json:"deliveryId"`
+	Status     store.Status `json:"status"`
+}
+
+// ingest keeps one webhook. AiFi reads no answer and never tries again, so whatever
+// carries a valid token is kept before it is judged.
+func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
+	token, refusal := a.authenticate(r, store.MayIngest)
+	if refusal != nil {
+		writeProblem(w, refusal)
+		return
+	}
+	id, err := store.NewDeliveryID()
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	body, whole := readBody(r.Body, a.maxBody)
+	webhook := aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath))
+	// The webhook is kept even if the sender has hung up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
+	defer cancel()
+	receipt, err := a.store.Record(ctx, store.Delivery{
+		ID: id, Webhook: webhook, Path: cut(r.URL.EscapedPath(), maxPath), Headers: keep(r.Header), RemoteAddr: remoteAddr(r),
+		TokenID: token.ID, TokenScope: token.Scope(), Body: body, Truncated: whole != nil,
+	})
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	if !webhook.Documented() {
+		a.log.Warn("kept a webhook that AiFi does not document; is the URL in AiFi's console mistyped?", "deliveryId", id)
+	}
+	if p := answerTo(webhook, receipt, whole); p != nil {
+		p.DeliveryID = id.String()
+		writeProblem(w, p)
+		return
+	}
+	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
+}
+
+// answerTo is the problem to answer a kept webhook with; nil if there is none.
+func answerTo(webhook aifi.Webhook, receipt store.Receipt, whole error) *Problem {
+	switch fault := receipt.Problem; {
+	case errors.Is(whole, errTooLarge):
+		return problem(http.StatusRequestEntityTooLarge, "too-large", "Body too large", "The body is longer than the limit; its first part was kept.")
+	case whole != nil:
+		return problem(http.StatusBadRequest, "incomplete", "Incomplete body", "The body ended early; what came of it was kept.")
+	case fault != nil && fault.Reason == store.StoreNotAllowed:
+		return problem(http.StatusForbidden, "store-not-allowed", "Store not allowed", "The webhook was kept apart: "+fault.Detail+".")
+	case webhook.AsksForDecision():
+		return problem(http.StatusNotImplemented, "no-decision", "No decision",
+			"The webhook was kept, but an audit store does not decide for the retailer. Point this webhook at the system that does.")
+	case fault != nil:
+		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook was kept in quarantine: "+fault.Detail+".")
+		p.Pointer = fault.Pointer
+		return p
+	}
+	return nil
+}
+
+var errTooLarge = errors.New("body too large")
+
+// readBody reads up to limit bytes. The error says why they are not all.
+func readBody(r io.Reader, limit int64) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if int64(len(body)) > limit {
+		return body[:limit], errTooLarge
+	}
+	return body, err
+}
+
+func keep(h http.Header) map[string]string {
+	kept := map[string]string{}
+	for _, name := range keptHeaders {
+		if v := h.Get(name); v != "" {
+			kept[name] = cut(v, maxHeaderValue)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"aifi-audit/store"
+)
+
+// list is a resource that is paged as JSON and exported as CSV.
+type list[T any] struct {
+	filters []string // the query parameters that narrow it
+	page    func(context.Context, store.Scope, store.Filter, store.Page) ([]T, *store.Position, error)
+	export  func(context.Context, store.Scope, store.Filter, func(T) error) error
+	item    func(T) any // its JSON
+	columns []column[T] // its CSV
+}
+
+type listPage struct {
+	Items      []any  `json:"items"`
+	NextCursor string `json:"nextCursor,omitempty"`
+}
+
+// mount serves a list at path, and its CSV at path.csv or for Accept: text/csv.
+func mount[T any](a *API, r *mux.Router, path string, l list[T]) {
+	asJSON := a.staff(store.MayRead, "search", func(w http.ResponseWriter, r *http.Request, c caller) error {
+		return l.servePage(w, r, c, path)
+	})
+	asCSV := a.staff(store.MayExport, "export", l.serveCSV)
+	r.Handle(path+".csv", asCSV).Methods(http.MethodGet, http.MethodHead)
+	r.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept")
+		if acceptsCSV(r) {
+			asCSV.ServeHTTP(w, r)
+			return
+		}
+		asJSON.ServeHTTP(w, r)
+	})).Methods(http.MethodGet, http.MethodHead)
+}
+
+func acceptsCSV(r *http.Request) bool {
+	mediaType, _, _ := strings.Cut(r.Header.Get("Accept"), ";")
+	return strings.TrimSpace(mediaType) == "text/csv"
+}
+
+func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, path string) error {
+	p, err := parseParams(r, append(slices.Clone(l.filters), "limit", "cursor"))
+	if err != nil {
+		return err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return err
+	}
+	page, err := p.page(path)
+	if err != nil {
+		return err
+	}
+	items, next, err := l.page(r.Context(), c.Scope(), f, page)
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	body := listPage{Items: make([]any, len(items))}
+	for i, item := range items {
+		body.Items[i] = l.item(item)
+	}
+	if next != nil {
+		body.NextCursor = cursor(*next, p.asked(path))
+		query := r.URL.Query()
+		query.Set("cursor", body.NextCursor)
+		w.Header().Set("Link", "<"+(&url.URL{Path: path, RawQuery: query.Encode()}).String()+`>; rel="next"`)
+	}
+	writeJSON(w, r, http.StatusOK, body)
+	return nil
+}
+
+func (l list[T]) serveCSV(w http.ResponseWriter, r *http.Request, c caller) error {
+	p, err := parseParams(r, append(slices.Clone(l.filters), "raw"))
+	if err != nil {
+		return err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return err
+	}
+	raw, err := p.boolean("raw")
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	name := strings.TrimSuffix(r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:], ".csv")
+	return streamCSV(w, r, c, name, l.columns, raw != nil && *raw, func(each func(T) error) error {
+		return l.export(r.Context(), c.Scope(), f, each)
+	})
+}
+
+// streamCSV answers with all rows. Until the first bytes leave, an error is still an
+// answer; after that the connection is broken, so that no client takes a part for
+// the whole.
+func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name string, columns []column[T], raw bool, rows func(func(T) error) error) error {
+	out := &download{w: w, name: name + ".csv"}
+	if r.Method == http.MethodHead {
+		out.start()
+		return nil
+	}
+	enc := NewCSV(out, columns, raw)
+	err := rows(enc.Write)
+	if err == nil {
+		err = enc.Flush()
+	}
+	if err == nil {
+		return nil
+	}
+	if !out.started {
+		return err
+	}
+	if !errors.Is(err, context.Canceled) {
+		c.api.log.Warn("an export was broken off", "path", r.URL.Path, "error", err)
+	}
+	panic(http.ErrAbortHandler)
+}

@@ -1,0 +1,153 @@
+package httpapi
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"aifi-audit/store"
+)
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+	maxValues    = 100 // of one parameter
+	maxValueSize = 512 // bytes
+)
+
+// params are the query parameters of a request, checked against those that its
+// resource knows: what is not understood is an error, never ignored.
+type params struct{ url.Values }
+
+func parseParams(r *http.Request, allowed []string) (params, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return params{}, problem(http.StatusBadRequest, "invalid-query", "Invalid query", "The query string is not well-formed.")
+	}
+	for _, name := range sortedNames(values) {
+		if !slices.Contains(allowed, name) {
+			return params{}, badParameter(cut(strings.ToValidUTF8(name, "\ufffd"), 100), "This resource does not know the parameter; it knows %s.", strings.Join(allowed, ", "))
+		}
+		if len(values[name]) > maxValues {
+			return params{}, badParameter(name, "At most %d values are allowed.", maxValues)
+		}
+		for _, v := range values[name] {
+			if len(v) > maxValueSize || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return params{}, badParameter(name, "A value must be UTF-8 without NUL, of at most %d bytes.", maxValueSize)
+			}
+			if v == "" {
+				return params{}, badParameter(name, "The value is empty.")
+			}
+		}
+	}
+	return params{values}, nil
+}
+
+func sortedNames(v url.Values) []string {
+	names := make([]string, 0, len(v))
+	for name := range v {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// one is the value of a parameter that may stand only once; "" if absent.
+func (p params) one(name string) (string, error) {
+	switch values := p.Values[name]; len(values) {
+	case 0:
+		return "", nil
+	case 1:
+		return values[0], nil
+	}
+	return "", badParameter(name, "The parameter may be given only once.")
+}
+
+// moment reads an RFC 3339 time, or a date, which is its first instant in UTC.
+func (p params) moment(name string) (*time.Time, error) {
+	v, err := p.one(name)
+	if err != nil || v == "" {
+		return nil, err
+	}
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, v); err == nil {
+			t = t.UTC()
+			return &t, nil
+		}
+	}
+	return nil, badParameter(name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z (a + must be written %%2B).")
+}
+
+func (p params) boolean(name string) (*bool, error) {
+	v, err := p.one(name)
+	if err != nil || v == "" {
+		return nil, err
+	}
+	if v != "true" && v != "false" {
+		return nil, badParameter(name, "It must be true or false.")
+	}
+	b := v == "true"
+	return &b, nil
+}
+
+// filter reads all filters; which of them may be there was checked before.
+func (p params) filter() (f store.Filter, err error) {
+	for _, v := range p.Values["storeId"] {
+		id, err := strconv.ParseInt(v, 10, 64)
+		if err != nil {
+			return f, badParameter("storeId", "It must be an integer.")
+		}
+		f.StoreIDs = append(f.StoreIDs, id)
+	}
+	f.StoreExternalIDs, f.SessionIDs, f.CustomerIDs = p.Values["storeExternalId"], p.Values["sessionId"], p.Values["customerId"]
+	f.ProductIDs, f.GondolaIDs, f.Flags = p.Values["productId"], p.Values["gondolaId"], p.Values["flag"]
+	f.Webhooks = p.Values["webhook"]
+	if f.From, err = p.moment("from"); err != nil {
+		return f, err
+	}
+	if f.To, err = p.moment("to"); err != nil {
+		return f, err
+	}
+	if f.From != nil && f.To != nil && !f.From.Before(*f.To) {
+		return f, badParameter("to", "It must be later than from: the range is from inclusive to exclusive.")
+	}
+	f.Replayed, err = p.boolean("replayed")
+	return f, err
+}
+
+// page reads limit and cursor.
+func (p params) page(list string) (store.Page, error) {
+	page := store.Page{Limit: defaultLimit}
+	limit, err := p.one("limit")
+	if err != nil {
+		return page, err
+	}
+	if limit != "" {
+		n, err := strconv.Atoi(limit)
+		if err != nil || n < 1 || n > maxLimit {
+			return page, badParameter("limit", "It must be an integer from 1 to %d.", maxLimit)
+		}
+		page.Limit = n
+	}
+	token, err := p.one("cursor")
+	if err != nil || token == "" {
+		return page, err
+	}
+	page.After, err = parseCursor(token, p.asked(list))
+	return page, err
+}
+
+// asked is what a cursor belongs to: the list and its filters.
+func (p params) asked(list string) string {
+	filters := url.Values{}
+	for name, values := range p.Values {
+		if name != "limit" && name != "cursor" {
+			filters[name] = values
+		}
+	}
+	return list + "?" + filters.Encode()
+}

@@ -1,0 +1,86 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"aifi-audit/store"
+)
+
+// Problem is an error that is safe to show: an RFC 9457 problem detail.
+type Problem struct {
+	Type       string  `json:"type"` // stable
+	Title      string  `json:"title"`
+	Status     int     `json:"status"`
+	Detail     string  `json:"detail,omitempty"`
+	Parameter  string  `json:"parameter,omitempty"`  // the one at fault
+	Pointer    string  `json:"pointer,omitempty"`    // JSON Pointer to the member of the body at fault
+	DeliveryID string  `json:"deliveryId,omitempty"` // of a webhook that was kept all the same
+	StoreIDs   []int64 `json:"storeIds,omitempty"`   // to choose from
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+func problem(status int, code, title, detail string) *Problem {
+	return &Problem{Type: "urn:aifi-audit:problem:" + code, Title: title, Status: status, Detail: detail}
+}
+
+func badParameter(name, format string, args ...any) *Problem {
+	p := problem(http.StatusBadRequest, "invalid-parameter", "Invalid parameter", fmt.Sprintf(format, args...))
+	p.Parameter = name
+	return p
+}
+
+// problemOf is the one table from errors to answers. What it does not know is
+// internal, and not shown.
+func problemOf(err error) *Problem {
+	var p *Problem
+	switch {
+	case errors.As(err, &p):
+		return p
+	case errors.Is(err, store.ErrNotFound):
+		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
+	case errors.Is(err, store.ErrOverloaded):
+		return problem(http.StatusServiceUnavailable, "overloaded", "Overloaded", "More webhooks are waiting than can be queued.")
+	case errors.Is(err, store.ErrTimeout):
+		return problem(http.StatusServiceUnavailable, "timeout", "Timeout", "The query took too long. Narrow the time range.")
+	case errors.Is(err, store.ErrUnavailable):
+		return problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", "The database cannot be used now.")
+	case errors.Is(err, store.ErrAltered):
+		return problem(http.StatusInternalServerError, "altered", "Altered", "The kept body does not match the SHA-256 taken when it was received.")
+	}
+	return problem(http.StatusInternalServerError, "internal", "Internal error", "Something went wrong on our side; the log says what.")
+}
+
+func writeProblem(w http.ResponseWriter, p *Problem) {
+	if p.Status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "5")
+	}
+	if p.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="aifi-audit"`)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone if this fails
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_ = json.NewEncoder(w).Encode(v) // the client is gone if this fails
+	}
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, problem(http.StatusNotFound, "not-found", "Not found", "There is no such resource; /openapi.yaml lists what there is."))
+}
+
+func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "GET, HEAD, POST")
+	writeProblem(w, problem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "This resource does not answer "+cut(r.Method, 20)+"."))
+}

@@ -1,0 +1,165 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"aifi-audit/store"
+)
+
+// session is a session's JSON, in AiFi's words and spelling.
+type session struct {
+	SessionID                     string          `json:"sessionId"`
+	StoreID                       int64           `json:"storeId"`
+	FirstSeenAt                   time.Time       `json:"firstSeenAt"`
+	LastSeenAt                    time.Time       `json:"lastSeenAt"`
+	Status                        *string         `json:"status"`
+	CustomerID                    *string         `json:"customerId"`
+	SuspectedFraud                *bool           `json:"suspectedFraud"`
+	Flags                         []string        `json:"shoppingSessionFlags"`
+	GroupSize                     *int64          `json:"groupSize"`
+	Visitors                      *int64          `json:"visitors"`
+	CreatedAt                     *time.Time      `json:"createdAt"`
+	UpdatedAt                     *time.Time      `json:"updatedAt"`
+	ExpiresAt                     *time.Time      `json:"expiresAt"`
+	CodeFirstScannedAt            *time.Time      `json:"codeFirstSuccesfullyScannedAt"`
+	CodeLastScannedAt             *time.Time      `json:"codeLastSuccesfullyScannedAt"`
+	CustomerFirstEnteredAt        *time.Time      `json:"customerFirstEnteredAt"`
+	CustomerLastEnteredAt         *time.Time      `json:"customerLastEnteredAt"`
+	CustomerFirstExitedAt         *time.Time      `json:"customerFirstExitedAt"`
+	CustomerLastExitedAt          *time.Time      `json:"customerLastExitedAt"`
+	ID                            *string         `json:"id"`
+	Code                          *string         `json:"code"`
+	LocationID                    *string         `json:"locationId"`
+	Priority                      *int64          `json:"priority"`
+	SessionToken                  *string         `json:"sessionToken"`
+	ReferencedSessionID           *string         `json:"referencedSessionId"`
+	StoreIDScannableAt            *string         `json:"storeIdScannableAt"`
+	CustomerPaymentInstrumentID   *string         `json:"customerPaymentInstrumentId"`
+	CustomerSatisfaction          *int64          `json:"customerSatisfaction"`
+	CustomerSatisfactionSubmitted *bool           `json:"customerSatisfactionSubmitted"`
+	Metadata                      json.RawMessage `json:"metadata"`
+}
+
+func sessionJSON(s store.Session) session {
+	metadata := json.RawMessage(s.Metadata)
+	if metadata == nil {
+		metadata = json.RawMessage("null")
+	}
+	return session{
+		SessionID: s.SessionID, StoreID: s.StoreID, FirstSeenAt: s.FirstSeenAt.UTC(), LastSeenAt: s.LastSeenAt.UTC(), Status: s.Status,
+		CustomerID: s.CustomerID, SuspectedFraud: s.SuspectedFraud, Flags: s.Flags, GroupSize: s.GroupSize, Visitors: s.Visitors,
+		CreatedAt: utc(s.CreatedAt), UpdatedAt: utc(s.UpdatedAt), ExpiresAt: utc(s.ExpiresAt),
+		CodeFirstScannedAt: utc(s.CodeFirstSuccessfullyScannedAt), CodeLastScannedAt: utc(s.CodeLastSuccessfullyScannedAt),
+		CustomerFirstEnteredAt: utc(s.CustomerFirstEnteredAt), CustomerLastEnteredAt: utc(s.CustomerLastEnteredAt),
+		CustomerFirstExitedAt: utc(s.CustomerFirstExitedAt), CustomerLastExitedAt: utc(s.CustomerLastExitedAt),
+		ID: s.AifiID, Code: s.Code, LocationID: s.LocationID, Priority: s.Priority, SessionToken: s.SessionToken,
+		ReferencedSessionID: s.ReferencedSessionID, StoreIDScannableAt: s.StoreIDScannableAt,
+		CustomerPaymentInstrumentID: s.CustomerPaymentInstrumentID, CustomerSatisfaction: s.CustomerSatisfaction,
+		CustomerSatisfactionSubmitted: s.CustomerSatisfactionSubmitted, Metadata: metadata,
+	}
+}
+
+var sessionColumns = []column[store.Session]{
+	{"session_id", func(s store.Session) string { return s.SessionID }},
+	{"store_id", func(s store.Session) string { return integer(s.StoreID) }},
+	{"first_seen_at", func(s store.Session) string { return moment(s.FirstSeenAt) }},
+	{"last_seen_at", func(s store.Session) string { return moment(s.LastSeenAt) }},
+	{"status", func(s store.Session) string { return text(s.Status) }},
+	{"customer_id", func(s store.Session) string { return text(s.CustomerID) }},
+	{"suspected_fraud", func(s store.Session) string { return maybeBool(s.SuspectedFraud) }},
+	{"shopping_session_flags", func(s store.Session) string { return joined(s.Flags) }},
+	{"group_size", func(s store.Session) string { return maybeInteger(s.GroupSize) }},
+	{"visitors", func(s store.Session) string { return maybeInteger(s.Visitors) }},
+	{"created_at", func(s store.Session) string { return maybeMoment(s.CreatedAt) }},
+	{"updated_at", func(s store.Session) string { return maybeMoment(s.UpdatedAt) }},
+	{"expires_at", func(s store.Session) string { return maybeMoment(s.ExpiresAt) }},
+	{"code_first_successfully_scanned_at", func(s store.Session) string { return maybeMoment(s.CodeFirstSuccessfullyScannedAt) }},
+	{"code_last_successfully_scanned_at", func(s store.Session) string { return maybeMoment(s.CodeLastSuccessfullyScannedAt) }},
+	{"customer_first_entered_at", func(s store.Session) string { return maybeMoment(s.CustomerFirstEnteredAt) }},
+	{"customer_last_entered_at", func(s store.Session) string { return maybeMoment(s.CustomerLastEnteredAt) }},
+	{"customer_first_exited_at", func(s store.Session) string { return maybeMoment(s.CustomerFirstExitedAt) }},
+	{"customer_last_exited_at", func(s store.Session) string { return maybeMoment(s.CustomerLastExitedAt) }},
+	{"id", func(s store.Session) string { return text(s.AifiID) }},
+	{"code", func(s store.Session) string { return text(s.Code) }},
+	{"location_id", func(s store.Session) string { return text(s.LocationID) }},
+	{"priority", func(s store.Session) string { return maybeInteger(s.Priority) }},
+	{"session_token", func(s store.Session) string { return text(s.SessionToken) }},
+	{"referenced_session_id", func(s store.Session) string { return text(s.ReferencedSessionID) }},
+	{"store_id_scannable_at", func(s store.Session) string { return text(s.StoreIDScannableAt) }},
+	{"customer_payment_instrument_id", func(s store.Session) string { return text(s.CustomerPaymentInstrumentID) }},
+	{"customer_satisfaction", func(s store.Session) string { return maybeInteger(s.CustomerSatisfaction) }},
+	{"customer_satisfaction_submitted", func(s store.Session) string { return maybeBool(s.CustomerSatisfactionSubmitted) }},
+	{"metadata", func(s store.Session) string { return string(s.Metadata) }},
+}
+
+func sessions(s *store.Store) list[store.Session] {
+	return list[store.Session]{
+		filters: []string{"storeId", "storeExternalId", "sessionId", "customerId", "flag", "from", "to"},
+		page:    s.Sessions,
+		export:  s.ExportSessions,
+		item:    func(x store.Session) any { return sessionJSON(x) },
+		columns: sessionColumns,
+	}
+}
+
+// session answers with one session and its timeline.
+func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
+	id, err := url.PathUnescape(mux.Vars(r)["sessionId"])
+	if err != nil {
+		return store.ErrNotFound
+	}
+	p, err := parseParams(r, []string{"storeId", "limit", "cursor"})
+	if err != nil {
+		return err
+	}
+	if _, err := p.one("storeId"); err != nil {
+		return err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return err
+	}
+	page, err := p.page("session " + id)
+	if err != nil {
+		return err
+	}
+	f.SessionIDs = []string{storable(id)}
+	found, _, err := a.store.Sessions(r.Context(), c.Scope(), f, store.Page{Limit: maxLimit})
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(found) == 0:
+		return store.ErrNotFound
+	case len(found) > 1:
+		p := problem(http.StatusConflict, "ambiguous-session", "Ambiguous session", "Several stores have a session of this id. Say which with storeId.")
+		for _, s := range found {
+			p.StoreIDs = append(p.StoreIDs, s.StoreID)
+		}
+		return p
+	}
+	timeline, next, err := a.store.Timeline(r.Context(), c.Scope(), found[0].StoreID, found[0].SessionID, page)
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	out := struct {
+		session
+		Timeline listPage `json:"timeline"`
+	}{sessionJSON(found[0]), listPage{Items: make([]any, len(timeline))}}
+	for i, e := range timeline {
+		out.Timeline.Items[i] = eventJSON(e)
+	}
+	if next != nil {
+		out.Timeline.NextCursor = cursor(*next, p.asked("session "+id))
+	}
+	writeJSON(w, r, http.StatusOK, out)
+	return nil
+}

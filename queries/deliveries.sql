@@ -1,0 +1,47 @@
+-- name: ListDeliveries :many
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
+    d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
+FROM deliveries d
+LEFT JOIN tokens t ON t.id = d.token_id
+LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+    AND (sqlc.narg('webhooks')::text[] IS NULL OR d.webhook = ANY (sqlc.narg('webhooks')::text[]))
+    AND (sqlc.narg('session_ids')::text[] IS NULL OR d.session_id = ANY (sqlc.narg('session_ids')::text[]))
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR (d.received_at, d.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
+ORDER BY d.received_at DESC, d.id DESC
+LIMIT sqlc.narg('row_limit')::bigint;
+
+-- name: GetDelivery :one
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
+    d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
+FROM deliveries d
+LEFT JOIN tokens t ON t.id = d.token_id
+LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+WHERE d.received_at = @received_at AND d.id = @id
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
+
+-- name: GetDeliveryForReplay :one
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body
+FROM deliveries d
+JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+WHERE d.received_at = @received_at AND d.id = @id
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
+
+-- name: ListQuarantine :many
+SELECT q.* FROM quarantine q
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR q.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+    AND (sqlc.narg('webhooks')::text[] IS NULL OR q.webhook = ANY (sqlc.narg('webhooks')::text[]))
+    AND (sqlc.narg('replayed')::boolean IS NULL OR (q.replayed_at IS NOT NULL) = sqlc.narg('replayed')::boolean)
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR q.received_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR q.received_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR (q.received_at, q.delivery_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
+ORDER BY q.received_at DESC, q.delivery_id DESC
+LIMIT sqlc.narg('row_limit')::bigint;
+
+-- name: GetQuarantined :one
+SELECT q.* FROM quarantine q
+WHERE q.received_at = @received_at AND q.delivery_id = @delivery_id
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR q.store_id = ANY (sqlc.narg('store_ids')::bigint[]));

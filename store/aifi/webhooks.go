@@ -1,0 +1,44 @@
+package aifi
+
+import "strings"
+
+type traits struct{ modelled, asksForDecision bool }
+
+var documented = map[Webhook]traits{
+	RestrictedProductsInteractions: {modelled: true},
+	SuspectedFraud:                 {modelled: true},
+	RemoteRegister:                 {modelled: true},
+	Tracking:                       {},
+	TransitionEntered:              {},
+	TransitionLeft:                 {},
+	CheckoutZoneEntered:            {},
+	CheckoutZoneLeft:               {},
+	CustomerCreated:                {},
+	EntryCodeNotify:                {},
+	PlanogramError:                 {},
+	IdentityMatching:               {},
+	EntryCodeVerify:                {asksForDecision: true},
+	OrderPrice:                     {asksForDecision: true},
+	CartMutator:                    {asksForDecision: true},
+	Checkout:                       {asksForDecision: true},
+}
+
+// ParseWebhook takes the path below /api/push/. Slashes at its ends do not count,
+// nor does ASCII case where that makes it a documented webhook.
+func ParseWebhook(path string) Webhook {
+	path = strings.Trim(path, "/")
+	if folded := Webhook(strings.ToLower(path)); folded.Documented() {
+		return folded
+	}
+	return Webhook(path)
+}
+
+// Documented reports whether AiFi documents the webhook.
+func (w Webhook) Documented() bool { _, ok := documented[w]; return ok }
+
+// Modelled reports whether the webhook is one of the three that become alcohol
+// interactions, fraud alerts and registrations.
+func (w Webhook) Modelled() bool { return documented[w].modelled }
+
+// AsksForDecision reports whether AiFi acts on the answer to the webhook.
+func (w Webhook) AsksForDecision() bool { return documented[w].asksForDecision }

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+)
+
+// commit writes a batch in one transaction: the events first, since only new ones
+// have rows of their own, then all else in one round trip.
+func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, error) {
+	tx, err := f.store.writes.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+
+	f.seen.begin()
+	var events db.InsertEventsParams
+	for _, p := range batch {
+		if p.statement != nil {
+			addEvent(&events, p)
+		}
+	}
+	isNew := map[uuid.UUID]bool{}
+	if len(events.ID) > 0 {
+		ids, err := f.store.queries.InsertEvents(ctx, tx, events)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			isNew[id] = true
+		}
+	}
+	rows := newRows(f.seen)
+	receipts := make([]Receipt, len(batch))
+	for i, p := range batch {
+		receipts[i] = Receipt{Status: Duplicate, Problem: p.problem}
+		switch {
+		case p.problem != nil:
+			receipts[i].Status = Quarantined
+		case isNew[p.delivery.ID]:
+			receipts[i].Status = Stored
+			rows.addEventParts(p)
+		}
+		if p.replayed == nil {
+			rows.addDelivery(p)
+		} else {
+			rows.addReplay(p)
+		}
+		if p.statement != nil {
+			rows.addCatalogue(p)
+		}
+	}
+	var pipeline db.Pipeline
+	if err := rows.queue(ctx, f.store.queries, &pipeline); err != nil {
+		return nil, err
+	}
+	if err := pipeline.Send(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return nil, err
+	}
+	f.seen.committed()
+	return receipts, nil
+}
+
+// kindOf is the kind of event that a webhook states.
+func kindOf(w aifi.Webhook) Kind {
+	switch w {
+	case aifi.RestrictedProductsInteractions:
+		return AlcoholInteraction
+	case aifi.SuspectedFraud:
+		return FraudAlert
+	case aifi.RemoteRegister:
+		return Registration
+	}
+	return Other
+}
+
+// occurredAt is when the event happened, as far as is known.
+func (p *pending) occurredAt() time.Time {
+	if t := p.statement.TimeOfOrigin; !t.IsZero() {
+		return t
+	}
+	return p.receivedAt
+}
+
+func addEvent(e *db.InsertEventsParams, p *pending) {
+	s := p.statement
+	e.StoreID = append(e.StoreID, s.StoreID)
+	e.Kind = append(e.Kind, string(kindOf(s.Webhook)))
+	e.OccurredAt = append(e.OccurredAt, p.occurredAt())
+	e.ID = append(e.ID, eventIDOf(s.Fingerprint))
+	e.OccurredAtKnown = append(e.OccurredAtKnown, !s.TimeOfOrigin.IsZero())
+	e.DeliveryID = append(e.DeliveryID, p.delivery.ID)
+	e.ReceivedAt = append(e.ReceivedAt, p.receivedAt)
+	e.IssuedAt = append(e.IssuedAt, s.TimeOfIssue)
+	e.Webhook = append(e.Webhook, cleanText(string(s.Webhook)))
+	e.EventID = append(e.EventID, s.EventID)
+	e.SessionID = append(e.SessionID, s.SessionID)
+	e.CustomerID = append(e.CustomerID, s.CustomerID())
+	e.ShopperID = append(e.ShopperID, s.ShopperID)
+	e.StoreExternalID = append(e.StoreExternalID, s.StoreExternalID)
+	e.Flags = append(e.Flags, arrayLiteral(distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags)))
+	e.ProductIds = append(e.ProductIds, arrayLiteral(s.ProductIDs))
+	e.GondolaIds = append(e.GondolaIds, arrayLiteral(s.GondolaIDs))
+	e.PaymentProvider = append(e.PaymentProvider, s.PaymentProvider)
+	e.TokenType = append(e.TokenType, s.TokenType)
+	e.CheckInDeviceID = append(e.CheckInDeviceID, s.CheckInDeviceID)
+	e.Unreadable = append(e.Unreadable, arrayLiteral(s.Unreadable))
+}
+
+// addDelivery adds what was received, and why it is not understood if so.
+func (r *rows) addDelivery(p *pending) {
+	d := &p.delivery
+	var eventID uuid.UUID
+	var kind, sessionID string
+	var occurredAt, issuedAt time.Time
+	if s := p.statement; s != nil {
+		eventID, kind, occurredAt = eventIDOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
+		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
+	}
+	headers := make(map[string]string, len(d.Headers))
+	for name, value := range d.Headers {
+		headers[name] = cleanText(value)
+	}
+	headersJSON, _ := json.Marshal(headers) // a map of strings cannot fail
+	sum := sha256.Sum256(d.Body)
+	body := d.Body
+	if body == nil {
+		body = []byte{} // nil would be NULL
+	}
+	a := &r.deliveries
+	a.StoreID = append(a.StoreID, p.storeID())
+	a.ReceivedAt = append(a.ReceivedAt, p.receivedAt)
+	a.ID = append(a.ID, d.ID)
+	a.Webhook = append(a.Webhook, cleanText(string(d.Webhook)))
+	a.SessionID = append(a.SessionID, sessionID)
+	a.EventKind = append(a.EventKind, kind)
+	a.EventOccurredAt = append(a.EventOccurredAt, occurredAt)
+	a.EventID = append(a.EventID, eventID)
+	a.IssuedAt = append(a.IssuedAt, issuedAt)
+	a.TokenID = append(a.TokenID, d.TokenID)
+	a.RemoteAddr = append(a.RemoteAddr, cleanText(d.RemoteAddr))
+	a.Path = append(a.Path, cleanText(d.Path))
+	a.Headers = append(a.Headers, string(headersJSON))
+	a.BodySize = append(a.BodySize, int64(len(d.Body)))
+	a.BodySha256 = append(a.BodySha256, sum[:])
+	a.Truncated = append(a.Truncated, d.Truncated)
+
+	b := &r.bodies
+	b.StoreID = append(b.StoreID, p.storeID())
+	b.ReceivedAt = append(b.ReceivedAt, p.receivedAt)
+	b.DeliveryID = append(b.DeliveryID, d.ID)
+	b.Body = append(b.Body, body)
+
+	if p.problem != nil {
+		q := &r.quarantine
+		q.StoreID = append(q.StoreID, p.storeID())
+		q.ReceivedAt = append(q.ReceivedAt, p.receivedAt)
+		q.DeliveryID = append(q.DeliveryID, d.ID)
+		q.Webhook = append(q.Webhook, cleanText(string(d.Webhook)))
+		q.Reason = append(q.Reason, string(p.problem.Reason))
+		q.Pointer = append(q.Pointer, p.problem.Pointer)
+		q.Detail = append(q.Detail, p.problem.Detail)
+	}
+}
+
+// addReplay says in quarantine what a replay came to.
+func (r *rows) addReplay(p *pending) {
+	q := p.replayed
+	if s := p.statement; s != nil {
+		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), eventIDOf(s.Fingerprint)
+		r.resolved = append(r.resolved, db.ResolveQuarantineParams{
+			StoreID: q.storeID, ReceivedAt: q.receivedAt, DeliveryID: q.deliveryID,
+			EventStoreID: &s.StoreID, EventKind: &kind, EventOccurredAt: &occurredAt, EventID: &id,
+		})
+		return
+	}
+	r.unresolved = append(r.unresolved, db.UpdateQuarantineReasonParams{
+		StoreID: q.storeID, ReceivedAt: q.receivedAt, DeliveryID: q.deliveryID,
+		Reason: string(p.problem.Reason), Pointer: p.problem.Pointer, Detail: p.problem.Detail,
+	})
+}

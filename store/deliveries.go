@@ -1,0 +1,195 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+)
+
+// KeptDelivery is a delivery as it is kept, without its body.
+type KeptDelivery struct {
+	ID         uuid.UUID
+	StoreID    int64
+	Webhook    string
+	Status     Status // Stored, Duplicate or Quarantined
+	SessionID  *string
+	EventID    *uuid.UUID // the id of the event that it states
+	ReceivedAt time.Time
+	IssuedAt   *time.Time
+	TokenName  *string
+	RemoteAddr string
+	Path       string
+	Headers    map[string]string
+	BodySize   int64
+	BodySHA256 []byte
+	Truncated  bool
+}
+
+func keptDelivery(r db.ListDeliveriesRow) KeptDelivery {
+	status := Quarantined
+	if r.EventID != nil {
+		status = Duplicate
+		if r.FirstDeliveryID != nil && *r.FirstDeliveryID == r.ID {
+			status = Stored
+		}
+	}
+	headers := map[string]string{}
+	_ = json.Unmarshal(r.Headers, &headers) // written by ourselves
+	return KeptDelivery{
+		ID: r.ID, StoreID: r.StoreID, Webhook: r.Webhook, Status: status, SessionID: r.SessionID, EventID: r.EventID,
+		ReceivedAt: r.ReceivedAt, IssuedAt: r.IssuedAt, TokenName: r.TokenName, RemoteAddr: r.RemoteAddr, Path: r.Path,
+		Headers: headers, BodySize: r.BodySize, BodySHA256: r.BodySha256, Truncated: r.Truncated,
+	}
+}
+
+// Deliveries is a page of deliveries, newest first.
+func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) ([]KeptDelivery, *Position, error) {
+	args, err := s.deliveryArgs(ctx, scope, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	args.RowLimit = oneMore(p)
+	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+		return nil, nil, err
+	}
+	rows, err := s.queries.ListDeliveries(ctx, s.reads, args)
+	if err != nil {
+		return nil, nil, known(err)
+	}
+	items := make([]KeptDelivery, len(rows))
+	for i, r := range rows {
+		items[i] = keptDelivery(r)
+	}
+	items, next := paged(items, p.Limit, func(d KeptDelivery) Position { return Position{Time: d.ReceivedAt, ID: d.ID.String()} })
+	return items, next, nil
+}
+
+// ExportDeliveries gives all deliveries from one snapshot, newest first.
+func (s *Store) ExportDeliveries(ctx context.Context, scope Scope, f Filter, each func(KeptDelivery) error) error {
+	args, err := s.deliveryArgs(ctx, scope, f)
+	if err != nil {
+		return err
+	}
+	return s.export(ctx, func(tx pgx.Tx) error {
+		return s.queries.StreamDeliveries(ctx, tx, args, func(r db.ListDeliveriesRow) error { return each(keptDelivery(r)) })
+	})
+}
+
+func (s *Store) deliveryArgs(ctx context.Context, scope Scope, f Filter) (db.ListDeliveriesParams, error) {
+	stores, err := s.stores(ctx, scope, f)
+	return db.ListDeliveriesParams{StoreIds: stores, Webhooks: f.Webhooks, SessionIds: f.SessionIDs, FromTime: f.From, ToTime: f.To}, err
+}
+
+func afterID(p *Position) (*time.Time, *uuid.UUID, error) {
+	if p == nil {
+		return nil, nil, nil
+	}
+	id, err := uuid.Parse(p.ID)
+	return &p.Time, &id, err
+}
+
+// Delivery is one delivery, or ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDelivery, error) {
+	row, err := s.queries.GetDelivery(ctx, s.reads, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
+	if err != nil {
+		return KeptDelivery{}, known(err)
+	}
+	return keptDelivery(db.ListDeliveriesRow(row)), nil
+}
+
+// ErrAltered says that what is kept is not what was received.
+var ErrAltered = errors.New("the kept body does not match its SHA-256")
+
+// Body is the verbatim body of a delivery, checked against its hash.
+func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, error) {
+	kept, err := s.Delivery(ctx, scope, id)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.queries.GetDeliveryForReplay(ctx, s.reads, db.GetDeliveryForReplayParams{
+		ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil),
+	})
+	if err != nil {
+		return nil, known(err)
+	}
+	if sum := sha256.Sum256(d.Body); !bytes.Equal(sum[:], kept.BodySHA256) {
+		return nil, ErrAltered
+	}
+	return d.Body, nil
+}
+
+// QuarantinedDelivery is a delivery that was not understood when it came.
+type QuarantinedDelivery = db.Quarantine
+
+// Quarantine is a page of quarantined deliveries, newest first.
+func (s *Store) Quarantine(ctx context.Context, scope Scope, f Filter, p Page) ([]QuarantinedDelivery, *Position, error) {
+	args, err := s.quarantineArgs(ctx, scope, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	args.RowLimit = oneMore(p)
+	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+		return nil, nil, err
+	}
+	rows, err := s.queries.ListQuarantine(ctx, s.reads, args)
+	if err != nil {
+		return nil, nil, known(err)
+	}
+	rows, next := paged(rows, p.Limit, func(q QuarantinedDelivery) Position {
+		return Position{Time: q.ReceivedAt, ID: q.DeliveryID.String()}
+	})
+	return rows, next, nil
+}
+
+// ExportQuarantine gives all quarantined deliveries from one snapshot, newest first.
+func (s *Store) ExportQuarantine(ctx context.Context, scope Scope, f Filter, each func(QuarantinedDelivery) error) error {
+	args, err := s.quarantineArgs(ctx, scope, f)
+	if err != nil {
+		return err
+	}
+	return s.export(ctx, func(tx pgx.Tx) error { return s.queries.StreamQuarantine(ctx, tx, args, each) })
+}
+
+func (s *Store) quarantineArgs(ctx context.Context, scope Scope, f Filter) (db.ListQuarantineParams, error) {
+	stores, err := s.stores(ctx, scope, f)
+	return db.ListQuarantineParams{StoreIds: stores, Webhooks: f.Webhooks, Replayed: f.Replayed, FromTime: f.From, ToTime: f.To}, err
+}
+
+// Replay tries again to understand a quarantined delivery, through the one write
+// path and with its own id and time. ErrNotFound if it is not in quarantine. One
+// that was replayed before is left alone.
+func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt, error) {
+	stores := scope.restrict(nil)
+	q, err := s.queries.GetQuarantined(ctx, s.writes, db.GetQuarantinedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id, StoreIds: stores})
+	if err != nil {
+		return Receipt{}, known(err)
+	}
+	if q.ReplayedAt != nil {
+		return Receipt{Status: Replayed}, nil
+	}
+	d, err := s.queries.GetDeliveryForReplay(ctx, s.writes, db.GetDeliveryForReplayParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: stores})
+	if err != nil {
+		return Receipt{}, known(err)
+	}
+	receipt, err := s.record(ctx, &pending{
+		delivery: Delivery{
+			ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
+			TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
+		},
+		receivedAt: d.ReceivedAt,
+		replayed:   &quarantined{storeID: d.StoreID, receivedAt: d.ReceivedAt, deliveryID: d.ID},
+	})
+	if err == nil && receipt.Status != Quarantined {
+		receipt.Status = Replayed
+	}
+	return receipt, err
+}

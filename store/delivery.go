@@ -1,0 +1,69 @@
+package store
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/aifi"
+)
+
+// Delivery is one HTTP request of AiFi's, verbatim.
+type Delivery struct {
+	ID         uuid.UUID // from NewDeliveryID
+	Webhook    aifi.Webhook
+	Path       string            // as requested, escaped
+	Headers    map[string]string // the chosen ones
+	RemoteAddr string
+	TokenID    int64
+	TokenScope Scope // the stores that its token may speak for
+	Body       []byte
+	Truncated  bool // Body is only the first part
+}
+
+// Status of a delivery after it was recorded.
+type Status string
+
+// The statuses.
+const (
+	Stored      Status = "stored"      // it states an event that was not known
+	Duplicate   Status = "duplicate"   // it states an event that an earlier delivery stated
+	Quarantined Status = "quarantined" // kept, but not understood
+	Replayed    Status = "replayed"    // it was quarantined, and understood later
+)
+
+// Reasons for quarantine beside those of package aifi.
+const (
+	Truncated       aifi.Reason = "truncated"         // longer than the limit
+	StoreNotAllowed aifi.Reason = "store_not_allowed" // of a store that the token may not speak for
+	Unstorable      aifi.Reason = "unstorable"        // PostgreSQL refuses its rows
+)
+
+// Receipt says what became of a delivery.
+type Receipt struct {
+	Status  Status
+	Problem *aifi.Problem // why it is quarantined; nil otherwise
+}
+
+// NewDeliveryID makes a UUIDv7 of the present time. Ids of one process ascend.
+func NewDeliveryID() (uuid.UUID, error) { return uuid.NewV7() }
+
+// ReceivedAt is the time that a delivery's id carries, in UTC and whole
+// microseconds; the zero time if it is not a UUIDv7.
+func ReceivedAt(id uuid.UUID) time.Time {
+	if id.Version() != 7 {
+		return time.Time{}
+	}
+	ms := int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
+	// The 12 bits behind the version count the millisecond's 256ths of a microsecond.
+	fraction := time.Duration(int64(id[6]&0x0f)<<8|int64(id[7])) << 8
+	return time.UnixMilli(ms).Add(fraction).UTC().Truncate(time.Microsecond)
+}
+
+// eventIDOf makes a fingerprint a UUIDv8 (RFC 9562).
+func eventIDOf(fingerprint [16]byte) uuid.UUID {
+	id := uuid.UUID(fingerprint)
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}

@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Errors that callers tell apart. Others are internal, and not to be shown.
+var (
+	ErrNotFound    = errors.New("not found")
+	ErrUnavailable = errors.New("the database cannot be used now")
+	ErrOverloaded  = errors.New("more deliveries are waiting than can be queued")
+	ErrTimeout     = errors.New("the query took too long")
+	ErrNameTaken   = errors.New("the name is taken")
+)
+
+// known turns the driver's errors into the package's.
+func known(err error) error {
+	var server *pgconn.PgError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pgx.ErrNoRows):
+		return ErrNotFound
+	case errors.Is(err, context.Canceled):
+		return err
+	case !errors.As(err, &server):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	case server.Code == "57014":
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	case server.Code == "23505":
+		return fmt.Errorf("%w: %w", ErrNameTaken, err)
+	case passing(server.Code):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}
+
+// passing reports whether an SQLSTATE speaks of the server's condition rather than
+// of what was asked: connection, resources, deadlock, shutdown, recovery.
+func passing(code string) bool {
+	switch code[:2] {
+	case "08", "53", "57", "58", "40", "25", "XX":
+		return true
+	}
+	return code == "55P03"
+}
+
+// ownFault reports whether a row of the batch itself is why the batch failed.
+func ownFault(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && !passing(server.Code)
+}

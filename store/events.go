@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store/internal/db"
+)
+
+// Kind of an event.
+type Kind string
+
+// The kinds of event. Other is what webhooks state that are not modelled in full.
+const (
+	AlcoholInteraction Kind = "alcohol_interaction"
+	FraudAlert         Kind = "fraud_alert"
+	Registration       Kind = "registration"
+	Other              Kind = "other"
+)
+
+// Event is what one or more deliveries state. Pointers are nil where they say nothing.
+type Event struct {
+	ID              uuid.UUID // the same facts have the same id
+	Kind            Kind
+	Webhook         string
+	DeliveryID      uuid.UUID // the first that stated it
+	EventID         *string   // AiFi's
+	StoreID         int64
+	StoreExternalID *string
+	SessionID       *string
+	CustomerID      *string
+	ShopperID       *string
+	OccurredAt      time.Time
+	OccurredAtKnown bool // else OccurredAt is ReceivedAt
+	IssuedAt        *time.Time
+	ReceivedAt      time.Time
+	Flags           []string
+	ProductIDs      []string
+	GondolaIDs      []string
+	PaymentProvider *string
+	TokenType       *string
+	CheckInDeviceID *string
+	Unreadable      []string
+	PersonalInfo    PersonalInfo // of registrations
+}
+
+// PersonalInfo is what a registration says of a person.
+type PersonalInfo struct {
+	Email, FirstName, LastName, Phone, PhoneNumber *string
+}
+
+func eventOf(r db.ListEventsRow) Event {
+	return Event{
+		ID: r.ID, Kind: Kind(r.Kind), Webhook: r.Webhook, DeliveryID: r.DeliveryID, EventID: r.EventID,
+		StoreID: r.StoreID, StoreExternalID: r.StoreExternalID, SessionID: r.SessionID, CustomerID: r.CustomerID,
+		ShopperID: r.ShopperID, OccurredAt: r.OccurredAt, OccurredAtKnown: r.OccurredAtKnown, IssuedAt: r.IssuedAt,
+		ReceivedAt: r.ReceivedAt, Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds,
+		PaymentProvider: r.PaymentProvider, TokenType: r.TokenType, CheckInDeviceID: r.CheckInDeviceID, Unreadable: r.Unreadable,
+		PersonalInfo: PersonalInfo{r.Email, r.FirstName, r.LastName, r.Phone, r.PhoneNumber},
+	}
+}
+
+func (e Event) position() Position { return Position{Time: e.OccurredAt, ID: e.ID.String()} }
+
+// Events is a page of the events of one kind, newest first.
+func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) ([]Event, *Position, error) {
+	args, none, err := s.eventArgs(ctx, scope, kind, f, p.After)
+	if err != nil || none {
+		return nil, nil, err
+	}
+	args.RowLimit = oneMore(p)
+	var rows []db.ListEventsRow
+	if facet, values := facetOf(f, args.StoreIds); facet != "" {
+		rows, err = s.eventsByFacet(ctx, facet, values, args)
+	} else {
+		rows, err = s.queries.ListEvents(ctx, s.reads, args)
+	}
+	if err != nil {
+		return nil, nil, known(err)
+	}
+	events := make([]Event, len(rows))
+	for i, r := range rows {
+		events[i] = eventOf(r)
+	}
+	events, next := paged(events, p.Limit, Event.position)
+	return events, next, nil
+}
+
+// ExportEvents gives all events of one kind from one snapshot, newest first.
+func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filter, each func(Event) error) error {
+	args, none, err := s.eventArgs(ctx, scope, kind, f, nil)
+	if err != nil || none {
+		return err
+	}
+	return s.export(ctx, func(tx pgx.Tx) error {
+		return s.queries.StreamEvents(ctx, tx, args, func(r db.ListEventsRow) error { return each(eventOf(r)) })
+	})
+}
+
+// eventArgs makes a filter the arguments of ListEvents; none says that nothing can match.
+func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter, after *Position) (args db.ListEventsParams, none bool, err error) {
+	stores, err := s.stores(ctx, scope, f)
+	if err != nil {
+		return args, false, err
+	}
+	args = db.ListEventsParams{
+		Kind: string(kind), StoreIds: stores, StoreExternalIds: f.StoreExternalIDs, SessionIds: f.SessionIDs,
+		CustomerIds: f.CustomerIDs, ProductIds: f.ProductIDs, GondolaIds: f.GondolaIDs, Flags: f.Flags,
+		FromTime: f.From, ToTime: f.To,
+	}
+	if after != nil {
+		id, err := uuid.Parse(after.ID)
+		if err != nil {
+			return args, false, err
+		}
+		args.AfterTime, args.AfterID = &after.Time, &id
+	}
+	return args, stores != nil && len(stores) == 0, nil
+}
+
+// facetOf chooses the ordered way into the events: by session or customer, who have
+// few of them, none is needed.
+func facetOf(f Filter, stores []int64) (facet string, values []string) {
+	switch {
+	case f.SessionIDs != nil || f.CustomerIDs != nil:
+		return "", nil
+	case f.ProductIDs != nil:
+		return "product", f.ProductIDs
+	case f.GondolaIDs != nil:
+		return "gondola", f.GondolaIDs
+	case f.Flags != nil:
+		return "flag", f.Flags
+	case stores != nil:
+		return "store", []string{""}
+	}
+	return "", nil
+}
+
+func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string, a db.ListEventsParams) ([]db.ListEventsRow, error) {
+	stores := a.StoreIds
+	if stores == nil {
+		all, err := s.queries.AllStoreIDs(ctx, s.reads)
+		if err != nil {
+			return nil, err
+		}
+		stores = all
+	}
+	found, err := s.queries.ListEventsByFacet(ctx, s.reads, db.ListEventsByFacetParams{
+		StoreIds: distinctOf(stores), FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind, StoreExternalIds: a.StoreExternalIds,
+		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
+	})
+	rows := make([]db.ListEventsRow, len(found))
+	for i, r := range found {
+		rows[i] = db.ListEventsRow(r)
+	}
+	return rows, err
+}
+
+func distinctOf[T ~int64 | ~string](list []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}
+
+// export runs a read of any length in a transaction of its own: one snapshot,
+// without the time limit of pages.
+func (s *Store) export(ctx context.Context, read func(tx pgx.Tx) error) error {
+	return known(pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		return read(tx)
+	}))
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"time"
+)
+
+// Scope is the stores that somebody may see. The zero Scope is all of them.
+type Scope struct {
+	limited bool
+	stores  []int64
+}
+
+// OnlyStores is the Scope of a token that is limited to some stores.
+func OnlyStores(ids []int64) Scope { return Scope{limited: true, stores: ids} }
+
+// Allows reports whether the store lies within the scope.
+func (s Scope) Allows(storeID int64) bool { return !s.limited || slices.Contains(s.stores, storeID) }
+
+// restrict is the one place where scopes are enforced: it gives the stores that a
+// query may read, nil meaning all. ask nil asks for all.
+func (s Scope) restrict(ask []int64) []int64 {
+	if !s.limited {
+		return ask
+	}
+	seen := make([]int64, 0, len(s.stores)) // never nil: nil would mean all
+	for _, id := range s.stores {
+		if ask == nil || slices.Contains(ask, id) {
+			seen = append(seen, id)
+		}
+	}
+	return seen
+}
+
+// Filter narrows a list. A nil field does not; several values mean any of them.
+// Lists ignore the fields that they do not have; times are half-open.
+type Filter struct {
+	StoreIDs         []int64
+	StoreExternalIDs []string
+	SessionIDs       []string
+	CustomerIDs      []string
+	ProductIDs       []string
+	GondolaIDs       []string
+	Flags            []string
+	Webhooks         []string
+	Replayed         *bool // of quarantine
+	From, To         *time.Time
+}
+
+// Position is a place in a list: that of the last item seen. Lists use the parts
+// that order them.
+type Position struct {
+	Time    time.Time
+	StoreID int64
+	ID      string
+}
+
+// Page asks for up to Limit items after a position; nil is the start.
+type Page struct {
+	Limit int
+	After *Position
+}
+
+// stores gives the stores that a query may read, nil meaning all.
+func (s *Store) stores(ctx context.Context, scope Scope, f Filter) ([]int64, error) {
+	ask := f.StoreIDs
+	if f.StoreExternalIDs != nil {
+		ids, err := s.queries.StoreIDsOfExternalIDs(ctx, s.reads, f.StoreExternalIDs)
+		if err != nil {
+			return nil, known(err)
+		}
+		ask = make([]int64, 0, len(ids))
+		for _, id := range ids {
+			if f.StoreIDs == nil || slices.Contains(f.StoreIDs, id) {
+				ask = append(ask, id)
+			}
+		}
+	}
+	return scope.restrict(ask), nil
+}
+
+// paged cuts the one row too many that was asked for, and says where to go on.
+func paged[T any](items []T, limit int, at func(T) Position) ([]T, *Position) {
+	if len(items) <= limit {
+		return items, nil
+	}
+	items = items[:limit]
+	next := at(items[limit-1])
+	return items, &next
+}
+
+func oneMore(p Page) *int64 {
+	n := int64(p.Limit) + 1
+	return &n
+}

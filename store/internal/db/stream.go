@@ -1,0 +1,51 @@
+package db
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The streams are the list statements without their slices: sqlc has no way to hand
+// out rows one by one, and an export must not hold all of them. A nil row limit
+// means all rows.
+
+// StreamEvents is ListEvents, row by row.
+func (q *Queries) StreamEvents(ctx context.Context, tx DBTX, a ListEventsParams, each func(ListEventsRow) error) error {
+	return stream(ctx, tx, each, listEvents, a.Kind, a.StoreIds, a.StoreExternalIds, a.SessionIds, a.CustomerIds, a.ProductIds,
+		a.GondolaIds, a.Flags, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
+// StreamSessions is ListSessions, row by row.
+func (q *Queries) StreamSessions(ctx context.Context, tx DBTX, a ListSessionsParams, each func(ListSessionsRow) error) error {
+	return stream(ctx, tx, each, listSessions, a.StoreIds, a.SessionIds, a.CustomerIds, a.Flags, a.FromTime, a.ToTime, a.AfterTime,
+		a.AfterStoreID, a.AfterSessionID, a.RowLimit)
+}
+
+// StreamDeliveries is ListDeliveries, row by row.
+func (q *Queries) StreamDeliveries(ctx context.Context, tx DBTX, a ListDeliveriesParams, each func(ListDeliveriesRow) error) error {
+	return stream(ctx, tx, each, listDeliveries, a.StoreIds, a.Webhooks, a.SessionIds, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
+// StreamQuarantine is ListQuarantine, row by row.
+func (q *Queries) StreamQuarantine(ctx context.Context, tx DBTX, a ListQuarantineParams, each func(Quarantine) error) error {
+	return stream(ctx, tx, each, listQuarantine, a.StoreIds, a.Webhooks, a.Replayed, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
+func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {
+	rows, err := tx.Query(ctx, sql, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		row, err := pgx.RowToStructByPos[T](rows)
+		if err != nil {
+			return err
+		}
+		if err := each(row); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/aifi"
+)
+
+const (
+	flushers   = 4
+	queueSize  = 4096 // deliveries waiting for one flusher
+	batchSize  = 256
+	retryFor   = 10 * time.Second
+	retryPause = 50 * time.Millisecond
+)
+
+// recorder queues deliveries for a few flushers. Those of one store go to one
+// flusher, so that flushers of a process never wait for each other's rows.
+type recorder struct {
+	mu     sync.RWMutex // guards closed, and the channels against sends after it
+	closed bool
+	queues [flushers]chan *pending
+	done   sync.WaitGroup
+}
+
+// pending is a delivery on its way to a commit. Its flusher owns it until it is
+// answered.
+type pending struct {
+	delivery   Delivery
+	receivedAt time.Time
+	statement  *aifi.Statement // nil if it goes to quarantine
+	problem    *aifi.Problem
+	replayed   *quarantined // not nil: it is kept already, and only to be understood
+	answer     chan<- answer
+}
+
+// quarantined names a row of quarantine.
+type quarantined struct {
+	storeID    int64
+	receivedAt time.Time
+	deliveryID uuid.UUID
+}
+
+type answer struct {
+	receipt Receipt
+	err     error
+}
+
+// Record keeps a delivery and what it states. It returns after the commit. Errors
+// are ErrOverloaded and ErrUnavailable: nothing was kept, or (if the connection
+// broke at the commit) possibly all of it; recording again is harmless. If ctx ends
+// while the delivery is queued it may still be kept.
+func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
+	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID)}
+	if p.receivedAt.IsZero() {
+		return Receipt{}, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
+	}
+	return s.record(ctx, p)
+}
+
+func (s *Store) record(ctx context.Context, p *pending) (Receipt, error) {
+	p.understand()
+	done := make(chan answer, 1)
+	p.answer = done
+	if err := s.recorder.enqueue(p); err != nil {
+		return Receipt{}, err
+	}
+	select {
+	case a := <-done:
+		return a.receipt, a.err
+	case <-ctx.Done():
+		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
+	}
+}
+
+// understand decodes the body, or says why not.
+func (p *pending) understand() {
+	d := &p.delivery
+	if d.Truncated {
+		p.problem = &aifi.Problem{Reason: Truncated, Detail: "the body is longer than the limit; its first part was kept"}
+		return
+	}
+	p.statement, p.problem = aifi.Decode(d.Webhook, d.Body)
+	if p.statement != nil && !d.TokenScope.Allows(p.statement.StoreID) {
+		p.statement, p.problem = nil, &aifi.Problem{Reason: StoreNotAllowed, Pointer: "/storeId", Detail: "the token may not speak for this store"}
+	}
+}
+
+func (p *pending) storeID() int64 {
+	if p.statement == nil {
+		return 0
+	}
+	return p.statement.StoreID
+}
+
+func (r *recorder) enqueue(p *pending) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
+		return ErrUnavailable
+	}
+	select {
+	case r.queues[uint64(p.storeID())%flushers] <- p: //nolint:gosec // any mapping will do
+		return nil
+	default:
+		return ErrOverloaded
+	}
+}
+
+func (r *recorder) start(s *Store) {
+	for i := range r.queues {
+		r.queues[i] = make(chan *pending, queueSize)
+		f := flusher{store: s, seen: newSeen()}
+		r.done.Go(func() { f.run(r.queues[i]) })
+	}
+}
+
+// close lets the flushers finish what is queued.
+func (r *recorder) close() {
+	r.mu.Lock()
+	r.closed = true
+	for _, q := range r.queues {
+		close(q)
+	}
+	r.mu.Unlock()
+	r.done.Wait()
+}
+
+// flusher commits batches: whatever waits while it commits is its next batch.
+type flusher struct {
+	store *Store
+	seen  *seen
+}
+
+func (f *flusher) run(queue <-chan *pending) {
+	for first := range queue {
+		batch := append(make([]*pending, 0, batchSize), first)
+	fill:
+		for len(batch) < batchSize {
+			select {
+			case p, ok := <-queue:
+				if !ok {
+					break fill
+				}
+				batch = append(batch, p)
+			default:
+				break fill
+			}
+		}
+		f.flush(batch)
+	}
+}
+
+// flush commits a batch. If a row of it is at fault, the batch is halved until that
+// row stands alone, and goes to quarantine.
+func (f *flusher) flush(batch []*pending) {
+	receipts, err := f.commitRetrying(batch)
+	switch {
+	case err == nil:
+		for i, p := range batch {
+			f.store.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(receipts[i].Status)).Inc()
+			p.answer <- answer{receipt: receipts[i]}
+		}
+	case !ownFault(err):
+		f.store.log.Error("recording deliveries failed", "deliveries", len(batch), "error", err)
+		f.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
+	case len(batch) > 1:
+		half := len(batch) / 2
+		f.flush(batch[:half])
+		f.flush(batch[half:])
+	case batch[0].statement != nil:
+		f.store.log.Warn("a delivery cannot be stored and goes to quarantine", "deliveryId", batch[0].delivery.ID, "error", err)
+		batch[0].statement = nil
+		batch[0].problem = &aifi.Problem{Reason: Unstorable, Detail: "the database cannot hold what the body states"}
+		f.flush(batch)
+	default:
+		f.store.log.Error("a delivery cannot be kept", "deliveryId", batch[0].delivery.ID, "error", err)
+		f.fail(batch, fmt.Errorf("keeping a delivery: %w", err))
+	}
+}
+
+func (f *flusher) fail(batch []*pending, err error) {
+	for _, p := range batch {
+		p.answer <- answer{err: err}
+	}
+}
+
+// commitRetrying outlasts short absences of the database.
+func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), retryFor)
+	defer cancel()
+	for {
+		start := time.Now()
+		receipts, err := f.commit(ctx, batch)
+		if err == nil {
+			f.store.metrics.batchSize.Observe(float64(len(batch)))
+			f.store.metrics.commitSeconds.Observe(time.Since(start).Seconds())
+			return receipts, nil
+		}
+		if ownFault(err) || ctx.Err() != nil {
+			return nil, err
+		}
+		select {
+		case <-time.After(retryPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}

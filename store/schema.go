@@ -1,0 +1,97 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"aifi-audit/migrations"
+)
+
+// ErrSchema says that the database's schema is not the one that this program needs.
+var ErrSchema = errors.New("the database schema does not fit this program")
+
+// Migration is one step of the schema.
+type Migration struct {
+	Version   int64
+	Name      string
+	AppliedAt *time.Time // nil if pending
+}
+
+// Migrate brings the schema up to date and returns the steps taken. Of several
+// processes one does it, and the others wait.
+func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
+	var done []Migration
+	err := withProvider(databaseURL, func(p *goose.Provider) error {
+		results, err := p.Up(ctx)
+		for _, r := range results {
+			now := time.Now()
+			done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: &now})
+		}
+		return err
+	})
+	if err != nil {
+		return done, fmt.Errorf("migrating the database: %w", err)
+	}
+	return done, nil
+}
+
+// Migrations lists the steps and whether they were taken.
+func Migrations(ctx context.Context, databaseURL string) ([]Migration, error) {
+	var all []Migration
+	err := withProvider(databaseURL, func(p *goose.Provider) error {
+		status, err := p.Status(ctx)
+		for _, st := range status {
+			m := Migration{Version: st.Source.Version, Name: st.Source.Path}
+			if st.State == goose.StateApplied {
+				at := st.AppliedAt
+				m.AppliedAt = &at
+			}
+			all = append(all, m)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the state of the schema: %w", err)
+	}
+	return all, nil
+}
+
+// CheckSchema returns ErrSchema if the schema is behind or ahead of this program.
+func CheckSchema(ctx context.Context, databaseURL string) error {
+	return withProvider(databaseURL, func(p *goose.Provider) error {
+		have, want, err := p.GetVersions(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("reading the state of the schema: %w", err)
+		case have < want:
+			return fmt.Errorf("%w: it has version %d, and %d is needed; run `aifi-audit migrate up`", ErrSchema, have, want)
+		case have > want:
+			return fmt.Errorf("%w: it has version %d, and this program knows only %d; run a newer program", ErrSchema, have, want)
+		}
+		return nil
+	})
+}
+
+func withProvider(databaseURL string, use func(*goose.Provider) error) error {
+	conn, err := sql.Open("pgx", databaseURL)
+	if err != nil {
+		return fmt.Errorf("reading the database URL: %w", err)
+	}
+	defer func() { _ = conn.Close() }()
+	locker, err := lock.NewPostgresSessionLocker()
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations.FS, goose.WithSessionLocker(locker))
+	if err != nil {
+		return err
+	}
+	return use(provider)
+}

@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store/internal/db"
+)
+
+// Session is the newest state of a shopping session.
+type Session = db.ListSessionsRow
+
+// Sessions is a page of sessions, newest first by the time first seen.
+func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]Session, *Position, error) {
+	args, err := s.sessionArgs(ctx, scope, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	args.RowLimit = oneMore(p)
+	if p.After != nil {
+		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &p.After.Time, &p.After.StoreID, &p.After.ID
+	}
+	rows, err := s.queries.ListSessions(ctx, s.reads, args)
+	if err != nil {
+		return nil, nil, known(err)
+	}
+	rows, next := paged(rows, p.Limit, func(r Session) Position {
+		return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
+	})
+	return rows, next, nil
+}
+
+// ExportSessions gives all sessions from one snapshot, newest first.
+func (s *Store) ExportSessions(ctx context.Context, scope Scope, f Filter, each func(Session) error) error {
+	args, err := s.sessionArgs(ctx, scope, f)
+	if err != nil {
+		return err
+	}
+	return s.export(ctx, func(tx pgx.Tx) error { return s.queries.StreamSessions(ctx, tx, args, each) })
+}
+
+func (s *Store) sessionArgs(ctx context.Context, scope Scope, f Filter) (db.ListSessionsParams, error) {
+	stores, err := s.stores(ctx, scope, f)
+	return db.ListSessionsParams{
+		StoreIds: stores, SessionIds: f.SessionIDs, CustomerIds: f.CustomerIDs, Flags: f.Flags, FromTime: f.From, ToTime: f.To,
+	}, err
+}
+
+// Timeline is a page of what is known of a session, in the order in which it happened.
+func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessionID string, p Page) ([]Event, *Position, error) {
+	if !scope.Allows(storeID) {
+		return nil, nil, ErrNotFound
+	}
+	args := db.SessionTimelineParams{StoreID: storeID, SessionID: sessionID, RowLimit: int32(min(p.Limit, 10_000)) + 1} //nolint:gosec // bounded
+	if p.After != nil {
+		id, err := uuid.Parse(p.After.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		args.AfterTime, args.AfterID = &p.After.Time, &id
+	}
+	rows, err := s.queries.SessionTimeline(ctx, s.reads, args)
+	if err != nil {
+		return nil, nil, known(err)
+	}
+	events := make([]Event, len(rows))
+	for i, r := range rows {
+		events[i] = eventOf(db.ListEventsRow(r))
+	}
+	events, next := paged(events, p.Limit, Event.position)
+	return events, next, nil
+}
