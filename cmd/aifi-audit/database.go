@@ -47,9 +47,10 @@ func (f databaseFlags) open(env *environment) (*database, error) {
 	return d, nil
 }
 
-// lost is closed when the private server ends; nil, and so never, for others.
+// lost is closed when the private server ends, whoever owns it; nil, and so never,
+// for other servers.
 func (d *database) lost() <-chan struct{} {
-	if d.private == nil || d.private.Attached() {
+	if d.private == nil {
 		return nil
 	}
 	return d.private.Done()

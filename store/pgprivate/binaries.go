@@ -73,6 +73,9 @@ func (s search) find(ctx context.Context, who identity, major int) (binaries, er
 	var found, refused []string
 	for _, dir := range s.dirs() {
 		b, err := probe(ctx, who, dir)
+		if ctx.Err() != nil {
+			return binaries{}, context.Cause(ctx) // which proves nothing about the programs
+		}
 		if err != nil {
 			refused = append(refused, err.Error())
 			continue
@@ -146,7 +149,7 @@ func probe(ctx context.Context, who identity, dir string) (binaries, error) {
 			return b, err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // of a busy machine
 	defer cancel()
 	out, err := who.command(ctx, "/", b.program("postgres"), "--version").Output()
 	if err != nil {

@@ -142,7 +142,7 @@ func (id identity) checkReach(dir string) error {
 }
 
 func (id identity) enter(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // of a busy machine
 	defer cancel()
 	return id.command(ctx, dir, "/bin/sh", "-c", ":").Run()
 }

@@ -16,7 +16,7 @@ func isPostmaster(pid int, _ string) bool {
 	if !exists(pid) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // of a busy machine
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "ps", "-o", "state=,comm=", "-p", strconv.Itoa(pid)).Output()
 	if err != nil {

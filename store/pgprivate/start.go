@@ -30,13 +30,25 @@ func (p passing) Unwrap() error { return p.error }
 func (st *starter) start(ctx context.Context) (*Server, error) {
 	poll := newPoll()
 	defer poll.stop()
+	var waiting error
 	for {
 		s, err := st.attempt(ctx)
-		if _, again := errors.AsType[passing](err); !again {
-			return s, err
+		if err == nil {
+			return s, nil
 		}
-		if waitErr := poll.wait(ctx); waitErr != nil {
-			return nil, fmt.Errorf("no private PostgreSQL in %s: %w, while %w", st.dataDir, waitErr, err)
+		if _, again := errors.AsType[passing](err); again {
+			if waiting == nil || waiting.Error() != err.Error() {
+				st.log.Info("waiting to start the private PostgreSQL", "reason", err)
+			}
+			waiting = err
+			err = poll.wait(ctx)
+		}
+		switch {
+		case err == nil:
+		case waiting != nil:
+			return nil, fmt.Errorf("no private PostgreSQL in %s: %w; Start has been waiting because of this: %w", st.dataDir, err, waiting)
+		default:
+			return nil, err
 		}
 	}
 }

@@ -3,11 +3,9 @@ package pgprivate
 import (
 	"bytes"
 	"context"
-	"fmt"
-	"io"
+	"errors"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,101 +17,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// helperVariable makes the test binary another process of ours: it starts the
-// server of the data directory that the variable names, says so, and closes it
-// when its standard input ends.
-const helperVariable = "AIFI_AUDIT_TEST_HELPER"
-
 const patience = 60 * time.Second
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(helperVariable); dir != "" {
-		if err := help(dir); err != nil {
-			fmt.Println("error", err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
-func help(dir string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	s, err := Start(ctx, testOptions(dir))
-	if err != nil {
-		return err
-	}
-	fmt.Println("ready", s.Attached())
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	return s.Close(ctx)
-}
 
 func testOptions(dir string) Options {
 	return Options{DataDir: dir, Settings: map[string]string{"fsync": "off", "shared_buffers": "16MB"}}
-}
-
-// helper is a running helper process.
-type helper struct {
-	cmd    *exec.Cmd
-	stdin  io.Closer
-	stdout io.Reader
-}
-
-func beginHelper(t *testing.T, dir string) *helper {
-	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), helperVariable+"="+dir)
-	stdin, err := cmd.StdinPipe()
-	must(t, err)
-	stdout, err := cmd.StdoutPipe()
-	must(t, err)
-	cmd.Stderr = os.Stderr
-	must(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	return &helper{cmd: cmd, stdin: stdin, stdout: stdout}
-}
-
-// ready waits until the helper's server is ready.
-func (h *helper) ready(t *testing.T) (attached bool) {
-	t.Helper()
-	line := make([]byte, 4096)
-	n, err := h.stdout.Read(line)
-	must(t, err)
-	word, rest, _ := strings.Cut(strings.TrimSpace(string(line[:n])), " ")
-	if word != "ready" {
-		t.Fatalf("helper: %s", line[:n])
-	}
-	return rest == "true"
-}
-
-// beginOwner returns a helper that owns the server.
-func beginOwner(t *testing.T, dir string) *helper {
-	t.Helper()
-	h := beginHelper(t, dir)
-	if h.ready(t) {
-		t.Fatal("attached to a server that should not run")
-	}
-	return h
-}
-
-// close has the helper end in order.
-func (h *helper) close(t *testing.T) {
-	t.Helper()
-	must(t, h.stdin.Close())
-	must(t, h.cmd.Wait())
-}
-
-// kill ends the helper at once.
-func (h *helper) kill(t *testing.T) {
-	t.Helper()
-	must(t, h.cmd.Process.Signal(syscall.SIGKILL))
-	_ = h.cmd.Wait()
 }
 
 // newDir returns the path of a data directory to be. The server's user can reach
@@ -126,7 +33,12 @@ func newDir(t *testing.T) string {
 	must(t, os.Chmod(parent, 0o711))
 	dir := filepath.Join(parent, "data")
 	t.Cleanup(func() {
-		until(t, "all PostgreSQL processes have ended", func() bool { return len(processes(dir)) == 0 })
+		if pids := processes(dir); len(pids) > 0 && !t.Failed() {
+			until(t, "all PostgreSQL processes have ended", func() bool { return len(processes(dir)) == 0 })
+		}
+		for _, pid := range processes(dir) { // of a test that has failed
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 		must(t, os.RemoveAll(parent))
 	})
 	return dir
@@ -153,17 +65,26 @@ func mustClose(t *testing.T, s *Server) {
 	must(t, s.Close(testContext(t)))
 }
 
-// startsInVain expects that Start waits, and returns its error.
-func startsInVain(t *testing.T, dir string) error {
+// waitsFor expects that Start waits for a reason that it logs, gives it up then,
+// and returns its error.
+func waitsFor(t *testing.T, dir, reason string) error {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	s, err := Start(ctx, testOptions(dir))
-	if err == nil {
-		mustClose(t, s)
-		t.Fatal("it started")
-	}
-	return err
+	var log logBuffer
+	o := testOptions(dir)
+	o.Logger = log.logger()
+	result := make(chan error, 1)
+	go func() {
+		s, err := Start(ctx, o)
+		if err == nil {
+			err = errors.Join(s.Close(testContext(t)), errors.New("it started"))
+		}
+		result <- err
+	}()
+	until(t, "Start waits: "+reason, func() bool { return len(result) > 0 || strings.Contains(log.String(), reason) })
+	cancel()
+	return <-result
 }
 
 // makeTestCluster makes a cluster, without a server.

@@ -1,0 +1,129 @@
+package httpapi_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aifi-audit/store"
+)
+
+func TestIngestAnswers(t *testing.T) {
+	s := serve(t)
+	interaction := sample(t, "restricted-products-interactions")
+	for _, c := range []struct {
+		name, webhook, body string
+		status              int
+		says                string // status or type
+	}{
+		{"new", "restricted-products-interactions", interaction, 200, "stored"},
+		{"again", "restricted-products-interactions", interaction, 200, "duplicate"},
+		{"fraud", "suspected-fraud", sample(t, "suspected-fraud"), 200, "stored"},
+		{"registration", "remote-register", sample(t, "remote-register"), 200, "stored"},
+		{"transition", "transition/left", sample(t, "transition-left"), 200, "stored"},
+		{"customer", "customer-created", sample(t, "customer-created"), 200, "stored"},
+		{"unheard of", "something/new", `{"storeId":1}`, 200, "stored"},
+		{"asks for a decision", "checkout", `{"storeId":1}`, 501, "urn:aifi-audit:problem:no-decision"},
+		{"malformed", "suspected-fraud", `{"sessionId":{}}`, 422, "urn:aifi-audit:problem:not-understood"},
+		{"too long", "suspected-fraud", `{"a":"` + strings.Repeat("x", 70<<10) + `"}`, 413, "urn:aifi-audit:problem:too-large"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := s.push(t, c.webhook, c.body)
+			v := a.json(t)
+			if a.status != c.status || v["status"] != c.says && v["type"] != c.says {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			id, _ := v["deliveryId"].(string)
+			want := []byte(c.body)
+			if c.status == http.StatusRequestEntityTooLarge {
+				want = want[:64<<10]
+			}
+			if kept := s.get(t, "/api/v1/deliveries/"+id+"/body"); kept.status != 200 || !bytes.Equal(kept.body, want) {
+				t.Errorf("kept %d %.100s", kept.status, kept.body)
+			}
+		})
+	}
+	if v := s.push(t, "suspected-fraud", `{"sessionId":{}}`).json(t); v["pointer"] != "/sessionId" {
+		t.Errorf("the member at fault is not named: %v", v)
+	}
+}
+
+func TestIngestRefusesWithoutAToken(t *testing.T) {
+	s := serve(t)
+	for name, c := range map[string]struct {
+		token  string
+		status int
+	}{"none": {"", 401}, "wrong": {"aifi_audit_x", 401}, "another scope": {s.staff, 403}} {
+		if a := s.do(t, http.MethodPost, "/api/push/suspected-fraud", c.token, []byte("{}")); a.status != c.status {
+			t.Errorf("%s: got %d", name, a.status)
+		}
+	}
+}
+
+func TestHostileRequestsAreKept(t *testing.T) {
+	s := serve(t)
+	files, err := filepath.Glob("../store/aifi/testdata/hostile/*")
+	if err != nil || len(files) < 30 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, header := range [][]string{nil, {"Content-Type", "text/plain"}, {"Content-Encoding", "gzip"}} {
+			a := s.do(t, http.MethodPost, "/api/push/restricted-products-interactions", s.ingest, body, header...)
+			if a.status >= 500 {
+				t.Errorf("%s: answer %d %s", file, a.status, a.body)
+			}
+			id, _ := a.json(t)["deliveryId"].(string)
+			if len(body) > 64<<10 {
+				body = body[:64<<10]
+			}
+			if kept := s.get(t, "/api/v1/deliveries/"+id+"/body"); kept.status != 200 || !bytes.Equal(kept.body, body) {
+				t.Errorf("%s: kept %d bytes of %d", file, len(kept.body), len(body))
+			}
+		}
+	}
+	for _, path := range []string{"%00", "a%2Fb", "..%2f..", "%ff", "//x//", strings.Repeat("x", 5000), "'; DROP TABLE events; --", "suspected-fraud/"} {
+		a := s.do(t, http.MethodPost, "/api/push/"+strings.ReplaceAll(path, " ", "%20"), s.ingest, []byte(`{"storeId":1}`))
+		if a.status != 200 {
+			t.Errorf("path %.40q: got %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+// A sender that breaks off has still said something.
+func TestABrokenOffBodyIsKept(t *testing.T) {
+	s := serve(t)
+	conn, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	fmt.Fprintf(conn, "POST /api/push/suspected-fraud HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: 100\r\n\r\n{\"storeId\":1", s.ingest)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusBadRequest {
+		t.Errorf("got %d", resp.StatusCode)
+	}
+	items := s.get(t, "/api/v1/quarantine").items(t)
+	if len(items) != 1 || items[0]["reason"] != string(store.Truncated) {
+		t.Fatalf("quarantine has %v", items)
+	}
+	if kept := s.get(t, "/api/v1/deliveries/"+items[0]["deliveryId"].(string)+"/body"); string(kept.body) != `{"storeId":1` {
+		t.Errorf("kept %q", kept.body)
+	}
+}

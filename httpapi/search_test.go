@@ -1,0 +1,235 @@
+package httpapi_test
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aifi-audit/store"
+	"aifi-audit/store/storetest"
+)
+
+var lists = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine", "stores"}
+
+// stock delivers a sample of each kind for two stores, and one malformed body.
+func stock(t testing.TB, s *server) {
+	t.Helper()
+	for _, store := range []string{"7", "8"} {
+		for _, webhook := range []string{"restricted-products-interactions", "suspected-fraud", "remote-register"} {
+			s.push(t, webhook, ofStore(sample(t, webhook), store))
+		}
+		s.push(t, "transition/left", ofStore(sample(t, "transition-left"), store))
+	}
+	s.push(t, "suspected-fraud", "not JSON")
+}
+
+func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
+	s := serve(t)
+	for _, name := range lists {
+		if items := s.get(t, "/api/v1/"+name).items(t); len(items) != 0 {
+			t.Errorf("%s of an empty store has %v", name, items)
+		}
+	}
+	stock(t, s)
+	for _, name := range lists {
+		items := s.get(t, "/api/v1/"+name).items(t)
+		a := s.get(t, "/api/v1/"+name+".csv")
+		if got := s.do(t, http.MethodGet, "/api/v1/"+name, s.staff, nil, "Accept", "text/csv"); string(got.body) != string(a.body) {
+			t.Errorf("%s: Accept gives another CSV", name)
+		}
+		rows, err := csv.NewReader(strings.NewReader(string(a.body))).ReadAll()
+		if err != nil || len(items) == 0 || len(rows) != len(items)+1 {
+			t.Errorf("%s: %d items, %d rows of CSV, %v", name, len(items), len(rows), err)
+		}
+		if !strings.HasPrefix(a.header.Get("Content-Type"), "text/csv") || !strings.Contains(string(a.body), "\r\n") {
+			t.Errorf("%s: not RFC 4180: %v", name, a.header)
+		}
+	}
+	if items := s.get(t, "/api/v1/summary?from=2019-08-01&to=2019-09-01").items(t); len(items) != 2 {
+		t.Errorf("summary has %v", items)
+	}
+}
+
+func TestAFoundEventHasWhatWasStated(t *testing.T) {
+	s := serve(t)
+	stock(t, s)
+	items := s.get(t, "/api/v1/alcohol-interactions?storeId=7&flag=POTENTIALLY_INTERACTED_WITH_ALCOHOL&productId=string&gondolaId=0&from=2019-08-24&to=2019-08-25").items(t)
+	if len(items) != 1 {
+		t.Fatal(items)
+	}
+	got := items[0]
+	for _, name := range []string{"id", "deliveryId", "receivedAt"} {
+		if got[name] == "" {
+			t.Errorf("no %s", name)
+		}
+		delete(got, name)
+	}
+	want := map[string]any{
+		"webhook": "restricted-products-interactions", "eventId": "string", "storeId": 7.0, "storeExternalId": "string",
+		"sessionId": "d3a00526-1864-4f6e-bb2d-46e3ab7fa780", "customerId": "string", "shopperId": "string",
+		"occurredAt": "2019-08-24T14:15:22Z", "occurredAtKnown": true, "issuedAt": "2019-08-24T14:15:22Z",
+		"flags": []any{"POTENTIALLY_INTERACTED_WITH_ALCOHOL"}, "productIds": []any{"string"}, "gondolaIds": []any{"0"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestASessionHasItsTimeline(t *testing.T) {
+	s := serve(t)
+	stock(t, s)
+	const path = "/api/v1/sessions/d3a00526-1864-4f6e-bb2d-46e3ab7fa780"
+	if a := s.get(t, path); a.status != http.StatusConflict {
+		t.Errorf("an ambiguous session: %d %s", a.status, a.body)
+	}
+	v := s.get(t, path+"?storeId=7").json(t)
+	timeline, _ := v["timeline"].(map[string]any)
+	if events, _ := timeline["items"].([]any); len(events) != 4 || v["customerSatisfaction"] != 95.0 {
+		t.Errorf("got %v", v)
+	}
+	if a := s.get(t, "/api/v1/sessions/nobody%2Fknows"); a.status != http.StatusNotFound {
+		t.Errorf("got %d", a.status)
+	}
+}
+
+func TestATokenOfOneStoreSeesNoOther(t *testing.T) {
+	s := serve(t)
+	stock(t, s)
+	for _, name := range append(lists, "summary") {
+		query := "?storeId=7&storeId=8"
+		if name == "summary" {
+			query += "&from=2019-08-01&to=2019-09-01"
+		}
+		for _, suffix := range []string{"", ".csv"} {
+			if name == "quarantine" {
+				query = ""
+			}
+			a := s.do(t, http.MethodGet, "/api/v1/"+name+suffix+query, s.shop7, nil)
+			if a.status != 200 || strings.Contains(string(a.body), `"storeId":8`) || strings.Contains(string(a.body), ",8,") {
+				t.Errorf("%s%s: %d %s", name, suffix, a.status, a.body)
+			}
+		}
+	}
+	for _, d := range s.get(t, "/api/v1/deliveries").items(t) {
+		want := 404
+		if d["storeId"] == 7.0 {
+			want = 200
+		}
+		for _, suffix := range []string{"", "/body"} {
+			if a := s.do(t, http.MethodGet, "/api/v1/deliveries/"+d["id"].(string)+suffix, s.shop7, nil); a.status != want {
+				t.Errorf("delivery of store %v: %d", d["storeId"], a.status)
+			}
+		}
+	}
+	if a := s.do(t, http.MethodGet, "/api/v1/sessions/d3a00526-1864-4f6e-bb2d-46e3ab7fa780", s.shop7, nil); a.json(t)["storeId"] != 7.0 {
+		t.Errorf("the session of the other store shows: %s", a.body)
+	}
+}
+
+func TestPagesFollowEachOther(t *testing.T) {
+	s := serve(t)
+	for i := range 5 {
+		s.push(t, "suspected-fraud", fmt.Sprintf(`{"storeId":7,"sessionId":"s%d","timeOfOrigin":"2026-01-0%dT00:00:00Z"}`, i, i+1))
+	}
+	var got []any
+	path := "/api/v1/fraud-alerts?limit=2"
+	for path != "" {
+		a := s.get(t, path)
+		for _, item := range a.items(t) {
+			got = append(got, item["sessionId"])
+		}
+		path, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+		if (path == "") != (a.json(t)["nextCursor"] == nil) {
+			t.Errorf("Link %q and cursor disagree", path)
+		}
+	}
+	if diff := cmp.Diff([]any{"s4", "s3", "s2", "s1", "s0"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestBadParametersAreNamed(t *testing.T) {
+	s := serve(t)
+	cursor, _ := s.get(t, "/api/v1/stores").json(t)["nextCursor"].(string)
+	for query, parameter := range map[string]string{
+		"nonsense=1": "nonsense", "storeId=x": "storeId", "storeId=": "storeId", "limit=0": "limit", "limit=1001": "limit", "limit=1&limit=2": "limit",
+		"from=yesterday": "from", "from=2026-01-02&to=2026-01-01": "to", "cursor=x": "cursor", "cursor=AAAAAAAAAAAAe30" + cursor: "cursor",
+		"flag=%00": "flag", "flag=%ff": "flag", "sessionId=" + strings.Repeat("x", 600): "sessionId", "flag=a" + strings.Repeat("&flag=a", 100): "flag",
+		"webhook=x": "webhook",
+	} {
+		a := s.get(t, "/api/v1/alcohol-interactions?"+query)
+		if v := a.json(t); a.status != 400 || v["parameter"] != parameter {
+			t.Errorf("%.60s: %d %s", query, a.status, a.body)
+		}
+	}
+	for _, query := range []string{"flag='%20OR%201=1--", "sessionId=%25", "productId=%7B%22a", "storeId=-1", "from=0001-01-01&to=9999-12-31"} {
+		if a := s.get(t, "/api/v1/alcohol-interactions?"+query); a.status != 200 {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+}
+
+func TestFormulasAreHarmless(t *testing.T) {
+	s := serve(t)
+	s.push(t, "suspected-fraud", `{"storeId":-7,"sessionId":"=cmd()","eventId":" +1","shopper":{"shopperId":"a\n@b"},"customer":{"id":"-5"}}`)
+	row := func(query string) []string {
+		rows, err := csv.NewReader(strings.NewReader(string(s.get(t, "/api/v1/fraud-alerts.csv"+query).body))).ReadAll()
+		if err != nil || len(rows) != 2 {
+			t.Fatal(rows, err)
+		}
+		r := rows[1]
+		return []string{r[2], r[3], r[5], r[6], r[7]}
+	}
+	if diff := cmp.Diff([]string{"' +1", "-7", "'=cmd()", "-5", "'a\n@b"}, row("")); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{" +1", "-7", "=cmd()", "-5", "a\n@b"}, row("?raw=true")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReplayNeedsAnAdmin(t *testing.T) {
+	s := serve(t)
+	id, _ := s.push(t, "suspected-fraud", "not JSON").json(t)["deliveryId"].(string)
+	path := "/api/v1/quarantine/" + id + "/replay"
+	if a := s.do(t, http.MethodPost, path, s.staff, nil); a.status != 403 {
+		t.Errorf("staff: %d", a.status)
+	}
+	if a := s.do(t, http.MethodPost, path, s.admin, nil); a.status != 422 {
+		t.Errorf("admin: %d %s", a.status, a.body)
+	}
+}
+
+func TestWhoLookedIsWrittenBeforeResultsLeave(t *testing.T) {
+	s := serve(t)
+	s.get(t, "/api/v1/stores?storeId=7")
+	s.get(t, "/api/v1/stores.csv")
+	want := []string{"search /api/v1/stores storeId=7", "export /api/v1/stores.csv "}
+	if diff := cmp.Diff(want, storetest.Query(t, s.database, "SELECT action || ' ' || path || ' ' || query FROM access_log ORDER BY id")); diff != "" {
+		t.Error(diff)
+	}
+	storetest.SQL(t, s.database, "ALTER TABLE access_log RENAME TO gone")
+	if a := s.get(t, "/api/v1/stores"); a.status != 500 || strings.Contains(string(a.body), "access_log") {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+func TestHealthAndMetrics(t *testing.T) {
+	s := serve(t)
+	s.push(t, "suspected-fraud", `{"storeId":1}`)
+	for _, path := range []string{"/livez", "/readyz", "/version", "/openapi.yaml"} {
+		if a := s.do(t, http.MethodGet, path, "", nil); a.status != 200 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	if a := s.do(t, http.MethodGet, "/metrics", "", nil); !strings.Contains(string(a.body), `aifi_audit_deliveries_total{status="stored",webhook="suspected-fraud"} 1`) {
+		t.Errorf("got %s", a.body)
+	}
+	if s.store.Ping(t.Context()) != nil || store.Rights == nil {
+		t.Error("not ready")
+	}
+}
