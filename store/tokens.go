@@ -30,8 +30,7 @@ var Rights = []Right{MayIngest, MayRead, MayExport, MayAdminister}
 const (
 	tokenPrefix  = "aifi_audit_"
 	tokenBytes   = 32
-	tokenRefresh = 2 * time.Second        // so long a revoked token may stay good
-	tokenMiss    = 200 * time.Millisecond // at most so often an unknown token asks the database
+	tokenRefresh = 2 * time.Second // so long a revoked token may stay good
 )
 
 // Token says who may do what. The secret itself is kept nowhere.
@@ -117,13 +116,16 @@ func (s *Store) RevokeToken(ctx context.Context, name string) error {
 type tokenCache struct {
 	mu     sync.RWMutex
 	byHash map[[sha256.Size]byte]Token // guarded by mu; replaced whole
-	loaded time.Time                   // guarded by mu
+	loaded time.Time                   // guarded by mu; when the last reload began
+
+	missMu sync.Mutex // held by the one reload that a miss starts
 
 	useMu sync.Mutex
 	used  map[int64]time.Time // guarded by useMu; not yet written
 }
 
 func (c *tokenCache) reload(ctx context.Context, s *Store) error {
+	began := time.Now()
 	rows, err := s.queries.ListTokens(ctx, s.writes)
 	if err != nil {
 		return fmt.Errorf("reading the tokens: %w", known(err))
@@ -136,7 +138,7 @@ func (c *tokenCache) reload(ctx context.Context, s *Store) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.byHash, c.loaded = byHash, time.Now()
+	c.byHash, c.loaded = byHash, began
 	return nil
 }
 
@@ -147,12 +149,9 @@ func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
 	c := &s.tokens
 	c.mu.RLock()
 	t, ok := c.byHash[hash]
-	stale := time.Since(c.loaded) > tokenMiss
 	c.mu.RUnlock()
-	if !ok && stale && c.reload(ctx, s) == nil {
-		c.mu.RLock()
-		t, ok = c.byHash[hash]
-		c.mu.RUnlock()
+	if !ok {
+		t, ok = c.lookAgain(ctx, s, hash)
 	}
 	now := s.now()
 	if !ok || t.RevokedAt != nil || t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
@@ -165,6 +164,26 @@ func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
 	}
 	c.used[t.ID] = now
 	return t, true
+}
+
+// lookAgain finds a token that was made after the last reload: the first webhook
+// with it must not be lost. Those who miss at the same time share a reload.
+func (c *tokenCache) lookAgain(ctx context.Context, s *Store, hash [sha256.Size]byte) (Token, bool) {
+	missed := time.Now()
+	c.missMu.Lock()
+	defer c.missMu.Unlock()
+	c.mu.RLock()
+	fresh := c.loaded.After(missed)
+	c.mu.RUnlock()
+	if !fresh {
+		if err := c.reload(ctx, s); err != nil {
+			return Token{}, false
+		}
+	}
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	t, ok := c.byHash[hash]
+	return t, ok
 }
 
 func (s *Store) keepTokens(ctx context.Context) {

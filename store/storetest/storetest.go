@@ -40,32 +40,32 @@ func Main(m *testing.M) int {
 }
 
 func start(ctx context.Context) (stop func(), err error) {
-	stop = func() {}
+	stopServer := func() {}
 	server.url = os.Getenv("TEST_DATABASE_URL")
 	if server.url == "" {
-		if stop, err = startPrivate(ctx); err != nil {
+		if stopServer, err = startPrivate(ctx); err != nil {
 			return nil, err
 		}
 	}
 	server.template = "test_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	if err := admin(ctx, "CREATE DATABASE "+server.template); err != nil {
-		stop()
+		stopServer()
 		return nil, err
 	}
 	if _, err := store.Migrate(ctx, databaseURL(server.template)); err != nil {
-		stop()
+		stopServer()
 		return nil, err
 	}
 	// Partitions come with the first Open; the clones then have them.
 	s, err := store.Open(ctx, store.Config{DatabaseURL: databaseURL(server.template)})
 	if err != nil {
-		stop()
+		stopServer()
 		return nil, err
 	}
 	s.Close()
 	return func() {
 		_ = admin(ctx, "DROP DATABASE "+server.template+" WITH (FORCE)")
-		stop()
+		stopServer()
 	}, nil
 }
 
