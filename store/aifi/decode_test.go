@@ -125,7 +125,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"a boolean for id": {`{"shopper":{"shopperId":true}}`, aifi.WrongType, "/shopper/shopperId"},
 		"text for session": {`{"session":"s"}`, aifi.WrongType, "/session"},
 		"text for storeId": {`{"storeId":"many"}`, aifi.WrongType, "/storeId"},
-		"lists of lists":   {`{"productIds":[["a"]]}`, aifi.WrongType, "/productIds"},
+		"lists of lists":   {`{"productIds":[["a"]]}`, aifi.WrongType, "/productIds/0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, p := aifi.Decode(aifi.RestrictedProductsInteractions, []byte(c.body))

@@ -6,73 +6,86 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// What PostgreSQL's jsonb holds without complaint; well within its own limits.
+// What PostgreSQL's jsonb holds without complaint: well within its own limits,
+// which are 131072 digits before the point and 16383 after it, and its stack.
 const (
-	maxMetadataDepth  = 64
-	maxMetadataDigits = 400
+	maxMetadataDepth    = 64
+	maxMetadataNumber   = 400 // characters
+	maxMetadataExponent = 1000
 )
 
-// metadata reads any JSON value into a form that jsonb accepts. A value that it
-// would refuse (NUL, lone surrogates, absurd numbers, deep nesting) is kept as a
-// JSON string of its text.
+// metadata reads any JSON value into a form that jsonb accepts. A value that jsonb
+// would refuse, or hold only at great cost, becomes a JSON string of its text. Null
+// is absence.
 func (r *reader) metadata() []byte {
 	v := r.value()
 	if v.Kind() == 'n' {
 		return nil
 	}
-	if storable(v) {
-		c := v.Clone()
-		if c.Compact(jsontext.AllowDuplicateNames(true)) == nil {
-			return c
+	// Where the whole body is strict JSON, all of its text is sound.
+	if r.repeats == nil || v.IsValid(jsontext.AllowDuplicateNames(true)) {
+		if compact, ok := compactForJSONB(v); ok {
+			return compact
 		}
 	}
-	text := clean(string(v))
 	r.doubt()
-	quoted, err := jsontext.AppendQuote(nil, text)
-	if err != nil {
-		return nil
-	}
+	quoted, _ := jsontext.AppendQuote(nil, clean(string(v))) // it fails on invalid UTF-8 only, and there is none left
 	return quoted
 }
 
-func storable(v jsontext.Value) bool {
-	if depth(v) > maxMetadataDepth || !v.IsValid(jsontext.AllowDuplicateNames(true)) || bytes.Contains(v, []byte(`\u0000`)) {
-		return false
-	}
-	digits, quoted := 0, false
-	for i := 0; i < len(v); i++ {
-		c := v[i]
-		switch {
-		case quoted && c == '\\':
+// compactForJSONB leaves out the white space around the tokens of a value. It gives
+// false if jsonb would refuse one of them.
+func compactForJSONB(v jsontext.Value) ([]byte, bool) {
+	out := make([]byte, 0, len(v))
+	depth := 0
+	for i := 0; i < len(v); {
+		n := 1
+		switch c := v[i]; c {
+		case ' ', '\t', '\r', '\n':
 			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == 'e' || c == 'E':
-			// true, false and numbers: only the latter have a digit or sign behind it.
-			if exponent := exponentAt(v[i+1:]); exponent > 3 {
-				return false
+			continue
+		case '{', '[':
+			if depth++; depth > maxMetadataDepth {
+				return nil, false
 			}
-			digits++
-		case c >= '0' && c <= '9' || c == '.' || c == '-' || c == '+':
-			if digits++; digits > maxMetadataDigits {
-				return false
+		case '}', ']':
+			depth--
+		case '"':
+			n = stringLength(v[i:])
+			if escapesNUL(v[i : i+n]) {
+				return nil, false
 			}
-		default:
-			digits = 0
+		case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+			n = numberLength(v[i:])
+			if !modest(v[i : i+n]) {
+				return nil, false
+			}
 		}
+		out = append(out, v[i:i+n]...)
+		i += n
 	}
-	return true
+	return out, true
 }
 
-// exponentAt counts the significant digits of the exponent that text starts with.
-func exponentAt(text []byte) int {
-	n := 0
-	for _, c := range bytes.TrimLeft(text, "+-0") {
-		if c < '0' || c > '9' {
-			break
-		}
-		n++
+func modest(number []byte) bool {
+	if len(number) > maxMetadataNumber {
+		return false
 	}
-	return n
+	exponent := exponentOf(number)
+	return -maxMetadataExponent <= exponent && exponent <= maxMetadataExponent
+}
+
+// escapesNUL reports whether a string has the character U+0000, which JSON can only
+// write as an escape.
+func escapesNUL(quoted []byte) bool {
+	for {
+		i := bytes.IndexByte(quoted, '\\')
+		switch {
+		case i < 0:
+			return false
+		case bytes.HasPrefix(quoted[i:], []byte(`\u0000`)):
+			return true
+		}
+		quoted = quoted[i+2:] // the backslash, and what it escapes
+	}
 }

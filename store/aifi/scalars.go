@@ -1,8 +1,7 @@
 package aifi
 
 import (
-	"math"
-	"strconv"
+	"bytes"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,218 +9,217 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// id reads an identifying member: a string, a number as it is written, or a list
-// of one of them. Null is "". Anything else makes the body unusable.
+// id reads an identifying member: a string, or a number as it is written. Null is
+// "". Anything else makes the body unusable.
 func (r *reader) id() string {
-	switch v := r.value(); v.Kind() {
+	v := r.scalar()
+	switch v.Kind() {
 	case '"', '0':
-		return r.scalar(v)
+		return r.text(v)
 	case 'n':
-		return ""
-	case '[':
-		if ids, ok := r.elements(v); ok && len(ids) == 1 {
-			return ids[0]
-		}
-		r.wrongType("must be a string or a number, not a list")
 	default:
-		r.wrongType("must be a string or a number")
+		r.wrongType("must be a string or a number, not " + kindOf(v))
+	}
+	return ""
+}
+
+// string reads what id reads, but never makes the body unusable.
+func (r *reader) string() string {
+	v := r.scalar()
+	switch v.Kind() {
+	case '"', '0':
+		return r.text(v)
+	case 'n':
+	default:
+		r.unusable(v)
 	}
 	return ""
 }
 
 // ids reads a list of ids, or one id as a list of one. Nulls are left out.
 func (r *reader) ids() []string {
-	switch v := r.value(); v.Kind() {
-	case '"', '0':
-		return []string{r.scalar(v)}
-	case 'n':
-		return nil
-	case '[':
-		if ids, ok := r.elements(v); ok {
-			return ids
-		}
-		r.wrongType("must be a list of strings or numbers")
-	default:
-		r.wrongType("must be a list of strings or numbers")
+	if r.dec.PeekKind() != '[' {
+		return r.appendID(nil, "must be a list of strings or numbers, not ")
 	}
-	return nil
+	if _, err := r.dec.ReadToken(); err != nil {
+		r.fail(err)
+		return nil
+	}
+	var list []string
+	for r.err == nil && r.dec.PeekKind() != ']' {
+		list = r.appendID(list, "must be a string or a number, not ")
+	}
+	if _, err := r.dec.ReadToken(); err != nil {
+		r.fail(err)
+	}
+	return list
 }
 
-// elements are the scalars of a list; ok is false if it holds anything else.
-func (r *reader) elements(list jsontext.Value) (ids []string, ok bool) {
-	sub := jsontext.NewDecoder(strings.NewReader(string(list)), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
-	_, _ = sub.ReadToken()
-	for sub.PeekKind() != ']' {
-		v, err := sub.ReadValue()
-		if err != nil {
-			return nil, false
-		}
-		switch v.Kind() {
-		case '"', '0':
-			ids = append(ids, r.scalar(v))
-		case 'n':
-		default:
-			return nil, false
-		}
+func (r *reader) appendID(list []string, must string) []string {
+	v := r.value()
+	switch v.Kind() {
+	case '"', '0':
+		return append(list, r.text(v))
+	case 'n':
+	default:
+		r.wrongType(must + kindOf(v))
 	}
-	return ids, true
+	return list
 }
 
 // storeID reads an integer, a number of integral value or a string of one. Null is
 // 0. Anything else makes the body unusable.
 func (r *reader) storeID() int64 {
-	v := r.value()
+	v := r.scalar()
 	if v.Kind() == 'n' {
 		return 0
 	}
-	if v.Kind() == '"' || v.Kind() == '0' {
-		if n, ok := parseInteger(r.scalar(v)); ok {
-			return n
-		}
+	n, ok := integerOf(v)
+	if !ok {
+		r.wrongType("must be a 64-bit integer")
 	}
-	r.wrongType("must be a 64-bit integer")
-	return 0
-}
-
-// text reads a member that never makes the body unusable: a string or a number.
-func (r *reader) text() string {
-	switch v := r.value(); v.Kind() {
-	case '"', '0':
-		return r.scalar(v)
-	case 'n':
-	default:
-		r.doubt()
-	}
-	return ""
+	return n
 }
 
 func (r *reader) integer() *int64 {
-	v := r.value()
-	switch v.Kind() {
-	case 'n':
-		return nil
-	case '"', '0':
-		if n, ok := parseInteger(r.scalar(v)); ok {
-			return &n
-		}
+	v := r.scalar()
+	if n, ok := integerOf(v); ok {
+		return &n
 	}
-	r.doubt()
+	if v.Kind() != 'n' {
+		r.unusable(v)
+	}
 	return nil
 }
 
 func (r *reader) boolean() *bool {
-	v := r.value()
-	yes, no := true, false
-	switch v.Kind() {
-	case 'n':
-		return nil
-	case 't':
-		return &yes
-	case 'f':
-		return &no
-	case '"':
-		switch strings.ToLower(r.scalar(v)) {
-		case "true":
-			return &yes
-		case "false":
-			return &no
-		}
+	v := r.scalar()
+	yes, ok := v.Kind() == 't', v.Kind() == 't' || v.Kind() == 'f'
+	if v.Kind() == '"' {
+		text, _ := unquote(v)
+		yes = strings.EqualFold(string(text), "true")
+		ok = yes || strings.EqualFold(string(text), "false")
 	}
-	r.doubt()
+	if ok {
+		return &yes
+	}
+	if v.Kind() != 'n' {
+		r.unusable(v)
+	}
 	return nil
 }
 
 func (r *reader) time() time.Time {
-	t, _ := r.timeAndRaw()
-	return t
-}
-
-// timeAndRaw also gives the JSON of the time where it is not usable as one.
-func (r *reader) timeAndRaw() (time.Time, []byte) {
-	v := r.value()
-	switch v.Kind() {
-	case 'n':
-		return time.Time{}, nil
-	case '"':
-		if t, ok := parseTime(r.scalar(v)); ok {
-			return t, nil
-		}
-	}
-	raw := []byte(v.Clone())
-	r.doubt()
-	return time.Time{}, raw
-}
-
-// scalar is the text of a string, or of a number as it is written.
-func (r *reader) scalar(v jsontext.Value) string {
+	v := r.scalar()
 	if v.Kind() == '"' {
-		return r.unquote(v)
-	}
-	return string(v)
-}
-
-// unquote is the text of a JSON string. What PostgreSQL's text cannot hold becomes
-// U+FFFD, and is noted.
-func (r *reader) unquote(v jsontext.Value) string {
-	plain := len(v) >= 2
-	for _, c := range v {
-		if c == '\\' || c >= utf8.RuneSelf {
-			plain = false
-			break
+		text, _ := unquote(v)
+		if t, ok := parseTime(text); ok {
+			return t
 		}
 	}
-	if plain {
-		return string(v[1 : len(v)-1])
+	if v.Kind() != 'n' {
+		r.unusable(v)
 	}
-	b, err := jsontext.AppendUnquote(nil, v)
-	s := clean(string(b))
-	if err != nil || s != string(b) {
+	return time.Time{}
+}
+
+// scalar reads a value; a list of one string or number is that string or number.
+func (r *reader) scalar() jsontext.Value {
+	v := r.value()
+	if v.Kind() != '[' {
+		return v
+	}
+	only := jsontext.Value(bytes.Trim(v[1:len(v)-1], " \t\r\n"))
+	switch only.Kind() {
+	case '"':
+		if stringLength(only) == len(only) {
+			return only
+		}
+	case '0':
+		if bytes.IndexByte(only, ',') < 0 {
+			return only
+		}
+	}
+	return v
+}
+
+// text is the text of a string, or of a number as it is written.
+func (r *reader) text(v jsontext.Value) string {
+	if v.Kind() != '"' {
+		return string(v)
+	}
+	text, exact := unquote(v)
+	if !exact {
 		r.doubt()
 		r.lossy = true
 	}
-	return s
+	return string(text)
 }
 
-// clean makes s storable as PostgreSQL's text.
-func clean(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
+// unquote is the text of a JSON string. What PostgreSQL's text cannot hold becomes
+// U+FFFD, and then the text is not exact. It may be a part of v.
+func unquote(v jsontext.Value) (text []byte, exact bool) {
+	if len(v) < len(`""`) {
+		return nil, true
+	}
+	inner := v[1 : len(v)-1]
+	if plain(inner) {
+		return inner, true
+	}
+	text, err := jsontext.AppendUnquote(make([]byte, 0, len(inner)), v)
+	if bytes.IndexByte(text, 0) >= 0 {
+		return bytes.ReplaceAll(text, []byte{0}, []byte("\ufffd")), false
+	}
+	return text, err == nil
 }
 
-func parseInteger(s string) (int64, bool) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, true
-	}
-	if len(s) > 40 {
-		return 0, false
-	}
-	f, err := strconv.ParseFloat(s, 64)
-	// Beyond 2^53 a float no longer says which integer was meant.
-	if err != nil || f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return 0, false
-	}
-	return int64(f), true
-}
-
-// parseTime reads RFC 3339, also with a space for the T, in lower case, or without
-// a zone (then UTC). A leap second becomes the second after it.
-func parseTime(s string) (time.Time, bool) {
-	s = strings.ToUpper(strings.TrimSpace(s))
-	if len(s) < len("2006-01-02T15:04:05") || len(s) > 64 {
-		return time.Time{}, false
-	}
-	if s[10] == ' ' {
-		s = s[:10] + "T" + s[11:]
-	}
-	leap := time.Duration(0)
-	if s[16:19] == ":60" {
-		s = s[:16] + ":59" + s[19:]
-		leap = time.Second
-	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700"} {
-		if t, err := time.Parse(layout, s); err == nil {
-			t = t.Add(leap).UTC().Truncate(time.Microsecond)
-			return t, t.Year() >= 1 && t.Year() <= 9999 && !t.IsZero()
+// plain reports whether the inside of a JSON string is its text: nearly all are.
+func plain(inner []byte) bool {
+	for _, c := range inner {
+		if c == '\\' || c >= utf8.RuneSelf {
+			return false
 		}
 	}
-	return time.Time{}, false
+	return true
+}
+
+func integerOf(v jsontext.Value) (int64, bool) {
+	switch v.Kind() {
+	case '0':
+		return parseInteger(v)
+	case '"':
+		text, _ := unquote(v)
+		return parseInteger(text)
+	}
+	return 0, false
+}
+
+// kindOf names the kind of a value in English.
+func kindOf(v jsontext.Value) string {
+	switch v.Kind() {
+	case '{':
+		return "an object"
+	case '[':
+		return "a list"
+	case '"':
+		return "a string"
+	case '0':
+		return "a number"
+	case 't', 'f':
+		return "a boolean"
+	}
+	return "null"
+}
+
+// stringLength is the length of the JSON string that text begins with.
+func stringLength(text []byte) int {
+	for i := 1; i < len(text); i++ {
+		switch text[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return len(text)
 }

@@ -1,31 +1,41 @@
 package aifi
 
-// sessionMember reads one member of the session object.
-func (r *reader) sessionMember(st *Statement, name string) {
-	s := st.Session
-	switch name {
+import "time"
+
+func (r *reader) session(st *Statement) {
+	if !r.enter("session", false) {
+		return
+	}
+	st.Session = new(Session)
+	for r.next() {
+		r.sessionMember(st, st.Session)
+	}
+}
+
+func (r *reader) sessionMember(st *Statement, s *Session) {
+	switch string(r.name) {
 	case "id":
-		s.ID = r.text()
+		s.ID = r.string()
 	case "sessionId":
 		s.SessionID = r.id()
 	case "sessionToken":
 		s.SessionToken = r.id()
 	case "referencedSessionId":
-		s.ReferencedSessionID = r.text()
+		s.ReferencedSessionID = r.string()
 	case "customerId":
-		s.CustomerID = r.text()
+		s.CustomerID = r.string()
 	case "code":
-		s.Code = r.text()
+		s.Code = r.string()
 	case "status":
-		s.Status = r.text()
+		s.Status = r.string()
 	case "locationId":
-		s.LocationID = r.text()
+		s.LocationID = r.string()
 	case "storeId":
 		s.StoreID = r.integer()
 	case "storeIdScannableAt":
-		s.StoreIDScannableAt = r.text()
+		s.StoreIDScannableAt = r.string()
 	case "customerPaymentInstrumentId":
-		s.CustomerPaymentInstrumentID = r.text()
+		s.CustomerPaymentInstrumentID = r.string()
 	case "customerSatisfaction":
 		s.CustomerSatisfaction = r.integer()
 	case "customerSatisfactionSubmitted":
@@ -45,9 +55,9 @@ func (r *reader) sessionMember(st *Statement, name string) {
 	case "expiresAt":
 		s.ExpiresAt = r.time()
 	case "codeFirstSuccesfullyScannedAt", "codeFirstSuccessfullyScannedAt":
-		s.CodeFirstSuccessfullyScannedAt = r.time()
+		s.CodeFirstSuccessfullyScannedAt = later(s.CodeFirstSuccessfullyScannedAt, r.time())
 	case "codeLastSuccesfullyScannedAt", "codeLastSuccessfullyScannedAt":
-		s.CodeLastSuccessfullyScannedAt = r.time()
+		s.CodeLastSuccessfullyScannedAt = later(s.CodeLastSuccessfullyScannedAt, r.time())
 	case "customerFirstEnteredAt":
 		s.CustomerFirstEnteredAt = r.time()
 	case "customerLastEnteredAt":
@@ -61,6 +71,15 @@ func (r *reader) sessionMember(st *Statement, name string) {
 	case "metadata":
 		s.Metadata = r.metadata()
 	default:
-		r.value()
+		r.unknown()
 	}
+}
+
+// later decides between AiFi's spelling of a name and the dictionary's, should a
+// body have both.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

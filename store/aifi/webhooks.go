@@ -24,13 +24,23 @@ var documented = map[Webhook]traits{
 }
 
 // ParseWebhook takes the path below /api/push/. Slashes at its ends do not count,
-// nor does ASCII case where that makes it a documented webhook.
+// nor does ASCII case where that makes it a documented webhook. Any other path is
+// a webhook that AiFi does not document, spelled as it is.
 func ParseWebhook(path string) Webhook {
 	path = strings.Trim(path, "/")
-	if folded := Webhook(strings.ToLower(path)); folded.Documented() {
+	if folded := Webhook(strings.Map(lowerASCII, path)); folded.Documented() {
 		return folded
 	}
 	return Webhook(path)
+}
+
+// lowerASCII leaves other letters alone: strings.ToLower would turn the sign for
+// Kelvin into a k.
+func lowerASCII(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + ('a' - 'A')
+	}
+	return r
 }
 
 // Documented reports whether AiFi documents the webhook.
