@@ -38,7 +38,7 @@ func serve(t testing.TB) *server {
 	}
 	t.Cleanup(s.store.Close)
 	s.Server = httptest.NewServer(httpapi.New(httpapi.Config{Store: s.store, Registry: registry, MaxBody: 64 << 10, Version: "test"}))
-	t.Cleanup(s.Server.Close)
+	t.Cleanup(s.Close)
 	s.ingest = s.token(t, "AiFi", nil, store.MayIngest)
 	s.staff = s.token(t, "staff", nil, store.MayRead, store.MayExport)
 	s.admin = s.token(t, "admin", nil, store.MayAdminister)

@@ -84,7 +84,7 @@ func (c exportCommand) write(env *environment, s *store.Store, out io.Writer, ro
 // progress counts rows on a terminal.
 func (c exportCommand) progress(env *environment) (row, finish func()) {
 	f, ok := env.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) { //nolint:gosec // a file descriptor is small
+	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return func() {}, func() {}
 	}
 	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("exporting "+c.List),

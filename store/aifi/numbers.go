@@ -45,7 +45,7 @@ func parseInteger(text []byte) (int64, bool) {
 	}
 	switch {
 	case negative && n <= -math.MinInt64:
-		return -int64(n), true //nolint:gosec // 2^63 wraps around to itself, which is right
+		return -int64(n), true // 2^63 wraps around to itself, which is right
 	case !negative && n <= math.MaxInt64:
 		return int64(n), true
 	}

@@ -127,14 +127,14 @@ func (s search) dirs() []string {
 		if !filepath.IsAbs(dir) {
 			continue // what a relative entry of $PATH names depends on where we stand
 		}
-		real, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
-		if err != nil || seen[real] {
+		resolved, err := filepath.EvalSymlinks(filepath.Join(dir, "postgres"))
+		if err != nil || seen[resolved] {
 			continue
 		}
-		seen[real] = true
+		seen[resolved] = true
 		// A link alone in /usr/bin leads to the directory that has initdb too.
 		if _, err := os.Stat(filepath.Join(dir, "initdb")); err != nil {
-			dir = filepath.Dir(real)
+			dir = filepath.Dir(resolved)
 		}
 		dirs = append(dirs, dir)
 	}

@@ -27,7 +27,7 @@ type identity struct {
 // there is one, else one of the users made for such purposes.
 func chooseIdentity(cluster string) (identity, error) {
 	if uid := os.Geteuid(); uid != 0 {
-		return identity{uid: uint32(uid), gid: uint32(os.Getegid()), name: userName(uint32(uid))}, nil
+		return identity{uid: uint32(uid), gid: uint32(os.Getegid()), name: userName(uint32(uid))}, nil //nolint:gosec // ids of users have 32 bits
 	}
 	if info, err := os.Stat(cluster); err == nil {
 		if uid, gid := owner(info); uid != 0 {
@@ -71,7 +71,7 @@ func ownerIdentity(uid, gid uint32) (identity, error) {
 // parseID reads a user or group id; some systems write that of nobody as -2.
 func parseID(s string) (uint32, error) {
 	n, err := strconv.ParseInt(s, 10, 64)
-	return uint32(n), err
+	return uint32(n), err //nolint:gosec // as some systems mean it
 }
 
 func userName(uid uint32) string {
@@ -92,7 +92,7 @@ var inherited = []string{
 
 // command prepares a program to run as this user in the given directory.
 func (id identity) command(ctx context.Context, dir, program string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
+	cmd := exec.CommandContext(ctx, program, args...) //nolint:gosec // PostgreSQL's own programs
 	cmd.Dir = dir
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC"}
 	for _, name := range inherited {
@@ -121,8 +121,8 @@ func (id identity) checkReach(dir string) error {
 	if failure == nil {
 		return nil
 	}
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
 	}
 	if err := id.enter("/"); err != nil {
 		return fmt.Errorf("PostgreSQL does not run as root, and running it as user %s failed: %w", id.name, err)

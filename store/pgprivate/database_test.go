@@ -29,9 +29,9 @@ func TestURLs(t *testing.T) {
 	}
 	bins, err := defaultSearch().find(testContext(t), identity{}, 0)
 	must(t, err)
-	real, err := filepath.EvalSymlinks(bins.program("postgres")) // psql is where it really lies
+	resolved, err := filepath.EvalSymlinks(bins.program("postgres")) // psql is where it really lies
 	must(t, err)
-	out, err := exec.CommandContext(testContext(t), filepath.Join(filepath.Dir(real), "psql"), "-XAtc", "SELECT current_database()", s.DatabaseURL(name)).CombinedOutput()
+	out, err := exec.CommandContext(testContext(t), filepath.Join(filepath.Dir(resolved), "psql"), "-XAtc", "SELECT current_database()", s.DatabaseURL(name)).CombinedOutput()
 	if strings.TrimSpace(string(out)) != name {
 		t.Errorf("psql: %v, got %q", err, out)
 	}

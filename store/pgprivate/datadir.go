@@ -128,16 +128,16 @@ func (l layout) makeDirs(missing []string, who identity) error {
 func setMode(dir string, last bool, who identity) error {
 	switch {
 	case !who.switched:
-		return os.Chmod(dir, 0o700)
+		return os.Chmod(dir, 0o700) //nolint:gosec // a directory is entered
 	case !last:
-		return os.Chmod(dir, 0o755)
+		return os.Chmod(dir, 0o755) //nolint:gosec // the server's user must pass through
 	}
 	// The server's user may pass through to the cluster, and no more: what else lies
 	// here belongs to root.
 	if err := os.Lchown(dir, -1, int(who.gid)); err != nil {
 		return err
 	}
-	return os.Chmod(dir, 0o710)
+	return os.Chmod(dir, 0o710) //nolint:gosec // as the comment says
 }
 
 // ownedDir makes dir, or takes it as it is, and sees to it that it is a directory
@@ -159,7 +159,7 @@ func ownedDir(dir string, who identity) error {
 	uid, _ := owner(info)
 	switch {
 	case uid == who.uid:
-	case uid == uint32(os.Geteuid()):
+	case uid == uint32(os.Geteuid()): //nolint:gosec // ids of users have 32 bits
 		if err := f.Chown(int(who.uid), int(who.gid)); err != nil {
 			return err
 		}

@@ -27,8 +27,8 @@ func maxSocketPath() int {
 // that they are the same at each start.
 func (l layout) socketDirs() []string {
 	path := l.dataDir
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
 	}
 	sum := sha256.Sum256([]byte(path))
 	name := "aifi-audit-" + hex.EncodeToString(sum[:8])

@@ -1,3 +1,5 @@
+// Package db holds the statements of queries/ as sqlc makes them functions, and the
+// two ways to run them that sqlc does not know: pipelines and streams.
 package db
 
 import (
