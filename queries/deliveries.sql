@@ -1,3 +1,7 @@
+-- Lists of deliveries, newest first. A null row_limit means all of them: the pages and
+-- the exports are the same statements. A null filter means any.
+
+-- ListDeliveries walks deliveries in time, or picks those of some sessions.
 -- name: ListDeliveries :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
@@ -13,6 +17,34 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (d.received_at, d.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
 ORDER BY d.received_at DESC, d.id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
+
+-- ListDeliveriesByFacet merges the newest deliveries of each store and value, as
+-- ListEventsByFacet does for events.
+-- name: ListDeliveriesByFacet :many
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
+    d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
+FROM (
+    SELECT k.store_id, k.received_at, k.id
+    FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) s
+    CROSS JOIN (SELECT unnest(@facet_values::text[]) AS value) v
+    CROSS JOIN LATERAL (
+        SELECT i.store_id, i.received_at, i.id
+        FROM delivery_facets i
+        WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = v.value
+            AND (sqlc.narg('from_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('from_time')::timestamptz)
+            AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.received_at < sqlc.narg('to_time')::timestamptz)
+            AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.received_at <= sqlc.narg('after_time')::timestamptz)
+            AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.received_at, i.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
+        ORDER BY i.received_at DESC, i.id DESC
+        LIMIT sqlc.narg('row_limit')::bigint
+    ) k
+    ORDER BY k.received_at DESC, k.id DESC
+    LIMIT sqlc.narg('row_limit')::bigint
+) page
+JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+LEFT JOIN tokens t ON t.id = d.token_id
+LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+ORDER BY d.received_at DESC, d.id DESC;
 
 -- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,

@@ -126,9 +126,12 @@ ON CONFLICT (store_id, session_id) DO UPDATE SET
     suspected_fraud = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.suspected_fraud WHEN t.updated_at IS NULL THEN coalesce(excluded.suspected_fraud, t.suspected_fraud) ELSE t.suspected_fraud END,
     metadata = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.metadata WHEN t.updated_at IS NULL THEN coalesce(excluded.metadata, t.metadata) ELSE t.metadata END;
 
+-- InsertSessionFlags follows UpsertSessions: it takes from there when the session was first seen.
 -- name: InsertSessionFlags :exec
-INSERT INTO session_flags (store_id, session_id, flag, first_seen_at)
-SELECT unnest(@store_id::bigint[]), unnest(@session_id::text[]), unnest(@flag::text[]), unnest(@seen_at::timestamptz[])
+INSERT INTO session_flags (store_id, flag, first_seen_at, session_id)
+SELECT f.store_id, f.flag, s.first_seen_at, f.session_id
+FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@session_id::text[]) AS session_id, unnest(@flag::text[]) AS flag) f
+JOIN sessions s ON s.store_id = f.store_id AND s.session_id = f.session_id
 ON CONFLICT DO NOTHING;
 
 -- name: UpsertCustomers :exec

@@ -1,3 +1,7 @@
+-- Lists of sessions, newest first. A null row_limit means all of them: the pages and
+-- the exports are the same statements. A null filter means any.
+
+-- ListSessions walks sessions in time, or picks those of some ids or customers.
 -- name: ListSessions :many
 SELECT s.*, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM sessions s
@@ -11,6 +15,31 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_store_id')::bigint, sqlc.narg('after_session_id')::text))
 ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
+
+-- ListSessionsByFacet merges the newest sessions of each store and value, as
+-- ListEventsByFacet does for events.
+-- name: ListSessionsByFacet :many
+SELECT s.*, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
+FROM (
+    SELECT DISTINCT k.store_id, k.first_seen_at, k.session_id
+    FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) t
+    CROSS JOIN (SELECT unnest(@facet_values::text[]) AS value) v
+    CROSS JOIN LATERAL (
+        SELECT i.store_id, i.first_seen_at, i.session_id
+        FROM session_facets i
+        WHERE i.store_id = t.store_id AND i.facet = @facet::text AND i.value = v.value
+            AND (sqlc.narg('from_time')::timestamptz IS NULL OR i.first_seen_at >= sqlc.narg('from_time')::timestamptz)
+            AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.first_seen_at < sqlc.narg('to_time')::timestamptz)
+            AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.first_seen_at <= sqlc.narg('after_time')::timestamptz)
+            AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_store_id')::bigint, sqlc.narg('after_session_id')::text))
+        ORDER BY i.first_seen_at DESC, i.session_id DESC
+        LIMIT sqlc.narg('row_limit')::bigint
+    ) k
+    ORDER BY k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
+    LIMIT sqlc.narg('row_limit')::bigint
+) page
+JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
+ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC;
 
 -- name: ListStores :many
 SELECT * FROM stores

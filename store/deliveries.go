@@ -61,7 +61,12 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.queries.ListDeliveries(ctx, s.reads, args)
+	var rows []db.ListDeliveriesRow
+	if facet, values := takeDeliveryFacet(&args); facet != "" {
+		rows, err = s.deliveriesByFacet(ctx, facet, values, args)
+	} else {
+		rows, err = s.queries.ListDeliveries(ctx, s.reads, args)
+	}
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -71,6 +76,35 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	}
 	items, next := paged(items, p.Limit, func(d KeptDelivery) Position { return Position{Time: d.ReceivedAt, ID: d.ID.String()} })
 	return items, next, nil
+}
+
+// takeDeliveryFacet is takeFacet for deliveries.
+func takeDeliveryFacet(a *db.ListDeliveriesParams) (facet string, values []string) {
+	switch {
+	case a.SessionIds != nil:
+		return "", nil
+	case a.Webhooks != nil:
+		facet, values, a.Webhooks = "webhook", a.Webhooks, nil
+	case a.StoreIds != nil:
+		facet, values = "store", []string{""}
+	}
+	return facet, values
+}
+
+func (s *Store) deliveriesByFacet(ctx context.Context, facet string, values []string, a db.ListDeliveriesParams) ([]db.ListDeliveriesRow, error) {
+	stores, err := s.orAllStores(ctx, a.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.queries.ListDeliveriesByFacet(ctx, s.reads, db.ListDeliveriesByFacetParams{
+		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
+	})
+	rows := make([]db.ListDeliveriesRow, len(found))
+	for i, r := range found {
+		rows[i] = db.ListDeliveriesRow(r)
+	}
+	return rows, err
 }
 
 // ExportDeliveries gives all deliveries from one snapshot, newest first.

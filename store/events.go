@@ -74,7 +74,7 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	}
 	args.RowLimit = oneMore(p)
 	var rows []db.ListEventsRow
-	if facet, values := facetOf(f, args.StoreIds); facet != "" {
+	if facet, values := takeFacet(&args); facet != "" {
 		rows, err = s.eventsByFacet(ctx, facet, values, args)
 	} else {
 		rows, err = s.queries.ListEvents(ctx, s.reads, args)
@@ -122,47 +122,45 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 	return args, stores != nil && len(stores) == 0, nil
 }
 
-// facetOf chooses the ordered way into the events: by session or customer, who have
-// few of them, none is needed.
-func facetOf(f Filter, stores []int64) (facet string, values []string) {
+// takeFacet chooses the ordered way into the events, and takes its values out of the
+// filters; "" if there is none. By session or customer, who have few events, none is
+// needed.
+func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 	switch {
-	case f.SessionIDs != nil || f.CustomerIDs != nil:
+	case a.SessionIds != nil || a.CustomerIds != nil:
 		return "", nil
-	case f.ProductIDs != nil:
-		return "product", f.ProductIDs
-	case f.GondolaIDs != nil:
-		return "gondola", f.GondolaIDs
-	case f.Flags != nil:
-		return "flag", f.Flags
-	case stores != nil:
-		return "store", []string{""}
+	case a.ProductIds != nil:
+		facet, values, a.ProductIds = "product", a.ProductIds, nil
+	case a.GondolaIds != nil:
+		facet, values, a.GondolaIds = "gondola", a.GondolaIds, nil
+	case a.Flags != nil:
+		facet, values, a.Flags = "flag", a.Flags, nil
+	case a.StoreIds != nil:
+		facet, values = "store", []string{""}
 	}
-	return "", nil
+	return facet, values
 }
 
 func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string, a db.ListEventsParams) ([]db.ListEventsRow, error) {
-	stores := a.StoreIds
-	if stores == nil {
-		all, err := s.queries.AllStoreIDs(ctx, s.reads)
-		if err != nil {
-			return nil, err
-		}
-		stores = all
+	stores, err := s.orAllStores(ctx, a.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	// Only the unknown store, 0, can be one of several.
+	if !slices.Contains(stores, 0) {
+		a.StoreExternalIds = nil
 	}
 	found, err := s.queries.ListEventsByFacet(ctx, s.reads, db.ListEventsByFacetParams{
-		StoreIds: distinctOf(stores), FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind, StoreExternalIds: a.StoreExternalIds,
-		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
+		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind,
+		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil,
+		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
+		FromTime: a.FromTime, ToTime: a.ToTime, AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
 	})
 	rows := make([]db.ListEventsRow, len(found))
 	for i, r := range found {
 		rows[i] = db.ListEventsRow(r)
 	}
 	return rows, err
-}
-
-func distinctOf[T ~int64 | ~string](list []T) []T {
-	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
 // export runs a read of any length in a transaction of its own: one snapshot,

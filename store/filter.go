@@ -80,6 +80,23 @@ func (s *Store) stores(ctx context.Context, scope Scope, f Filter) ([]int64, err
 	return scope.restrict(ask), nil
 }
 
+// orAllStores gives the stores whose ordered rows a list merges: those asked for,
+// or else all that were ever seen, and the unknown one.
+func (s *Store) orAllStores(ctx context.Context, ask []int64) ([]int64, error) {
+	if ask == nil {
+		all, err := s.queries.AllStoreIDs(ctx, s.reads)
+		if err != nil {
+			return nil, err
+		}
+		ask = append(all, 0)
+	}
+	return distinctOf(ask), nil
+}
+
+func distinctOf[T ~int64 | ~string](list []T) []T {
+	return slices.Compact(slices.Sorted(slices.Values(list)))
+}
+
 // paged cuts the one row too many that was asked for, and says where to go on.
 func paged[T any](items []T, limit int, at func(T) Position) ([]T, *Position) {
 	if len(items) <= limit {

@@ -29,7 +29,7 @@ type rows struct {
 	// Tables that are upserted: a statement must not name a row twice, and two
 	// processes must name them in one order.
 	sessions         map[storeKey]sessionRow
-	sessionFlags     map[[2]storeKey]time.Time
+	sessionFlags     map[[2]storeKey]struct{}
 	customers        map[storeKey]customerRow
 	stores           map[int64]storeRow
 	storeExternalIDs map[storeKey]struct{}
@@ -61,7 +61,7 @@ type storeRow struct {
 
 func newRows(s *seen) *rows {
 	return &rows{
-		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]time.Time{},
+		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
 		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
 	}
@@ -153,7 +153,7 @@ func (r *rows) addCatalogue(p *pending) {
 	r.sessions[key(s.SessionID)] = row
 	for _, flag := range s.SessionFlags {
 		if needs("session flag", s.SessionID, flag) {
-			r.sessionFlags[[2]storeKey{key(s.SessionID), key(flag)}] = at
+			r.sessionFlags[[2]storeKey{key(s.SessionID), key(flag)}] = struct{}{}
 		}
 	}
 }
@@ -291,7 +291,7 @@ func (r *rows) sessionFlagParams() (a db.InsertSessionFlagsParams) {
 	})
 	for _, k := range keys {
 		a.StoreID, a.SessionID = append(a.StoreID, k[0].storeID), append(a.SessionID, k[0].id)
-		a.Flag, a.SeenAt = append(a.Flag, k[1].id), append(a.SeenAt, r.sessionFlags[k])
+		a.Flag = append(a.Flag, k[1].id)
 	}
 	return a
 }

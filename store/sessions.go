@@ -22,7 +22,12 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	if p.After != nil {
 		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &p.After.Time, &p.After.StoreID, &p.After.ID
 	}
-	rows, err := s.queries.ListSessions(ctx, s.reads, args)
+	var rows []Session
+	if facet, values := takeSessionFacet(&args); facet != "" {
+		rows, err = s.sessionsByFacet(ctx, facet, values, args)
+	} else {
+		rows, err = s.queries.ListSessions(ctx, s.reads, args)
+	}
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -30,6 +35,35 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 		return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
 	})
 	return rows, next, nil
+}
+
+// takeSessionFacet is takeFacet for sessions.
+func takeSessionFacet(a *db.ListSessionsParams) (facet string, values []string) {
+	switch {
+	case a.SessionIds != nil || a.CustomerIds != nil:
+		return "", nil
+	case a.Flags != nil:
+		facet, values, a.Flags = "flag", a.Flags, nil
+	case a.StoreIds != nil:
+		facet, values = "store", []string{""}
+	}
+	return facet, values
+}
+
+func (s *Store) sessionsByFacet(ctx context.Context, facet string, values []string, a db.ListSessionsParams) ([]Session, error) {
+	stores, err := s.orAllStores(ctx, a.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.queries.ListSessionsByFacet(ctx, s.reads, db.ListSessionsByFacetParams{
+		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterStoreID: a.AfterStoreID, AfterSessionID: a.AfterSessionID, RowLimit: a.RowLimit,
+	})
+	rows := make([]Session, len(found))
+	for i, r := range found {
+		rows[i] = Session(r)
+	}
+	return rows, err
 }
 
 // ExportSessions gives all sessions from one snapshot, newest first.

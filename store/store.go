@@ -69,17 +69,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, err
 	}
 	var err error
-	if s.writes, err = connect(ctx, c.DatabaseURL, writeConnections, map[string]string{"application_name": "aifi-audit"}); err != nil {
+	if s.writes, err = connectToWrite(ctx, c.DatabaseURL, writeConnections); err != nil {
 		return nil, err
 	}
-	s.reads, err = connect(ctx, c.DatabaseURL, readConnections, map[string]string{
-		"application_name":              "aifi-audit read",
-		"plan_cache_mode":               "force_custom_plan",
-		"jit":                           "off",
-		"default_transaction_read_only": "on",
-		"statement_timeout":             fmt.Sprint(pageTimeout.Milliseconds()),
-	})
-	if err != nil {
+	if s.reads, err = connectToRead(ctx, c.DatabaseURL); err != nil {
 		s.writes.Close()
 		return nil, err
 	}
@@ -106,16 +99,51 @@ func (s *Store) start(ctx context.Context) error {
 	return nil
 }
 
-func connect(ctx context.Context, url string, size int32, settings map[string]string) (*pgxpool.Pool, error) {
+func connectToWrite(ctx context.Context, url string, connections int32) (*pgxpool.Pool, error) {
+	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = connections
+	return openPool(ctx, config)
+}
+
+func connectToRead(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	config, err := readConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	return openPool(ctx, config)
+}
+
+func readConfig(url string) (*pgxpool.Config, error) {
+	config, err := poolConfig(url, map[string]string{
+		"application_name":              "aifi-audit read",
+		"plan_cache_mode":               "force_custom_plan",
+		"jit":                           "off",
+		"default_transaction_read_only": "on",
+		"statement_timeout":             fmt.Sprint(pageTimeout.Milliseconds()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = readConnections
+	return config, nil
+}
+
+func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
-	config.MaxConns = size
 	for name, value := range settings {
 		config.ConnConfig.RuntimeParams[name] = value
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	return config, nil
+}
+
+func openPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)

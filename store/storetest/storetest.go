@@ -120,11 +120,7 @@ func Open(t testing.TB) *store.Store {
 // SQL runs statements on a database, as an operator with psql would.
 func SQL(t testing.TB, databaseURL string, statements ...string) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
+	conn := dial(t, databaseURL)
 	for _, sql := range statements {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
@@ -135,11 +131,7 @@ func SQL(t testing.TB, databaseURL string, statements ...string) {
 // Query is the first column of all rows of a query, as text.
 func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close(context.Background()) }()
+	conn := dial(t, databaseURL)
 	rows, err := conn.Query(t.Context(), sql, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -155,6 +147,17 @@ func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
 		t.Fatal(err)
 	}
 	return values
+}
+
+// dial connects for the rest of the test.
+func dial(t testing.TB, databaseURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
 }
 
 func admin(ctx context.Context, sql string) error {

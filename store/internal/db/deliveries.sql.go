@@ -150,6 +150,7 @@ func (q *Queries) GetQuarantined(ctx context.Context, db DBTX, arg GetQuarantine
 }
 
 const listDeliveries = `-- name: ListDeliveries :many
+
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
 FROM deliveries d
@@ -196,6 +197,9 @@ type ListDeliveriesRow struct {
 	FirstDeliveryID *uuid.UUID
 }
 
+// Lists of deliveries, newest first. A null row_limit means all of them: the pages and
+// the exports are the same statements. A null filter means any.
+// ListDeliveries walks deliveries in time, or picks those of some sessions.
 func (q *Queries) ListDeliveries(ctx context.Context, db DBTX, arg ListDeliveriesParams) ([]ListDeliveriesRow, error) {
 	rows, err := db.Query(ctx, listDeliveries,
 		arg.StoreIds,
@@ -214,6 +218,111 @@ func (q *Queries) ListDeliveries(ctx context.Context, db DBTX, arg ListDeliverie
 	var items []ListDeliveriesRow
 	for rows.Next() {
 		var i ListDeliveriesRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.ReceivedAt,
+			&i.ID,
+			&i.Webhook,
+			&i.SessionID,
+			&i.EventID,
+			&i.EventOccurredAt,
+			&i.IssuedAt,
+			&i.RemoteAddr,
+			&i.Path,
+			&i.Headers,
+			&i.BodySize,
+			&i.BodySha256,
+			&i.Truncated,
+			&i.TokenName,
+			&i.FirstDeliveryID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listDeliveriesByFacet = `-- name: ListDeliveriesByFacet :many
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
+    d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
+FROM (
+    SELECT k.store_id, k.received_at, k.id
+    FROM (SELECT unnest($1::bigint[]) AS store_id) s
+    CROSS JOIN (SELECT unnest($2::text[]) AS value) v
+    CROSS JOIN LATERAL (
+        SELECT i.store_id, i.received_at, i.id
+        FROM delivery_facets i
+        WHERE i.store_id = s.store_id AND i.facet = $3::text AND i.value = v.value
+            AND ($4::timestamptz IS NULL OR i.received_at >= $4::timestamptz)
+            AND ($5::timestamptz IS NULL OR i.received_at < $5::timestamptz)
+            AND ($6::timestamptz IS NULL OR i.received_at <= $6::timestamptz)
+            AND ($6::timestamptz IS NULL OR (i.received_at, i.id) < ($6::timestamptz, $7::uuid))
+        ORDER BY i.received_at DESC, i.id DESC
+        LIMIT $8::bigint
+    ) k
+    ORDER BY k.received_at DESC, k.id DESC
+    LIMIT $8::bigint
+) page
+JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+LEFT JOIN tokens t ON t.id = d.token_id
+LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+ORDER BY d.received_at DESC, d.id DESC
+`
+
+type ListDeliveriesByFacetParams struct {
+	StoreIds    []int64
+	FacetValues []string
+	Facet       string
+	FromTime    *time.Time
+	ToTime      *time.Time
+	AfterTime   *time.Time
+	AfterID     *uuid.UUID
+	RowLimit    *int64
+}
+
+type ListDeliveriesByFacetRow struct {
+	StoreID         int64
+	ReceivedAt      time.Time
+	ID              uuid.UUID
+	Webhook         string
+	SessionID       *string
+	EventID         *uuid.UUID
+	EventOccurredAt *time.Time
+	IssuedAt        *time.Time
+	RemoteAddr      string
+	Path            string
+	Headers         []byte
+	BodySize        int64
+	BodySha256      []byte
+	Truncated       bool
+	TokenName       *string
+	FirstDeliveryID *uuid.UUID
+}
+
+// ListDeliveriesByFacet merges the newest deliveries of each store and value, as
+// ListEventsByFacet does for events.
+func (q *Queries) ListDeliveriesByFacet(ctx context.Context, db DBTX, arg ListDeliveriesByFacetParams) ([]ListDeliveriesByFacetRow, error) {
+	rows, err := db.Query(ctx, listDeliveriesByFacet,
+		arg.StoreIds,
+		arg.FacetValues,
+		arg.Facet,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.AfterID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDeliveriesByFacetRow
+	for rows.Next() {
+		var i ListDeliveriesByFacetRow
 		if err := rows.Scan(
 			&i.StoreID,
 			&i.ReceivedAt,

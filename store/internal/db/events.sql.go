@@ -158,21 +158,24 @@ FROM (
     CROSS JOIN LATERAL (
         SELECT i.store_id, i.occurred_at, i.event_id
         FROM event_facets i
-        JOIN events f ON f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
         WHERE i.store_id = s.store_id AND i.facet = $3::text AND i.value = v.value AND i.kind = $4::text
-            AND ($5::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($5::text[]))
-            AND ($6::text[] IS NULL OR f.product_ids && $6::text[])
-            AND ($7::text[] IS NULL OR f.gondola_ids && $7::text[])
-            AND ($8::text[] IS NULL OR f.flags && $8::text[])
-            AND ($9::timestamptz IS NULL OR (i.occurred_at >= $9::timestamptz AND f.occurred_at >= $9::timestamptz))
-            AND ($10::timestamptz IS NULL OR (i.occurred_at < $10::timestamptz AND f.occurred_at < $10::timestamptz))
-            AND ($11::timestamptz IS NULL OR (i.occurred_at <= $11::timestamptz AND f.occurred_at <= $11::timestamptz))
-            AND ($11::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($11::timestamptz, $12::uuid))
+            AND ($5::timestamptz IS NULL OR i.occurred_at >= $5::timestamptz)
+            AND ($6::timestamptz IS NULL OR i.occurred_at < $6::timestamptz)
+            AND ($7::timestamptz IS NULL OR i.occurred_at <= $7::timestamptz)
+            AND ($7::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($7::timestamptz, $8::uuid))
+            AND ($9::boolean OR EXISTS (
+                SELECT FROM events f
+                WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+                    AND ($10::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($10::text[]))
+                    AND ($11::text[] IS NULL OR f.product_ids && $11::text[])
+                    AND ($12::text[] IS NULL OR f.gondola_ids && $12::text[])
+                    AND ($13::text[] IS NULL OR f.flags && $13::text[])
+                OFFSET 0))
         ORDER BY i.occurred_at DESC, i.event_id DESC
-        LIMIT $13::bigint
+        LIMIT $14::bigint
     ) k
     ORDER BY k.occurred_at DESC, k.event_id DESC
-    LIMIT $13::bigint
+    LIMIT $14::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
@@ -185,14 +188,15 @@ type ListEventsByFacetParams struct {
 	FacetValues      []string
 	Facet            string
 	Kind             string
-	StoreExternalIds []string
-	ProductIds       []string
-	GondolaIds       []string
-	Flags            []string
 	FromTime         *time.Time
 	ToTime           *time.Time
 	AfterTime        *time.Time
 	AfterID          *uuid.UUID
+	OnlyFacet        bool
+	StoreExternalIds []string
+	ProductIds       []string
+	GondolaIds       []string
+	Flags            []string
 	RowLimit         *int64
 }
 
@@ -226,21 +230,24 @@ type ListEventsByFacetRow struct {
 }
 
 // ListEventsByFacet merges the newest events of each store and value, so that its
-// cost is stores times values times rows of a page, however large the table.
+// cost is stores times values times rows of a page, however large the table. What
+// else is asked is looked up in the event itself, row by row in this order: OFFSET 0
+// keeps the planner from joining all events instead, whose number it cannot guess.
 func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEventsByFacetParams) ([]ListEventsByFacetRow, error) {
 	rows, err := db.Query(ctx, listEventsByFacet,
 		arg.StoreIds,
 		arg.FacetValues,
 		arg.Facet,
 		arg.Kind,
-		arg.StoreExternalIds,
-		arg.ProductIds,
-		arg.GondolaIds,
-		arg.Flags,
 		arg.FromTime,
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.OnlyFacet,
+		arg.StoreExternalIds,
+		arg.ProductIds,
+		arg.GondolaIds,
+		arg.Flags,
 		arg.RowLimit,
 	)
 	if err != nil {

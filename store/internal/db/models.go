@@ -95,6 +95,15 @@ type DeliveryBody struct {
 	Body       []byte
 }
 
+// One ordered way into deliveries for each facet, as event_facets are for events.
+type DeliveryFacet struct {
+	StoreID    int64
+	Facet      string
+	Value      string
+	ReceivedAt time.Time
+	ID         uuid.UUID
+}
+
 // What deliveries state, each fact once. Insert only.
 type Event struct {
 	StoreID int64
@@ -306,11 +315,21 @@ type Session struct {
 	Metadata           []byte
 }
 
-type SessionFlag struct {
+// One ordered way into sessions for each facet, as event_facets are for events.
+type SessionFacet struct {
 	StoreID     int64
-	SessionID   string
-	Flag        string
+	Facet       string
+	Value       string
 	FirstSeenAt time.Time
+	SessionID   string
+}
+
+type SessionFlag struct {
+	StoreID int64
+	Flag    string
+	// sessions.first_seen_at of the session
+	FirstSeenAt time.Time
+	SessionID   string
 }
 
 type Store struct {

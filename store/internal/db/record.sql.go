@@ -340,8 +340,10 @@ func (q *Queries) InsertQuarantine(ctx context.Context, db DBTX, arg InsertQuara
 }
 
 const insertSessionFlags = `-- name: InsertSessionFlags :exec
-INSERT INTO session_flags (store_id, session_id, flag, first_seen_at)
-SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::text[]), unnest($4::timestamptz[])
+INSERT INTO session_flags (store_id, flag, first_seen_at, session_id)
+SELECT f.store_id, f.flag, s.first_seen_at, f.session_id
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id, unnest($3::text[]) AS flag) f
+JOIN sessions s ON s.store_id = f.store_id AND s.session_id = f.session_id
 ON CONFLICT DO NOTHING
 `
 
@@ -349,16 +351,11 @@ type InsertSessionFlagsParams struct {
 	StoreID   []int64
 	SessionID []string
 	Flag      []string
-	SeenAt    []time.Time
 }
 
+// InsertSessionFlags follows UpsertSessions: it takes from there when the session was first seen.
 func (q *Queries) InsertSessionFlags(ctx context.Context, db DBTX, arg InsertSessionFlagsParams) error {
-	_, err := db.Exec(ctx, insertSessionFlags,
-		arg.StoreID,
-		arg.SessionID,
-		arg.Flag,
-		arg.SeenAt,
-	)
+	_, err := db.Exec(ctx, insertSessionFlags, arg.StoreID, arg.SessionID, arg.Flag)
 	return err
 }
 

@@ -35,6 +35,7 @@ func (q *Queries) AllStoreIDs(ctx context.Context, db DBTX) ([]int64, error) {
 }
 
 const listSessions = `-- name: ListSessions :many
+
 SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, s.created_at, s.updated_at, s.expires_at, s.aifi_id, s.customer_id, s.code, s.code_first_successfully_scanned_at, s.code_last_successfully_scanned_at, s.customer_first_entered_at, s.customer_last_entered_at, s.customer_first_exited_at, s.customer_last_exited_at, s.customer_payment_instrument_id, s.customer_satisfaction, s.customer_satisfaction_submitted, s.group_size, s.visitors, s.location_id, s.priority, s.session_token, s.referenced_session_id, s.status, s.stated_store_id, s.store_id_scannable_at, s.suspected_fraud, s.metadata, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM sessions s
 WHERE ($1::bigint[] IS NULL OR s.store_id = ANY ($1::bigint[]))
@@ -96,6 +97,9 @@ type ListSessionsRow struct {
 	Flags                          []string
 }
 
+// Lists of sessions, newest first. A null row_limit means all of them: the pages and
+// the exports are the same statements. A null filter means any.
+// ListSessions walks sessions in time, or picks those of some ids or customers.
 func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsParams) ([]ListSessionsRow, error) {
 	rows, err := db.Query(ctx, listSessions,
 		arg.StoreIds,
@@ -116,6 +120,140 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 	var items []ListSessionsRow
 	for rows.Next() {
 		var i ListSessionsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.SessionID,
+			&i.FirstSeenAt,
+			&i.LastSeenAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ExpiresAt,
+			&i.AifiID,
+			&i.CustomerID,
+			&i.Code,
+			&i.CodeFirstSuccessfullyScannedAt,
+			&i.CodeLastSuccessfullyScannedAt,
+			&i.CustomerFirstEnteredAt,
+			&i.CustomerLastEnteredAt,
+			&i.CustomerFirstExitedAt,
+			&i.CustomerLastExitedAt,
+			&i.CustomerPaymentInstrumentID,
+			&i.CustomerSatisfaction,
+			&i.CustomerSatisfactionSubmitted,
+			&i.GroupSize,
+			&i.Visitors,
+			&i.LocationID,
+			&i.Priority,
+			&i.SessionToken,
+			&i.ReferencedSessionID,
+			&i.Status,
+			&i.StatedStoreID,
+			&i.StoreIDScannableAt,
+			&i.SuspectedFraud,
+			&i.Metadata,
+			&i.Flags,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listSessionsByFacet = `-- name: ListSessionsByFacet :many
+SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, s.created_at, s.updated_at, s.expires_at, s.aifi_id, s.customer_id, s.code, s.code_first_successfully_scanned_at, s.code_last_successfully_scanned_at, s.customer_first_entered_at, s.customer_last_entered_at, s.customer_first_exited_at, s.customer_last_exited_at, s.customer_payment_instrument_id, s.customer_satisfaction, s.customer_satisfaction_submitted, s.group_size, s.visitors, s.location_id, s.priority, s.session_token, s.referenced_session_id, s.status, s.stated_store_id, s.store_id_scannable_at, s.suspected_fraud, s.metadata, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
+FROM (
+    SELECT DISTINCT k.store_id, k.first_seen_at, k.session_id
+    FROM (SELECT unnest($1::bigint[]) AS store_id) t
+    CROSS JOIN (SELECT unnest($2::text[]) AS value) v
+    CROSS JOIN LATERAL (
+        SELECT i.store_id, i.first_seen_at, i.session_id
+        FROM session_facets i
+        WHERE i.store_id = t.store_id AND i.facet = $3::text AND i.value = v.value
+            AND ($4::timestamptz IS NULL OR i.first_seen_at >= $4::timestamptz)
+            AND ($5::timestamptz IS NULL OR i.first_seen_at < $5::timestamptz)
+            AND ($6::timestamptz IS NULL OR i.first_seen_at <= $6::timestamptz)
+            AND ($6::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < ($6::timestamptz, $7::bigint, $8::text))
+        ORDER BY i.first_seen_at DESC, i.session_id DESC
+        LIMIT $9::bigint
+    ) k
+    ORDER BY k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
+    LIMIT $9::bigint
+) page
+JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
+ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+`
+
+type ListSessionsByFacetParams struct {
+	StoreIds       []int64
+	FacetValues    []string
+	Facet          string
+	FromTime       *time.Time
+	ToTime         *time.Time
+	AfterTime      *time.Time
+	AfterStoreID   *int64
+	AfterSessionID *string
+	RowLimit       *int64
+}
+
+type ListSessionsByFacetRow struct {
+	StoreID                        int64
+	SessionID                      string
+	FirstSeenAt                    time.Time
+	LastSeenAt                     time.Time
+	CreatedAt                      *time.Time
+	UpdatedAt                      *time.Time
+	ExpiresAt                      *time.Time
+	AifiID                         *string
+	CustomerID                     *string
+	Code                           *string
+	CodeFirstSuccessfullyScannedAt *time.Time
+	CodeLastSuccessfullyScannedAt  *time.Time
+	CustomerFirstEnteredAt         *time.Time
+	CustomerLastEnteredAt          *time.Time
+	CustomerFirstExitedAt          *time.Time
+	CustomerLastExitedAt           *time.Time
+	CustomerPaymentInstrumentID    *string
+	CustomerSatisfaction           *int64
+	CustomerSatisfactionSubmitted  *bool
+	GroupSize                      *int64
+	Visitors                       *int64
+	LocationID                     *string
+	Priority                       *int64
+	SessionToken                   *string
+	ReferencedSessionID            *string
+	Status                         *string
+	StatedStoreID                  *int64
+	StoreIDScannableAt             *string
+	SuspectedFraud                 *bool
+	Metadata                       []byte
+	Flags                          []string
+}
+
+// ListSessionsByFacet merges the newest sessions of each store and value, as
+// ListEventsByFacet does for events.
+func (q *Queries) ListSessionsByFacet(ctx context.Context, db DBTX, arg ListSessionsByFacetParams) ([]ListSessionsByFacetRow, error) {
+	rows, err := db.Query(ctx, listSessionsByFacet,
+		arg.StoreIds,
+		arg.FacetValues,
+		arg.Facet,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.AfterStoreID,
+		arg.AfterSessionID,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSessionsByFacetRow
+	for rows.Next() {
+		var i ListSessionsByFacetRow
 		if err := rows.Scan(
 			&i.StoreID,
 			&i.SessionID,

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Unbatched commits each delivery in a transaction of its own, with the statements
+// of Record: what a server would do that batches nothing.
+type Unbatched struct {
+	store *Store
+	free  chan *flusher
+}
+
+// NewUnbatched replaces the pool of s by one with so many connections.
+func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections int) (*Unbatched, error) {
+	s.writes.Close()
+	var err error
+	if s.writes, err = connectToWrite(ctx, databaseURL, int32(connections)); err != nil {
+		return nil, err
+	}
+	u := &Unbatched{store: s, free: make(chan *flusher, connections)}
+	for range connections {
+		u.free <- &flusher{store: s, seen: newSeen()}
+	}
+	return u, nil
+}
+
+// Record keeps a delivery. Two transactions may meet in a row that both touch, as
+// deadlocks or not, and are then tried again.
+func (u *Unbatched) Record(d Delivery) error {
+	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID)}
+	p.understand()
+	if p.problem != nil {
+		return fmt.Errorf("the benchmark's body is at fault: %w", p.problem)
+	}
+	f := <-u.free
+	defer func() { u.free <- f }()
+	_, err := f.commitRetrying([]*pending{p})
+	return err
+}
+
+// Statements notes what is read from a Store.
+type Statements struct {
+	mu  sync.Mutex
+	all []pgx.TraceQueryStartData // guarded by mu
+}
+
+// TraceReads replaces the pool of s for reading by one of a single connection, whose
+// statements are noted.
+func TraceReads(ctx context.Context, s *Store, databaseURL string) (*Statements, error) {
+	noted := new(Statements)
+	config, err := readConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = 1
+	config.ConnConfig.Tracer = noted
+	s.reads.Close()
+	s.reads, err = openPool(ctx, config)
+	return noted, err
+}
+
+// TraceQueryStart implements pgx.QueryTracer.
+func (n *Statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, data)
+	return ctx
+}
+
+// TraceQueryEnd implements pgx.QueryTracer.
+func (*Statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// Explain runs again what was read since it was last called, and gives the plans as
+// PostgreSQL's JSON.
+func (n *Statements) Explain(ctx context.Context, s *Store) ([]string, error) {
+	n.mu.Lock()
+	all := slices.Clone(n.all)
+	n.mu.Unlock()
+	var plans []string
+	for _, q := range all {
+		if !strings.Contains(q.SQL, "-- name:") {
+			continue
+		}
+		var plan string
+		if err := s.reads.QueryRow(ctx, "EXPLAIN (ANALYZE, FORMAT JSON) "+q.SQL, q.Args...).Scan(&plan); err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = nil
+	return plans, nil
+}

@@ -1,0 +1,106 @@
+package store_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"aifi-audit/store"
+	"aifi-audit/store/storetest"
+)
+
+// plan is a node of PostgreSQL's plans, after it ran.
+type plan struct {
+	NodeType string  `json:"Node Type"`
+	Relation string  `json:"Relation Name"`
+	Index    string  `json:"Index Name"`
+	Rows     float64 `json:"Actual Rows"`
+	Removed  float64 `json:"Rows Removed by Filter"`
+	Loops    float64 `json:"Actual Loops"`
+	Plans    []plan
+}
+
+// most gives the node that handled the most rows.
+func (p plan) most() (rows float64, node string) {
+	rows, node = (p.Rows+p.Removed)*p.Loops, p.NodeType+" "+p.Relation+" "+p.Index
+	for _, sub := range p.Plans {
+		if r, n := sub.most(); r > rows {
+			rows, node = r, n
+		}
+	}
+	return rows, node
+}
+
+// A page costs what the page holds, for each filter that staff have: no node of a
+// plan handles more rows than the page has for each store and value that it merges,
+// in a table that is very much larger.
+func TestPageCostsThePageNotTheTable(t *testing.T) {
+	s, url := open(t)
+	storetest.Fill(t, url, s, 50_000, 80*24*time.Hour)
+	statements, err := store.TraceReads(t.Context(), s, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const limit, stores = 20, storetest.FillStores
+	from, to := time.Now().AddDate(0, 0, -21), time.Now().AddDate(0, 0, -14)
+	none := store.Scope{}
+	page := store.Page{Limit: limit}
+	events := func(kind store.Kind, f store.Filter) func() error {
+		return func() error { _, _, err := s.Events(t.Context(), none, kind, f, page); return err }
+	}
+	sessions := func(f store.Filter) func() error {
+		return func() error { _, _, err := s.Sessions(t.Context(), none, f, page); return err }
+	}
+	deliveries := func(f store.Filter) func() error {
+		return func() error { _, _, err := s.Deliveries(t.Context(), none, f, page); return err }
+	}
+	flag := []string{storetest.FillFlag}
+	for name, c := range map[string]struct {
+		read   func() error
+		merged float64 // stores times values
+	}{
+		"all":                      {events(store.AlcoholInteraction, store.Filter{}), 1},
+		"of a week":                {events(store.AlcoholInteraction, store.Filter{From: &from, To: &to}), 1},
+		"before":                   {events(store.AlcoholInteraction, store.Filter{To: &to}), 1},
+		"of a store":               {events(store.AlcoholInteraction, store.Filter{StoreIDs: []int64{7}}), 1},
+		"of a store's week":        {events(store.AlcoholInteraction, store.Filter{StoreIDs: []int64{7}, From: &from, To: &to}), 1},
+		"of three stores":          {events(store.FraudAlert, store.Filter{StoreIDs: []int64{7, 8, 9}}), 3},
+		"by the retailer's id":     {events(store.AlcoholInteraction, store.Filter{StoreExternalIDs: []string{"SHOP-7"}}), 1},
+		"of a flag":                {events(store.AlcoholInteraction, store.Filter{Flags: flag}), stores},
+		"of a flag never seen":     {events(store.AlcoholInteraction, store.Filter{Flags: []string{"NEVER"}}), stores},
+		"of a product":             {events(store.AlcoholInteraction, store.Filter{ProductIDs: []string{"product-7"}}), stores},
+		"of two gondolas":          {events(store.AlcoholInteraction, store.Filter{GondolaIDs: []string{"8", "9"}}), 2 * stores},
+		"of a product and a flag":  {events(store.AlcoholInteraction, store.Filter{ProductIDs: []string{"product-7"}, Flags: flag}), stores},
+		"of a session":             {events(store.AlcoholInteraction, store.Filter{SessionIDs: []string{"session-1000"}}), 1},
+		"of a customer":            {events(store.AlcoholInteraction, store.Filter{CustomerIDs: []string{"customer-1000"}}), 1},
+		"registrations":            {events(store.Registration, store.Filter{}), 1},
+		"sessions":                 {sessions(store.Filter{}), 1},
+		"sessions of a store":      {sessions(store.Filter{StoreIDs: []int64{7}}), 1},
+		"sessions of a flag":       {sessions(store.Filter{Flags: flag}), stores},
+		"sessions, flag not seen":  {sessions(store.Filter{Flags: []string{"NEVER"}}), stores},
+		"deliveries":               {deliveries(store.Filter{}), 1},
+		"deliveries of a store":    {deliveries(store.Filter{StoreIDs: []int64{7}}), 1},
+		"deliveries of a session":  {deliveries(store.Filter{SessionIDs: []string{"session-1000"}}), 1},
+		"deliveries of a webhook":  {deliveries(store.Filter{Webhooks: []string{"restricted-products-interactions"}}), stores},
+		"deliveries, none of kind": {deliveries(store.Filter{StoreIDs: []int64{7}, Webhooks: []string{"never"}}), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := c.read(); err != nil {
+				t.Fatal(err)
+			}
+			plans, err := statements.Explain(t.Context(), s)
+			if err != nil || len(plans) == 0 {
+				t.Fatalf("%d plans, %v", len(plans), err)
+			}
+			for _, text := range plans {
+				var explained []struct{ Plan plan }
+				if err := json.Unmarshal([]byte(text), &explained); err != nil {
+					t.Fatal(err)
+				}
+				if rows, node := explained[0].Plan.most(); rows > c.merged*(limit+1)*2+stores {
+					t.Errorf("%s handles %.0f rows:\n%s", node, rows, text)
+				}
+			}
+		})
+	}
+}
