@@ -114,7 +114,7 @@ func text(s *string) string {
 	return *s
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.999999Z") }
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 func maybeMoment(t *time.Time) string {
 	if t == nil {

@@ -116,7 +116,7 @@ func (s *server) open(b *testing.B, path string) io.Reader {
 		b.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+s.staff)
-	resp, err := s.Client().Do(r) //nolint:bodyclose // closed after the benchmark
+	resp, err := s.Client().Do(r)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,8 +2,7 @@ package db
 
 import (
 	"context"
-
-	"github.com/jackc/pgx/v5"
+	"reflect"
 )
 
 // The streams are the list statements without their slices: sqlc has no way to hand
@@ -38,9 +37,15 @@ func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string,
 		return err
 	}
 	defer rows.Close()
+	// All rows are read into one, field by field in the order of the columns.
+	var row T
+	fields := reflect.ValueOf(&row).Elem()
+	targets := make([]any, fields.NumField())
+	for i := range targets {
+		targets[i] = fields.Field(i).Addr().Interface()
+	}
 	for rows.Next() {
-		row, err := pgx.RowToStructByPos[T](rows)
-		if err != nil {
+		if err := rows.Scan(targets...); err != nil {
 			return err
 		}
 		if err := each(row); err != nil {
