@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,7 +34,7 @@ func cursor(at store.Position, asked string) string {
 }
 
 func parseCursor(token, asked string) (*store.Position, error) {
-	invalid := badParameter("cursor", "It is not a cursor of this list with these filters. Start again without it.")
+	invalid := badCursor()
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < cursorSum {
 		return nil, invalid
@@ -43,7 +44,16 @@ func parseCursor(token, asked string) (*store.Position, error) {
 	if string(checksum(payload, asked)) != string(raw[:cursorSum]) || json.Unmarshal(payload, &p) != nil {
 		return nil, invalid
 	}
-	return &store.Position{Time: time.UnixMicro(p.Time).UTC(), StoreID: p.StoreID, ID: p.ID}, nil
+	// Whoever makes a cursor of their own can only hurt their own request.
+	at := store.Position{Time: time.UnixMicro(p.Time).UTC(), StoreID: p.StoreID, ID: p.ID}
+	if at.Time.Year() < 1 || at.Time.Year() > 9999 || strings.ContainsRune(at.ID, 0) {
+		return nil, invalid
+	}
+	return &at, nil
+}
+
+func badCursor() *Problem {
+	return badParameter("cursor", "It is not a cursor of this list with these filters. Start again without it.")
 }
 
 func checksum(payload []byte, asked string) []byte {

@@ -25,7 +25,7 @@ type params struct{ url.Values }
 
 func parseParams(r *http.Request, allowed []string) (params, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
+	if _, nameless := values[""]; err != nil || nameless {
 		return params{}, problem(http.StatusBadRequest, "invalid-query", "Invalid query", "The query string is not well-formed.")
 	}
 	for _, name := range sortedNames(values) {

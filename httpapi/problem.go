@@ -43,6 +43,8 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
+	case errors.Is(err, store.ErrPosition):
+		return badCursor()
 	case errors.Is(err, store.ErrOverloaded):
 		return problem(http.StatusServiceUnavailable, "overloaded", "Overloaded", "More webhooks are waiting than can be queued.")
 	case errors.Is(err, store.ErrTimeout):

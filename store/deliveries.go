@@ -127,8 +127,8 @@ func afterID(p *Position) (*time.Time, *uuid.UUID, error) {
 	if p == nil {
 		return nil, nil, nil
 	}
-	id, err := uuid.Parse(p.ID)
-	return &p.Time, &id, err
+	id, err := p.uuid()
+	return &p.Time, id, err
 }
 
 // Delivery is one delivery, or ErrNotFound.

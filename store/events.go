@@ -113,11 +113,10 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 		FromTime: f.From, ToTime: f.To,
 	}
 	if after != nil {
-		id, err := uuid.Parse(after.ID)
-		if err != nil {
+		if args.AfterID, err = after.uuid(); err != nil {
 			return args, false, err
 		}
-		args.AfterTime, args.AfterID = &after.Time, &id
+		args.AfterTime = &after.Time
 	}
 	return args, stores != nil && len(stores) == 0, nil
 }

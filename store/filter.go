@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Scope is the stores that somebody may see. The zero Scope is all of them.
@@ -54,6 +57,15 @@ type Position struct {
 	Time    time.Time
 	StoreID int64
 	ID      string
+}
+
+// uuid is the id of a position whose items are named by UUIDs.
+func (p *Position) uuid() (*uuid.UUID, error) {
+	id, err := uuid.Parse(p.ID)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPosition, err)
+	}
+	return &id, nil
 }
 
 // Page asks for up to Limit items after a position; nil is the start.

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
@@ -89,11 +88,11 @@ func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessio
 	}
 	args := db.SessionTimelineParams{StoreID: storeID, SessionID: sessionID, RowLimit: int32(min(p.Limit, 10_000)) + 1} //nolint:gosec // bounded
 	if p.After != nil {
-		id, err := uuid.Parse(p.After.ID)
+		id, err := p.After.uuid()
 		if err != nil {
 			return nil, nil, err
 		}
-		args.AfterTime, args.AfterID = &p.After.Time, &id
+		args.AfterTime, args.AfterID = &p.After.Time, id
 	}
 	rows, err := s.queries.SessionTimeline(ctx, s.reads, args)
 	if err != nil {
