@@ -3,6 +3,7 @@
 package httpapi
 
 import (
+	"context"
 	_ "embed"
 	"log/slog"
 	"net/http"
@@ -102,7 +103,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
 	get("/livez", http.HandlerFunc(live))
-	get("/readyz", http.HandlerFunc(a.ready))
+	get("/readyz", ready(a.store.ReadyToIngest, a.store.ReadyToRead))
+	get("/readyz/ingest", ready(a.store.ReadyToIngest))
+	get("/readyz/read", ready(a.store.ReadyToRead))
 	get("/version", http.HandlerFunc(a.serveVersion))
 	if registry != nil {
 		get("/metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -119,12 +122,17 @@ func live(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
 }
 
-func (a *API) ready(w http.ResponseWriter, r *http.Request) {
-	if err := a.store.Ping(r.Context()); err != nil {
-		writeProblem(w, problemOf(store.ErrUnavailable))
-		return
-	}
-	writeJSON(w, r, http.StatusOK, map[string]string{"status": "ok"})
+// ready answers 503 if any of the checks fails.
+func ready(checks ...func(context.Context) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, check := range checks {
+			if err := check(r.Context()); err != nil {
+				writeProblem(w, problemOf(err))
+				return
+			}
+		}
+		live(w, r)
+	})
 }
 
 func (a *API) serveVersion(w http.ResponseWriter, r *http.Request) {

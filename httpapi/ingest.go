@@ -62,7 +62,11 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, p)
 		return
 	}
-	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
+	status := http.StatusOK
+	if receipt.Status == store.Spooled {
+		status = http.StatusAccepted
+	}
+	writeJSON(w, r, status, received{id.String(), receipt.Status})
 }
 
 // answerTo is the problem to answer a kept webhook with; nil if there is none.

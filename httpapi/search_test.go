@@ -229,7 +229,7 @@ func TestHealthAndMetrics(t *testing.T) {
 	if a := s.do(t, http.MethodGet, "/metrics", "", nil); !strings.Contains(string(a.body), `aifi_audit_deliveries_total{status="stored",webhook="suspected-fraud"} 1`) {
 		t.Errorf("got %s", a.body)
 	}
-	if s.store.Ping(t.Context()) != nil || store.Rights == nil {
+	if s.store.ReadyToRead(t.Context()) != nil || store.Rights == nil {
 		t.Error("not ready")
 	}
 }

@@ -214,14 +214,13 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 	if err != nil {
 		return Receipt{}, known(err)
 	}
-	receipt, err := s.record(ctx, &pending{
-		delivery: Delivery{
-			ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
-			TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
-		},
-		receivedAt: d.ReceivedAt,
-		replayed:   &quarantined{storeID: d.StoreID, receivedAt: d.ReceivedAt, deliveryID: d.ID},
+	p := newPending(Delivery{
+		ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
+		TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
 	})
+	p.replayed = &quarantined{storeID: d.StoreID, receivedAt: d.ReceivedAt, deliveryID: d.ID}
+	p.understand()
+	receipt, err := s.commitPending(ctx, p)
 	if err == nil && receipt.Status != Quarantined {
 		receipt.Status = Replayed
 	}

@@ -29,6 +29,7 @@ const (
 	Stored      Status = "stored"      // it states an event that was not known
 	Duplicate   Status = "duplicate"   // it states an event that an earlier delivery stated
 	Quarantined Status = "quarantined" // kept, but not understood
+	Spooled     Status = "spooled"     // kept on local disk until the database can be used
 	Replayed    Status = "replayed"    // it was quarantined, and understood later
 )
 

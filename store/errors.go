@@ -14,6 +14,7 @@ var (
 	ErrNotFound    = errors.New("not found")
 	ErrUnavailable = errors.New("the database cannot be used now")
 	ErrOverloaded  = errors.New("more deliveries are waiting than can be queued")
+	ErrSpoolFull   = errors.New("the database cannot be used now, and the spool is full")
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")
 	ErrNameTaken   = errors.New("the name is taken")
@@ -49,6 +50,12 @@ func passing(code string) bool {
 		return true
 	}
 	return code == "55P03"
+}
+
+// met reports whether transactions stood in each other's way: one of them goes on.
+func met(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code[:2] == "40"
 }
 
 // ownFault reports whether a row of the batch itself is why the batch failed.

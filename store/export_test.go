@@ -3,11 +3,15 @@ package store
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store/spool"
 )
 
 // Unbatched commits each delivery in a transaction of its own, with the statements
@@ -19,9 +23,12 @@ type Unbatched struct {
 
 // NewUnbatched replaces the pool of s by one with so many connections.
 func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections int) (*Unbatched, error) {
-	s.writes.Close()
-	var err error
-	if s.writes, err = connectToWrite(ctx, databaseURL, int32(connections)); err != nil {
+	config, err := writeConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = int32(connections)
+	if err := s.writes.open(ctx, config); err != nil {
 		return nil, err
 	}
 	u := &Unbatched{store: s, free: make(chan *flusher, connections)}
@@ -34,7 +41,7 @@ func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections
 // Record keeps a delivery. Two transactions may meet in a row that both touch, as
 // deadlocks or not, and are then tried again.
 func (u *Unbatched) Record(d Delivery) error {
-	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID)}
+	p := newPending(d)
 	p.understand()
 	if p.problem != nil {
 		return fmt.Errorf("the benchmark's body is at fault: %w", p.problem)
@@ -61,9 +68,7 @@ func TraceReads(ctx context.Context, s *Store, databaseURL string) (*Statements,
 	}
 	config.MaxConns = 1
 	config.ConnConfig.Tracer = noted
-	s.reads.Close()
-	s.reads, err = openPool(ctx, config)
-	return noted, err
+	return noted, s.reads.open(ctx, config)
 }
 
 // TraceQueryStart implements pgx.QueryTracer.
@@ -98,4 +103,30 @@ func (n *Statements) Explain(ctx context.Context, s *Store) ([]string, error) {
 	defer n.mu.Unlock()
 	n.all = nil
 	return plans, nil
+}
+
+// SpoolForTest puts deliveries, and bytes as they are, into the spool of a Store that
+// is not open.
+func SpoolForTest(t testing.TB, dir string, records ...any) {
+	t.Helper()
+	q, err := spool.Open(spool.Config{Dir: filepath.Join(dir, "spool")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range records {
+		payload, ok := r.([]byte)
+		if d, isDelivery := r.(Delivery); isDelivery {
+			if payload, err = encodeSpooled(d); err != nil {
+				t.Fatal(err)
+			}
+		} else if !ok {
+			t.Fatalf("cannot spool a %T", r)
+		}
+		if err := q.Append(t.Context(), payload); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
 }

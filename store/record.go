@@ -2,13 +2,17 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/spool"
 )
 
 const (
@@ -36,7 +40,8 @@ type pending struct {
 	statement  *aifi.Statement // nil if it goes to quarantine
 	problem    *aifi.Problem
 	replayed   *quarantined // not nil: it is kept already, and only to be understood
-	answer     chan<- answer
+	answer     chan answer  // room for one
+	spooled    atomic.Bool  // it is safe in the spool, and need not be committed now
 }
 
 // quarantined names a row of quarantine.
@@ -51,27 +56,85 @@ type answer struct {
 	err     error
 }
 
-// Record keeps a delivery and what it states. It returns after the commit. Errors
-// are ErrOverloaded and ErrUnavailable: nothing was kept, or (if the connection
-// broke at the commit) possibly all of it; recording again is harmless. If ctx ends
-// while the delivery is queued it may still be kept.
+// newPending is a delivery that is not queued yet. Its id carries the time of receipt.
+func newPending(d Delivery) *pending {
+	// What the database cannot hold must not make two deliveries differ.
+	d.Webhook = aifi.Webhook(cleanText(string(d.Webhook)))
+	return &pending{delivery: d, receivedAt: ReceivedAt(d.ID), answer: make(chan answer, 1)}
+}
+
+// Record keeps a delivery and what it states. It returns after the commit; or, if the
+// database is away or slow and there is a spool, after the fsync of the spool, which
+// is drained by itself. Errors are ErrOverloaded, ErrUnavailable and ErrSpoolFull:
+// nothing was kept, or (if the connection broke at the commit) possibly all of it;
+// recording again is harmless. If ctx ends while the delivery is queued it may still
+// be kept.
 func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
-	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID)}
+	p := newPending(d)
 	if p.receivedAt.IsZero() {
 		return Receipt{}, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
 	}
-	return s.record(ctx, p)
+	p.understand()
+	if s.spool == nil {
+		return s.commitPending(ctx, p)
+	}
+	queued := false
+	if !s.health.away.Load() && s.recorder.enqueue(p) == nil {
+		queued = true
+		deadline := time.NewTimer(s.commitDeadline)
+		defer deadline.Stop()
+		select {
+		case a := <-p.answer:
+			if a.err == nil {
+				return a.receipt, nil
+			}
+			queued = false
+		case <-deadline.C:
+			s.health.late(s.commitDeadline)
+		}
+	}
+	err := s.spoolPending(ctx, p)
+	switch {
+	case err == nil:
+		return Receipt{Status: Spooled, Problem: p.problem}, nil
+	case queued:
+		return p.await(ctx)
+	}
+	// With no room in the spool, the database is the last hope.
+	if receipt, lastErr := s.commitPending(ctx, p); lastErr == nil {
+		return receipt, nil
+	}
+	return Receipt{}, err
 }
 
-func (s *Store) record(ctx context.Context, p *pending) (Receipt, error) {
-	p.understand()
-	done := make(chan answer, 1)
-	p.answer = done
+func (s *Store) spoolPending(ctx context.Context, p *pending) error {
+	record, err := encodeSpooled(p.delivery)
+	if err == nil {
+		err = s.spool.Append(ctx, record)
+	}
+	if err != nil {
+		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
+		if errors.Is(err, spool.ErrFull) {
+			return fmt.Errorf("%w: %w", ErrSpoolFull, err)
+		}
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	p.spooled.Store(true)
+	s.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(Spooled)).Inc()
+	return nil
+}
+
+// commitPending queues a delivery and waits for its commit.
+func (s *Store) commitPending(ctx context.Context, p *pending) (Receipt, error) {
 	if err := s.recorder.enqueue(p); err != nil {
 		return Receipt{}, err
 	}
+	return p.await(ctx)
+}
+
+func (p *pending) await(ctx context.Context) (Receipt, error) {
 	select {
-	case a := <-done:
+	case a := <-p.answer:
 		return a.receipt, a.err
 	case <-ctx.Done():
 		return Receipt{}, fmt.Errorf("%w: %w", ErrUnavailable, ctx.Err())
@@ -98,6 +161,7 @@ func (p *pending) storeID() int64 {
 	return p.statement.StoreID
 }
 
+// enqueue fails with ErrOverloaded if the queue is full.
 func (r *recorder) enqueue(p *pending) error {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -105,11 +169,30 @@ func (r *recorder) enqueue(p *pending) error {
 		return ErrUnavailable
 	}
 	select {
-	case r.queues[uint64(p.storeID())%flushers] <- p: //nolint:gosec // any mapping will do
+	case r.queueOf(p) <- p:
 		return nil
 	default:
 		return ErrOverloaded
 	}
+}
+
+// enqueueWaiting waits for room in the queue.
+func (r *recorder) enqueueWaiting(ctx context.Context, p *pending) error {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if r.closed {
+		return ErrUnavailable
+	}
+	select {
+	case r.queueOf(p) <- p:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (r *recorder) queueOf(p *pending) chan<- *pending {
+	return r.queues[uint64(p.storeID())%flushers] //nolint:gosec // any mapping will do
 }
 
 func (r *recorder) start(s *Store) {
@@ -138,8 +221,9 @@ type flusher struct {
 }
 
 func (f *flusher) run(queue <-chan *pending) {
+	batch := make([]*pending, 0, batchSize)
 	for first := range queue {
-		batch := append(make([]*pending, 0, batchSize), first)
+		batch = append(batch[:0], first)
 	fill:
 		for len(batch) < batchSize {
 			select {
@@ -152,7 +236,10 @@ func (f *flusher) run(queue <-chan *pending) {
 				break fill
 			}
 		}
-		f.flush(batch)
+		batch = slices.DeleteFunc(batch, func(p *pending) bool { return p.spooled.Load() })
+		if len(batch) > 0 {
+			f.flush(batch)
+		}
 	}
 }
 
@@ -167,7 +254,7 @@ func (f *flusher) flush(batch []*pending) {
 			p.answer <- answer{receipt: receipts[i]}
 		}
 	case !ownFault(err):
-		f.store.log.Error("recording deliveries failed", "deliveries", len(batch), "error", err)
+		f.store.health.failed(err)
 		f.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
 	case len(batch) > 1:
 		half := len(batch) / 2
@@ -190,20 +277,25 @@ func (f *flusher) fail(batch []*pending, err error) {
 	}
 }
 
-// commitRetrying outlasts short absences of the database.
+// commitRetrying outlasts what passes: with a spool, only a broken connection and
+// transactions that met; without one, a short absence of the database too.
 func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), retryFor)
 	defer cancel()
-	for {
+	for try := 1; ; try++ {
 		start := time.Now()
 		receipts, err := f.commit(ctx, batch)
 		if err == nil {
+			f.store.health.committed()
 			f.store.metrics.batchSize.Observe(float64(len(batch)))
 			f.store.metrics.commitSeconds.Observe(time.Since(start).Seconds())
 			return receipts, nil
 		}
-		if ownFault(err) || ctx.Err() != nil {
+		if ownFault(err) || ctx.Err() != nil || f.store.spool != nil && try > 1 && !met(err) {
 			return nil, err
+		}
+		if try == 1 {
+			continue
 		}
 		select {
 		case <-time.After(retryPause):

@@ -69,7 +69,7 @@ func CheckSchema(ctx context.Context, databaseURL string) error {
 		have, want, err := p.GetVersions(ctx)
 		switch {
 		case err != nil:
-			return fmt.Errorf("reading the state of the schema: %w", err)
+			return fmt.Errorf("reading the state of the schema: %w", known(err))
 		case have < want:
 			return fmt.Errorf("%w: it has version %d, and %d is needed; run `aifi-audit migrate up`", ErrSchema, have, want)
 		case have > want:

@@ -3,7 +3,8 @@
 // Its invariants:
 //
 //   - [Store.Record] is the only way into deliveries and events. It returns after
-//     the commit, or says that nothing was kept.
+//     the commit, or after the fsync of a local spool that is drained through the
+//     same queues, or says that nothing was kept.
 //   - A delivery keeps the id and the time of its receipt, however often it is
 //     recorded; recording it twice changes nothing.
 //   - A delivery that cannot be stored as it should is quarantined, and its
@@ -13,49 +14,103 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/spool"
 )
 
 // Config of a Store.
 type Config struct {
-	DatabaseURL string           // of a PostgreSQL >= 15 whose schema is current
-	Logger      *slog.Logger     // nil discards
-	Metrics     *Metrics         // nil counts into nothing
-	Now         func() time.Time // nil is time.Now
+	DatabaseURL string // of a PostgreSQL >= 15 whose schema is current
+	// Database gives the URL of a database that has to be started first, and may take
+	// its time; nil means DatabaseURL.
+	Database func(context.Context) (url string, err error)
+	Local    *Local           // nil: nothing is kept while the database is away
+	Logger   *slog.Logger     // nil discards
+	Metrics  *Metrics         // nil counts into nothing
+	Now      func() time.Time // nil is time.Now
 }
 
-// Store is safe for concurrent use.
-type Store struct {
-	writes  *pgxpool.Pool
-	reads   *pgxpool.Pool // with plans made for the very parameters
-	queries *db.Queries
-	log     *slog.Logger
-	metrics *Metrics
-	now     func() time.Time
-	tokens  tokenCache
-
-	recorder recorder
-	stop     context.CancelFunc // of the background work
-	work     sync.WaitGroup
+// Local is what lies on local disk so that nothing is lost while the database is away.
+type Local struct {
+	Dir            string        // made if it is missing; of this process alone
+	SpoolBytes     int64         // the most that the spool may take; 0 is 10 GiB
+	CommitDeadline time.Duration // how long a delivery waits for its commit before it is spooled; 0 is 1 s
+	TokenGrace     time.Duration // how long the tokens known are good without the database; 0 is 7 days
 }
 
 const (
-	writeConnections = flushers + 2 // the flushers, the partitions, the tokens
-	readConnections  = 8
-	pageTimeout      = 30 * time.Second
+	defaultCommitDeadline = time.Second
+	defaultTokenGrace     = 7 * 24 * time.Hour
+	// patience is how long Open waits for the database before it goes on without.
+	patience       = 3 * time.Second
+	reconnectPause = time.Second
+	readyTimeout   = 2 * time.Second
 )
 
+// Store is safe for concurrent use.
+type Store struct {
+	writes         *pool
+	reads          *pool
+	queries        *db.Queries
+	log            *slog.Logger
+	metrics        *Metrics
+	now            func() time.Time
+	database       func(context.Context) (string, error)
+	commitDeadline time.Duration
+	tokens         tokenCache
+	health         health
+
+	connected chan struct{} // closed when the database was reached first
+	recorder  recorder
+	spool     *spool.Spool       // nil if there is none
+	stop      context.CancelFunc // of the background work
+	work      sync.WaitGroup
+	stopDrain context.CancelFunc
+	drained   sync.WaitGroup
+}
+
 // Open connects, checks the schema, and starts the background work. Close it.
+//
+// With Config.Local it does not need the database: if that is not there within a few
+// seconds, deliveries are spooled, reads fail with ErrUnavailable, and the Store
+// goes on connecting. A schema that does not fit is an error all the same.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now}
+	s := newStore(c)
+	if c.Local != nil {
+		if err := s.openLocal(*c.Local); err != nil {
+			return nil, err
+		}
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	if err := s.connectFirst(ctx, background); err != nil {
+		stop()
+		s.work.Wait()
+		s.closeAll()
+		return nil, err
+	}
+	s.work.Go(func() { s.keepTokens(background) })
+	s.work.Go(func() { s.keepPartitions(background) })
+	s.recorder.start(s)
+	if s.spool != nil {
+		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
+		s.stopDrain = stopDrain
+		s.drained.Go(func() { s.drain(draining) })
+	}
+	return s, nil
+}
+
+func newStore(c Config) *Store {
+	s := &Store{writes: new(pool), reads: new(pool), connected: make(chan struct{}), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now, database: c.Database}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -65,105 +120,157 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
-	if err := CheckSchema(ctx, c.DatabaseURL); err != nil {
-		return nil, err
+	if s.database == nil {
+		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
 	}
-	var err error
-	if s.writes, err = connectToWrite(ctx, c.DatabaseURL, writeConnections); err != nil {
-		return nil, err
-	}
-	if s.reads, err = connectToRead(ctx, c.DatabaseURL); err != nil {
-		s.writes.Close()
-		return nil, err
-	}
-	if err := s.start(ctx); err != nil {
-		s.writes.Close()
-		s.reads.Close()
-		return nil, err
-	}
-	return s, nil
+	s.health.begin(s.log)
+	return s
 }
 
-func (s *Store) start(ctx context.Context) error {
+func (s *Store) openLocal(l Local) (err error) {
+	s.commitDeadline = cmp.Or(l.CommitDeadline, defaultCommitDeadline)
+	s.spool, err = spool.Open(spool.Config{Dir: filepath.Join(l.Dir, "spool"), MaxBytes: l.SpoolBytes, Logger: s.log, Now: s.now})
+	if err != nil {
+		return fmt.Errorf("opening the spool: %w", err)
+	}
+	s.tokens.file = filepath.Join(l.Dir, "tokens.json")
+	s.tokens.grace = cmp.Or(l.TokenGrace, defaultTokenGrace)
+	if err := s.tokens.read(); err != nil {
+		s.log.Warn("the tokens kept for when the database is away cannot be read", "error", err)
+	}
+	return nil
+}
+
+// connectFirst connects. If the database does not come, and need not, it leaves that
+// to the background.
+func (s *Store) connectFirst(ctx, background context.Context) error {
+	if s.spool == nil {
+		return s.connect(ctx)
+	}
+	first := make(chan error, 1)
+	s.work.Go(func() {
+		err := s.connect(background)
+		first <- err
+		for err != nil && !lasting(err) {
+			select {
+			case <-time.After(reconnectPause):
+			case <-background.Done():
+				return
+			}
+			err = s.connect(background)
+			if lasting(err) && background.Err() == nil {
+				s.log.Error("the database cannot be used; deliveries stay in the spool", "error", err)
+				err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+			}
+		}
+		s.log.Info("connected to the database")
+	})
+	wait := time.NewTimer(patience)
+	defer wait.Stop()
+	select {
+	case err := <-first:
+		if lasting(err) {
+			return err
+		}
+		if err != nil {
+			s.log.Error("the database cannot be used; deliveries go to the spool until it can", "error", err)
+		}
+	case <-wait.C:
+		s.log.Warn("the database is not there yet; deliveries go to the spool until it is")
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// lasting reports whether connecting failed for a reason that an operator must see to.
+func lasting(err error) bool { return err != nil && !errors.Is(err, ErrUnavailable) }
+
+// connect makes the Store ready for all that needs the database.
+func (s *Store) connect(ctx context.Context) error {
+	url, err := s.database(ctx)
+	if err != nil {
+		return err
+	}
+	if err := CheckSchema(ctx, url); err != nil {
+		return err
+	}
+	writes, err := writeConfig(url)
+	if err != nil {
+		return err
+	}
+	reads, err := readConfig(url)
+	if err != nil {
+		return err
+	}
+	if err := s.writes.open(ctx, writes); err != nil {
+		return known(err)
+	}
+	if err := s.reads.open(ctx, reads); err != nil {
+		return known(err)
+	}
 	if err := s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0)); err != nil {
 		return err
 	}
 	if err := s.tokens.reload(ctx, s); err != nil {
 		return err
 	}
-	background, stop := context.WithCancel(context.Background())
-	s.stop = stop
-	s.work.Go(func() { s.keepTokens(background) })
-	s.work.Go(func() { s.keepPartitions(background) })
-	s.recorder.start(s)
+	s.health.connected()
+	close(s.connected)
 	return nil
 }
 
-func connectToWrite(ctx context.Context, url string, connections int32) (*pgxpool.Pool, error) {
-	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
-	if err != nil {
-		return nil, err
+// Connected is closed once the database has been reached, which Config.Local lets
+// Open not wait for.
+func (s *Store) Connected() <-chan struct{} { return s.connected }
+
+// ReadyToRead is ErrUnavailable unless the database answers.
+func (s *Store) ReadyToRead(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := s.reads.Ping(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	config.MaxConns = connections
-	return openPool(ctx, config)
+	return nil
 }
 
-func connectToRead(ctx context.Context, url string) (*pgxpool.Pool, error) {
-	config, err := readConfig(url)
-	if err != nil {
-		return nil, err
+// ReadyToIngest is ErrUnavailable or ErrSpoolFull unless a delivery would be kept, in
+// the database or in the spool.
+func (s *Store) ReadyToIngest(ctx context.Context) error {
+	if s.spool != nil {
+		if !s.health.away.Load() {
+			return nil
+		}
+		if st := s.spool.Stats(); st.DiskBytes >= st.MaxBytes {
+			return ErrSpoolFull
+		}
+		return nil
 	}
-	return openPool(ctx, config)
+	return s.ReadyToRead(ctx)
 }
 
-func readConfig(url string) (*pgxpool.Config, error) {
-	config, err := poolConfig(url, map[string]string{
-		"application_name":              "aifi-audit read",
-		"plan_cache_mode":               "force_custom_plan",
-		"jit":                           "off",
-		"default_transaction_read_only": "on",
-		"statement_timeout":             fmt.Sprint(pageTimeout.Milliseconds()),
-	})
-	if err != nil {
-		return nil, err
-	}
-	config.MaxConns = readConnections
-	return config, nil
-}
-
-func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil {
-		return nil, fmt.Errorf("reading the database URL: %w", err)
-	}
-	for name, value := range settings {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	return config, nil
-}
-
-func openPool(ctx context.Context, config *pgxpool.Config) (*pgxpool.Pool, error) {
-	pool, err := pgxpool.NewWithConfig(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connecting to the database: %w", err)
-	}
-	return pool, nil
-}
-
-// Ping reports whether the database answers.
-func (s *Store) Ping(ctx context.Context) error { return known(s.reads.Ping(ctx)) }
-
-// Close records what is queued, then stops. Nobody may call the Store afterwards.
+// Close records what is queued, or spools it, then stops. Nobody may call the Store
+// afterwards.
 func (s *Store) Close() {
+	if s.stopDrain != nil {
+		s.stopDrain()
+		s.drained.Wait()
+	}
 	s.recorder.close()
 	s.stop()
 	s.work.Wait()
-	s.flushTokenUse(context.Background())
+	flush, cancel := context.WithTimeout(context.Background(), reconnectPause)
+	defer cancel()
+	s.flushTokenUse(flush)
+	s.closeAll()
+}
+
+func (s *Store) closeAll() {
 	s.writes.Close()
 	s.reads.Close()
+	if s.spool != nil {
+		if err := s.spool.Close(); err != nil {
+			s.log.Error("closing the spool", "error", err)
+		}
+	}
 }

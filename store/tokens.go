@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"aifi-audit/store/internal/db"
@@ -28,9 +27,8 @@ const (
 var Rights = []Right{MayIngest, MayRead, MayExport, MayAdminister}
 
 const (
-	tokenPrefix  = "aifi_audit_"
-	tokenBytes   = 32
-	tokenRefresh = 2 * time.Second // so long a revoked token may stay good
+	tokenPrefix = "aifi_audit_"
+	tokenBytes  = 32
 )
 
 // Token says who may do what. The secret itself is kept nowhere.
@@ -110,128 +108,4 @@ func (s *Store) RevokeToken(ctx context.Context, name string) error {
 		return fmt.Errorf("revoking token %q: %w", name, err)
 	}
 	return s.tokens.reload(ctx, s)
-}
-
-// tokenCache holds all tokens, so that no request waits for the database.
-type tokenCache struct {
-	mu     sync.RWMutex
-	byHash map[[sha256.Size]byte]Token // guarded by mu; replaced whole
-	loaded time.Time                   // guarded by mu; when the last reload began
-
-	missMu sync.Mutex // held by the one reload that a miss starts
-
-	useMu sync.Mutex
-	used  map[int64]time.Time // guarded by useMu; not yet written
-}
-
-func (c *tokenCache) reload(ctx context.Context, s *Store) error {
-	began := time.Now()
-	rows, err := s.queries.ListTokens(ctx, s.writes)
-	if err != nil {
-		return fmt.Errorf("reading the tokens: %w", known(err))
-	}
-	byHash := make(map[[sha256.Size]byte]Token, len(rows))
-	for _, r := range rows {
-		if len(r.Hash) == sha256.Size {
-			byHash[[sha256.Size]byte(r.Hash)] = tokenOf(r)
-		}
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.byHash, c.loaded = byHash, began
-	return nil
-}
-
-// Authenticate gives the token of a secret, unless it is unknown, expired or
-// revoked. The look-up is by hash, so its time tells nothing of the secret.
-func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
-	hash := sha256.Sum256([]byte(secret))
-	c := &s.tokens
-	c.mu.RLock()
-	t, ok := c.byHash[hash]
-	c.mu.RUnlock()
-	if !ok {
-		t, ok = c.lookAgain(ctx, s, hash)
-	}
-	now := s.now()
-	if !ok || t.RevokedAt != nil || t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
-		return Token{}, false
-	}
-	c.useMu.Lock()
-	defer c.useMu.Unlock()
-	if c.used == nil {
-		c.used = map[int64]time.Time{}
-	}
-	c.used[t.ID] = now
-	return t, true
-}
-
-// lookAgain finds a token that was made after the last reload: the first webhook
-// with it must not be lost. Those who miss at the same time share a reload.
-func (c *tokenCache) lookAgain(ctx context.Context, s *Store, hash [sha256.Size]byte) (Token, bool) {
-	missed := time.Now()
-	c.missMu.Lock()
-	defer c.missMu.Unlock()
-	c.mu.RLock()
-	fresh := c.loaded.After(missed)
-	c.mu.RUnlock()
-	if !fresh {
-		if err := c.reload(ctx, s); err != nil {
-			return Token{}, false
-		}
-	}
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	t, ok := c.byHash[hash]
-	return t, ok
-}
-
-func (s *Store) keepTokens(ctx context.Context) {
-	tick := time.NewTicker(tokenRefresh)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := s.tokens.reload(ctx, s); err != nil && ctx.Err() == nil {
-				s.log.Warn("tokens could not be refreshed; the known ones stay good", "error", err)
-			}
-			s.flushTokenUse(ctx)
-		}
-	}
-}
-
-func (s *Store) flushTokenUse(ctx context.Context) {
-	c := &s.tokens
-	c.useMu.Lock()
-	used := c.used
-	c.used = nil
-	c.useMu.Unlock()
-	if len(used) == 0 {
-		return
-	}
-	var args db.TouchTokensParams
-	for id, at := range used {
-		args.ID, args.UsedAt = append(args.ID, id), append(args.UsedAt, at)
-	}
-	if err := s.queries.TouchTokens(ctx, s.writes, args); err != nil && ctx.Err() == nil {
-		s.log.Warn("the last use of tokens could not be written", "error", err)
-	}
-}
-
-// Access is one look at the data by staff.
-type Access struct {
-	TokenID    int64
-	Action     string // search, view, export, replay
-	Path       string
-	Query      string
-	RemoteAddr string
-}
-
-// LogAccess writes who looks at what. Results must not leave unless it succeeds.
-func (s *Store) LogAccess(ctx context.Context, a Access) error {
-	return known(s.queries.InsertAccess(ctx, s.writes, db.InsertAccessParams{
-		At: s.now(), TokenID: a.TokenID, Action: a.Action, Path: cleanText(a.Path), Query: cleanText(a.Query), RemoteAddr: a.RemoteAddr,
-	}))
 }

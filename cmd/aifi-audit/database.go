@@ -18,61 +18,57 @@ type databaseFlags struct {
 	DataDir     string `help:"Where the private PostgreSQL keeps its data. Default: the user's state directory, or /var/lib/aifi-audit as root." env:"AIFI_AUDIT_DATA_DIR" type:"path" placeholder:"DIR"`
 }
 
-// database is the PostgreSQL of one command.
-type database struct {
-	url     string
-	private *pgprivate.Server // nil if it is not ours
+// dataDir is where the program keeps what is its own.
+func (f databaseFlags) dataDir() (string, error) {
+	if f.DataDir != "" {
+		return f.DataDir, nil
+	}
+	return pgprivate.DefaultDataDir()
 }
 
-// open finds or starts the database. The private one migrates itself.
-func (f databaseFlags) open(env *environment) (*database, error) {
+// open gives the URL of the database, which it starts if it is the private one, and
+// what ends its use. The private one migrates itself.
+func (f databaseFlags) open(ctx context.Context, env *environment) (url string, end func() error, err error) {
 	if f.DatabaseURL != "" {
-		return &database{url: f.DatabaseURL}, nil
+		return f.DatabaseURL, func() error { return nil }, nil
 	}
-	dir := f.DataDir
-	if dir == "" {
-		var err error
-		if dir, err = pgprivate.DefaultDataDir(); err != nil {
-			return nil, err
-		}
+	server, err := f.start(ctx, env)
+	if err != nil {
+		return "", nil, err
 	}
-	server, err := pgprivate.Start(env.ctx, pgprivate.Options{DataDir: dir, Logger: env.log})
+	return server.URL(), func() error { return closePrivate(server) }, nil
+}
+
+// start starts the private PostgreSQL.
+func (f databaseFlags) start(ctx context.Context, env *environment) (*pgprivate.Server, error) {
+	dir, err := f.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	server, err := pgprivate.Start(ctx, pgprivate.Options{DataDir: dir, Logger: env.log})
 	if err != nil {
 		return nil, fmt.Errorf("starting the private PostgreSQL: %w", err)
 	}
-	d := &database{url: server.URL(), private: server}
-	if _, err := store.Migrate(env.ctx, d.url); err != nil {
-		return nil, errors.Join(err, d.close())
+	if _, err := store.Migrate(ctx, server.URL()); err != nil {
+		return nil, errors.Join(err, closePrivate(server))
 	}
-	return d, nil
+	return server, nil
 }
 
-// lost is closed when the private server ends, whoever owns it; nil, and so never,
-// for other servers.
-func (d *database) lost() <-chan struct{} {
-	if d.private == nil {
-		return nil
-	}
-	return d.private.Done()
-}
-
-func (d *database) close() error {
-	if d.private == nil {
-		return nil
-	}
+func closePrivate(server *pgprivate.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	return d.private.Close(ctx)
+	return server.Close(ctx)
 }
 
 // withStore runs a command's work on the store.
 func (f databaseFlags) withStore(env *environment, work func(*store.Store) error) (err error) {
-	d, err := f.open(env)
+	url, end, err := f.open(env.ctx, env)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
-	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log})
+	defer func() { err = errors.Join(err, end()) }()
+	s, err := store.Open(env.ctx, store.Config{DatabaseURL: url, Logger: env.log})
 	if err != nil {
 		return err
 	}

@@ -38,8 +38,13 @@ func (c demoCommand) Run(env *environment) (err error) {
 		return err
 	}
 	fmt.Fprintln(env.stderr, "Starting a private PostgreSQL; this takes a few seconds.")
-	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, MaxBody: httpapi.DefaultMaxBody}
+	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, MaxBody: httpapi.DefaultMaxBody, Spool: true}
 	return serve.serve(env, func(address string, s *store.Store) error {
+		select {
+		case <-s.Connected():
+		case <-env.ctx.Done():
+			return env.ctx.Err()
+		}
 		ingest, err := s.CreateToken(env.ctx, "demo shops", []store.Right{store.MayIngest}, nil, nil)
 		if err != nil {
 			return err

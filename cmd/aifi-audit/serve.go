@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,12 +20,17 @@ type serveCommand struct {
 	databaseFlags
 	Listen  string `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	MaxBody int64  `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
+
+	Spool          bool          `help:"Keep webhooks below --data-dir while the database is away or slow." default:"true" negatable:"" env:"AIFI_AUDIT_SPOOL"`
+	SpoolMaxBytes  int64         `help:"The most that the spool may take on disk." default:"10737418240" env:"AIFI_AUDIT_SPOOL_MAX_BYTES"`
+	CommitDeadline time.Duration `help:"How long a webhook waits for the database before it is spooled." default:"1s" env:"AIFI_AUDIT_COMMIT_DEADLINE"`
+	TokenGrace     time.Duration `help:"How long the tokens known stay good while the database is away." default:"168h" env:"AIFI_AUDIT_TOKEN_GRACE"`
 }
 
 // Run serves until the context ends.
 func (c serveCommand) Run(env *environment) error {
-	if c.MaxBody < 1 {
-		return errors.New("--max-body must be at least 1")
+	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 {
+		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive")
 	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
@@ -39,14 +46,18 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	d, err := c.open(env)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.close()) }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log, Metrics: store.NewMetrics(registry)})
+	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry)}
+	if config.Local, err = c.local(); err != nil {
+		return err
+	}
+	if c.DatabaseURL == "" {
+		private := keep(c.databaseFlags, env)
+		defer func() { err = errors.Join(err, private.close()) }()
+		config.Database = private.URL
+	}
+	s, err := store.Open(env.ctx, config)
 	if err != nil {
 		return err
 	}
@@ -60,8 +71,6 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		select {
 		case err = <-served:
 			return err
-		case <-d.lost():
-			err = errors.New("the private PostgreSQL has ended; see postgres.log in the data directory")
 		case <-env.ctx.Done():
 		}
 	}
@@ -75,4 +84,20 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		err = errors.Join(err, serveErr)
 	}
 	return err
+}
+
+// local is where webhooks are kept while the database is away; nil if nowhere.
+func (c serveCommand) local() (*store.Local, error) {
+	if !c.Spool {
+		return nil, nil
+	}
+	dir, err := c.dataDir()
+	if err != nil {
+		return nil, err
+	}
+	// The user of a private PostgreSQL must pass through; what lies below is closed.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // passable, not readable
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	return &store.Local{Dir: dir, SpoolBytes: c.SpoolMaxBytes, CommitDeadline: c.CommitDeadline, TokenGrace: c.TokenGrace}, nil
 }

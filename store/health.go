@@ -1,0 +1,51 @@
+package store
+
+import (
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+var errStalled = errors.New("no commit has come through in time")
+
+// health is whether commits come through. While they do not, deliveries go straight
+// to the spool, and only what is drained from it tries the database.
+type health struct {
+	log        *slog.Logger
+	away       atomic.Bool
+	lastCommit atomic.Int64 // nanoseconds of the monotonic clock since start
+	start      time.Time
+}
+
+// begin: not connected yet.
+func (h *health) begin(log *slog.Logger) {
+	h.log, h.start = log, time.Now()
+	h.away.Store(true)
+}
+
+// connected notes that commits may be tried.
+func (h *health) connected() { h.away.Store(false) }
+
+// committed notes that a commit came through.
+func (h *health) committed() {
+	h.lastCommit.Store(int64(time.Since(h.start)))
+	if h.away.CompareAndSwap(true, false) {
+		h.log.Info("the database is back")
+	}
+}
+
+// failed notes that commits fail.
+func (h *health) failed(err error) {
+	if h.away.CompareAndSwap(false, true) {
+		h.log.Error("the database cannot be used; deliveries go to the spool until it can", "error", err)
+	}
+}
+
+// late notes that a delivery waited so long in vain. That others were committed
+// meanwhile shows a queue that is long, not a database that is away.
+func (h *health) late(waited time.Duration) {
+	if time.Since(h.start)-time.Duration(h.lastCommit.Load()) > waited {
+		h.failed(errStalled)
+	}
+}

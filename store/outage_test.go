@@ -1,0 +1,243 @@
+package store_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aifi-audit/store"
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/storetest"
+)
+
+// eventually waits until a condition holds; it fails the test after half a minute.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.NewTimer(30 * time.Second)
+	defer deadline.Stop()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline.C:
+			t.Fatal("not in time: ", what)
+		case <-tick.C:
+		}
+	}
+}
+
+// spooling opens a Store that keeps deliveries below dir while the database is away.
+func spooling(t testing.TB, url, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Local: &store.Local{Dir: dir, CommitDeadline: 200 * time.Millisecond}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func interactionOf(t testing.TB, n int) store.Delivery {
+	t.Helper()
+	return deliver(t, aifi.RestrictedProductsInteractions,
+		fmt.Sprintf(`{"storeId":%d,"sessionId":"s%d","eventId":"e%d","timeOfOrigin":"2026-01-02T03:04:05Z"}`, n%5, n%7, n))
+}
+
+// kept checks that the database holds exactly these deliveries, byte for byte, and
+// an event for each.
+func kept(t testing.TB, url string, all []store.Delivery) {
+	t.Helper()
+	var want []string
+	for _, d := range all {
+		want = append(want, fmt.Sprintf("%s %s %x", d.ID, store.ReceivedAt(d.ID).Format("2006-01-02 15:04:05.000000"), sha256.Sum256(d.Body)))
+	}
+	slices.Sort(want)
+	got := storetest.Query(t, url, `SELECT d.id || ' ' || to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || ' ' || encode(sha256(b.body), 'hex')
+		FROM deliveries d JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+		JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+		ORDER BY 1`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := storetest.Query(t, url, "SELECT count(*) FROM events"); got[0] != fmt.Sprint(len(all)) {
+		t.Errorf("%s events, want %d", got[0], len(all))
+	}
+}
+
+func TestDeliveriesOutlastAnOutage(t *testing.T) {
+	for name, fail := range map[string]func(*storetest.Proxy){"connections cut": (*storetest.Proxy).Cut, "server hangs": (*storetest.Proxy).Hold} {
+		t.Run(name, func(t *testing.T) {
+			url := storetest.URL(t)
+			proxy := storetest.NewProxy(t, url)
+			s := spooling(t, proxy.URL, t.TempDir())
+			defer s.Close()
+			var all []store.Delivery
+			statuses := map[store.Status]int{}
+			send := func(from, to int) {
+				var mu sync.Mutex
+				var senders sync.WaitGroup
+				for n := from; n < to; n++ {
+					d := interactionOf(t, n)
+					all = append(all, d)
+					senders.Go(func() {
+						r, err := s.Record(context.Background(), d)
+						if err != nil {
+							t.Error(err)
+						}
+						mu.Lock()
+						defer mu.Unlock()
+						statuses[r.Status]++
+					})
+				}
+				senders.Wait()
+			}
+			send(0, 50)
+			fail(proxy)
+			send(50, 150)
+			if s.ReadyToRead(t.Context()) == nil {
+				t.Error("ready to read without a database")
+			}
+			if err := s.ReadyToIngest(t.Context()); err != nil {
+				t.Errorf("not ready to keep deliveries: %v", err)
+			}
+			proxy.Mend()
+			eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+			send(150, 200)
+			if statuses[store.Spooled] < 100 || statuses[store.Stored] < 50 {
+				t.Errorf("became %v", statuses)
+			}
+			kept(t, url, all)
+		})
+	}
+}
+
+func TestStartWithoutTheDatabase(t *testing.T) {
+	url, dir := storetest.URL(t), t.TempDir()
+	proxy := storetest.NewProxy(t, url)
+	s := spooling(t, proxy.URL, dir)
+	good, err := s.CreateToken(t.Context(), "good", []store.Right{store.MayIngest}, []int64{3}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked, err := s.CreateToken(t.Context(), "revoked", []store.Right{store.MayIngest}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.RevokeToken(t.Context(), "revoked"); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+
+	proxy.Cut()
+	s = spooling(t, proxy.URL, dir)
+	token, ok := s.Authenticate(t.Context(), good)
+	if !ok || !token.May(store.MayIngest) || token.Scope().Allows(4) || !token.Scope().Allows(3) {
+		t.Errorf("a good token is %+v, %v", token, ok)
+	}
+	for name, secret := range map[string]string{"revoked": revoked, "unknown": "aifi_audit_x"} {
+		if _, ok := s.Authenticate(t.Context(), secret); ok {
+			t.Errorf("a token that is %s passes", name)
+		}
+	}
+	all := []store.Delivery{interactionOf(t, 1), interactionOf(t, 2)}
+	for _, d := range all {
+		if r := record(t, s, d); r.Status != store.Spooled {
+			t.Errorf("a delivery is %v", r.Status)
+		}
+	}
+	// What is spooled outlasts the process.
+	s.Close()
+	s = spooling(t, proxy.URL, dir)
+	defer s.Close()
+	proxy.Mend()
+	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	kept(t, url, all)
+	if err := s.ReadyToRead(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTokensAreGoodForAWhileOnly(t *testing.T) {
+	url, dir := storetest.URL(t), t.TempDir()
+	now := time.Now()
+	config := store.Config{DatabaseURL: url, Now: func() time.Time { return now }, Local: &store.Local{Dir: dir, TokenGrace: time.Hour}}
+	s, err := store.Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := s.CreateToken(t.Context(), "a", []store.Right{store.MayIngest}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if text, err := os.ReadFile(filepath.Join(dir, "tokens.json")); err != nil || len(text) == 0 {
+		t.Fatal(err)
+	}
+	proxy := storetest.NewProxy(t, url)
+	proxy.Cut()
+	config.DatabaseURL = proxy.URL
+	for age, want := range map[time.Duration]bool{59 * time.Minute: true, 61 * time.Minute: false} {
+		later := now.Add(age)
+		config.Now = func() time.Time { return later }
+		s, err := store.Open(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := s.Authenticate(t.Context(), secret); ok != want {
+			t.Errorf("after %s the token is good: %v", age, ok)
+		}
+		s.Close()
+	}
+}
+
+// A full spool is told, and the next delivery after there is room again is kept.
+func TestAFullSpool(t *testing.T) {
+	url := storetest.URL(t)
+	proxy := storetest.NewProxy(t, url)
+	s, err := store.Open(t.Context(), store.Config{
+		DatabaseURL: proxy.URL, Local: &store.Local{Dir: t.TempDir(), SpoolBytes: 4000, CommitDeadline: 100 * time.Millisecond},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	proxy.Cut()
+	var all []store.Delivery
+	for n := 0; ; n++ {
+		d := interactionOf(t, n)
+		_, err := s.Record(t.Context(), d)
+		if err == nil {
+			all = append(all, d)
+			continue
+		}
+		if err := s.ReadyToIngest(t.Context()); err == nil {
+			t.Log("still ready: a smaller delivery may fit")
+		}
+		break
+	}
+	proxy.Mend()
+	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	d := interactionOf(t, 1000)
+	record(t, s, d)
+	kept(t, url, append(all, d))
+}
+
+func TestARecordThatIsNoneIsSetAside(t *testing.T) {
+	url, dir := storetest.URL(t), t.TempDir()
+	all := []store.Delivery{interactionOf(t, 1), interactionOf(t, 2)}
+	store.SpoolForTest(t, dir, all[0], []byte("\x05{"), []byte(""), all[1])
+	s := spooling(t, url, dir)
+	defer s.Close()
+	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	if got := s.Spool().Damaged; got != 2 {
+		t.Errorf("%d records are set aside", got)
+	}
+	kept(t, url, all)
+}

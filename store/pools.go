@@ -1,0 +1,135 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	writeConnections = flushers + 2 // the flushers, the partitions, the tokens
+	readConnections  = 8
+	pageTimeout      = 30 * time.Second
+	connectTimeout   = 5 * time.Second // unless the URL says otherwise
+)
+
+var errNotConnected = errors.New("not connected yet")
+
+// pool is a pool of connections that may not be there yet: then all fails with
+// errNotConnected.
+type pool struct{ ready atomic.Pointer[pgxpool.Pool] }
+
+// Exec implements db.DBTX.
+func (p *pool) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Exec(ctx, sql, args...)
+	}
+	return pgconn.CommandTag{}, errNotConnected
+}
+
+// Query implements db.DBTX.
+func (p *pool) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Query(ctx, sql, args...)
+	}
+	return nil, errNotConnected
+}
+
+// QueryRow implements db.DBTX.
+func (p *pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.QueryRow(ctx, sql, args...)
+	}
+	return notConnectedRow{}
+}
+
+// Begin starts a transaction.
+func (p *pool) Begin(ctx context.Context) (pgx.Tx, error) { return p.BeginTx(ctx, pgx.TxOptions{}) }
+
+// BeginTx starts a transaction.
+func (p *pool) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.BeginTx(ctx, o)
+	}
+	return nil, errNotConnected
+}
+
+// Ping reports whether the database answers.
+func (p *pool) Ping(ctx context.Context) error {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Ping(ctx)
+	}
+	return errNotConnected
+}
+
+// Close waits for the connections that are in use.
+func (p *pool) Close() {
+	if ready := p.ready.Load(); ready != nil {
+		ready.Close()
+	}
+}
+
+type notConnectedRow struct{}
+
+func (notConnectedRow) Scan(...any) error { return errNotConnected }
+
+func writeConfig(url string) (*pgxpool.Config, error) {
+	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = writeConnections
+	return config, nil
+}
+
+// readConfig has plans made for the very parameters of each query.
+func readConfig(url string) (*pgxpool.Config, error) {
+	config, err := poolConfig(url, map[string]string{
+		"application_name":              "aifi-audit read",
+		"plan_cache_mode":               "force_custom_plan",
+		"jit":                           "off",
+		"default_transaction_read_only": "on",
+		"statement_timeout":             fmt.Sprint(pageTimeout.Milliseconds()),
+	})
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = readConnections
+	return config, nil
+}
+
+func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("reading the database URL: %w", err)
+	}
+	for name, value := range settings {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if config.ConnConfig.ConnectTimeout == 0 {
+		config.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	return config, nil
+}
+
+// open replaces the pool by one that has connected.
+func (p *pool) open(ctx context.Context, config *pgxpool.Config) error {
+	opened, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
+	if err := opened.Ping(ctx); err != nil {
+		opened.Close()
+		return fmt.Errorf("connecting to the database: %w", err)
+	}
+	p.Close()
+	p.ready.Store(opened)
+	return nil
+}
