@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,6 +171,47 @@ func TestBadParametersAreNamed(t *testing.T) {
 		if a := s.get(t, "/api/v1/alcohol-interactions?"+query); a.status != 200 {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
 		}
+	}
+}
+
+func TestSummaryGroupsAsAsked(t *testing.T) {
+	s := serve(t)
+	for _, at := range []string{"2026-03-01T08:00:00Z", "2026-03-02T08:00:00Z", "2026-03-09T08:59:59Z", "2026-03-09T09:00:00Z"} {
+		s.push(t, "suspected-fraud", `{"storeId":7,"sessionId":"s","timeOfOrigin":"`+at+`"}`)
+	}
+	for query, want := range map[string]string{
+		"from=2026-03-02&to=2026-04-01":                                    "day,store_id,fraud_alerts|2026-03-09,7,2|2026-03-02,7,1",
+		"from=2026-03-02&to=2026-04-01&by=weekday&by=hour":                 "weekday,hour,store_id,fraud_alerts|1,8,7,2|1,9,7,1",
+		"from=2026-03-01&to=2026-04-01&by=weekday":                         "weekday,store_id,fraud_alerts|1,7,3|7,7,1",
+		"from=2026-03-01&to=2026-04-01&by=store":                           "store_id,fraud_alerts|7,4",
+		"from=2026-03-01T08:00:01Z&to=2026-03-09T08:59:59.000001Z&by=hour": "hour,store_id,fraud_alerts|8,7,2",
+		"from=2026-03-01&to=2026-04-01&storeId=8":                          "day,store_id,fraud_alerts",
+	} {
+		rows, err := csv.NewReader(strings.NewReader(string(s.get(t, "/api/v1/summary.csv?"+query).body))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, row := range rows {
+			row = slices.Delete(row, len(row)-4, len(row)-3)
+			got = append(got, strings.Join(row[:len(row)-2], ","))
+		}
+		if diff := cmp.Diff(want, strings.Join(got, "|")); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
+		if items := s.get(t, "/api/v1/summary?"+query).items(t); len(items) != len(rows)-1 {
+			t.Errorf("%s: JSON has %v", query, items)
+		}
+	}
+	for query, parameter := range map[string]string{
+		"by=month": "by", "by=": "by", "from=2026-01-01&to=2026-01-01": "to", "from=2020-01-01&to=2026-01-01": "from", "from=2099-01-01": "from", "by=day&raw=true": "raw",
+	} {
+		if a := s.get(t, "/api/v1/summary?"+query); a.status != 400 || a.json(t)["parameter"] != parameter {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	if a := s.get(t, "/api/v1/summary?from=0000-01-01&to=0001-02-01"); a.status != 200 {
+		t.Errorf("the first years: %d %s", a.status, a.body)
 	}
 }
 

@@ -73,11 +73,3 @@ WHERE e.store_id = @store_id AND e.session_id = @session_id::text
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (e.occurred_at, e.id) > (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
 ORDER BY e.occurred_at, e.id
 LIMIT @row_limit;
-
--- name: Summary :many
-SELECT store_id, (occurred_at AT TIME ZONE 'UTC')::date::text AS day, kind, count(*) AS events
-FROM events
-WHERE occurred_at >= @from_time::timestamptz AND occurred_at < @to_time::timestamptz
-    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-GROUP BY 1, 2, 3
-ORDER BY 2 DESC, 1, 3;

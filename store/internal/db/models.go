@@ -127,6 +127,15 @@ type Event struct {
 	Unreadable []string
 }
 
+// How many events a store had in a quarter of an hour of occurred_at. Written with the events, in one transaction.
+type EventCount struct {
+	StoreID int64
+	Kind    string
+	// The start of the quarter of an hour
+	Bucket time.Time
+	Events int64
+}
+
 // One ordered way into events for each facet: a constant facet leaves one branch of the plan.
 type EventFacet struct {
 	StoreID    int64
@@ -319,6 +328,8 @@ type Store struct {
 	AifiUniqueStoreID *string
 	FirstSeenAt       time.Time
 	LastSeenAt        time.Time
+	// IANA name of the store's time zone, set by an operator; null: the installation's
+	TimeZone *string
 }
 
 // Every storeExternalId that a store was ever seen with.

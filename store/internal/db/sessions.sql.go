@@ -160,7 +160,7 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 }
 
 const listStores = `-- name: ListStores :many
-SELECT store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at FROM stores
+SELECT store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at, time_zone FROM stores
 WHERE ($1::bigint[] IS NULL OR store_id = ANY ($1::bigint[]))
     AND ($2::bigint IS NULL OR store_id > $2::bigint)
 ORDER BY store_id
@@ -188,6 +188,7 @@ func (q *Queries) ListStores(ctx context.Context, db DBTX, arg ListStoresParams)
 			&i.AifiUniqueStoreID,
 			&i.FirstSeenAt,
 			&i.LastSeenAt,
+			&i.TimeZone,
 		); err != nil {
 			return nil, err
 		}
