@@ -100,6 +100,8 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
 	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
 
+	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)
+
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
 	get("/livez", http.HandlerFunc(live))
 	get("/readyz", http.HandlerFunc(a.ready))

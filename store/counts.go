@@ -53,9 +53,6 @@ type Period struct {
 	OnClock bool
 }
 
-// TimeZone is that of stores which have none of their own.
-func (s *Store) TimeZone() *time.Location { return s.zone }
-
 // Grouping is what counts are grouped by beside the store, each on the store's clock.
 type Grouping struct{ Day, Weekday, Hour bool }
 

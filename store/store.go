@@ -30,7 +30,7 @@ type Config struct {
 	Logger      *slog.Logger     // nil discards
 	Metrics     *Metrics         // nil counts into nothing
 	Now         func() time.Time // nil is time.Now
-	TimeZone    *time.Location   // of stores that have none of their own; nil is UTC
+	TimeZone    *time.Location   // of stores without one of their own: UTC, or one of the IANA database; nil is UTC
 }
 
 // Store is safe for concurrent use.
@@ -97,6 +97,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
+	if err := s.checkZone(ctx, s.zone.String()); err != nil {
+		return err
+	}
 	if err := s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0)); err != nil {
 		return err
 	}

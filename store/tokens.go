@@ -21,7 +21,7 @@ const (
 	MayIngest     Right = "ingest" // post webhooks
 	MayRead       Right = "read"   // search and view
 	MayExport     Right = "export" // CSV
-	MayAdminister Right = "admin"  // replay
+	MayAdminister Right = "admin"  // replay, set time zones
 )
 
 // Rights are all of them.
@@ -223,7 +223,7 @@ func (s *Store) flushTokenUse(ctx context.Context) {
 // Access is one look at the data by staff.
 type Access struct {
 	TokenID    int64
-	Action     string // search, view, export, replay
+	Action     string // search, view, export, replay, configure
 	Path       string
 	Query      string
 	RemoteAddr string

@@ -80,6 +80,10 @@ func TestServeSimulateExport(t *testing.T) {
 	if written, err := os.ReadFile(file); err != nil || !bytes.Equal(written, served) {
 		t.Errorf("export and the API differ: %v", err)
 	}
+	command(t, "store", "set-time-zone", "101", "Asia/Kathmandu", db)
+	if list := command(t, "store", "list", db); !strings.Contains(list, "Asia/Kathmandu") {
+		t.Error(list)
+	}
 	command(t, "token", "revoke", "staff", db)
 	if list := command(t, "token", "list", db); !strings.Contains(list, "AiFi") {
 		t.Error(list)
@@ -109,7 +113,7 @@ func TestDemo(t *testing.T) {
 
 func TestHelpAndMistakes(t *testing.T) {
 	for args, want := range map[string]int{
-		"--help": 0, "serve --help": 0, "": 2, "nonsense": 2, "migrate up": 1, "simulate --url=http://127.0.0.1:1 --token=x --stores=0": 1,
+		"--help": 0, "serve --help": 0, "": 2, "nonsense": 2, "migrate up": 1, "serve --time-zone=Nowhere/Land": 2, "simulate --url=http://127.0.0.1:1 --token=x --stores=0": 1,
 	} {
 		var out bytes.Buffer
 		t.Setenv("DATABASE_URL", "")

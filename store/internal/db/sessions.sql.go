@@ -200,6 +200,29 @@ func (q *Queries) ListStores(ctx context.Context, db DBTX, arg ListStoresParams)
 	return items, nil
 }
 
+const setTimeZone = `-- name: SetTimeZone :one
+UPDATE stores SET time_zone = $1::text WHERE store_id = $2 RETURNING store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at, time_zone
+`
+
+type SetTimeZoneParams struct {
+	TimeZone *string
+	StoreID  int64
+}
+
+func (q *Queries) SetTimeZone(ctx context.Context, db DBTX, arg SetTimeZoneParams) (Store, error) {
+	row := db.QueryRow(ctx, setTimeZone, arg.TimeZone, arg.StoreID)
+	var i Store
+	err := row.Scan(
+		&i.StoreID,
+		&i.ExternalID,
+		&i.AifiUniqueStoreID,
+		&i.FirstSeenAt,
+		&i.LastSeenAt,
+		&i.TimeZone,
+	)
+	return i, err
+}
+
 const storeIDsOfExternalIDs = `-- name: StoreIDsOfExternalIDs :many
 SELECT DISTINCT store_id FROM store_external_ids WHERE external_id = ANY ($1::text[])
 `
