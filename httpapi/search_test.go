@@ -14,7 +14,7 @@ import (
 	"aifi-audit/store/storetest"
 )
 
-var lists = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine", "stores"}
+var lists = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine", "stores", "notes"}
 
 // stock delivers a sample of each kind for two stores, and one malformed body.
 func stock(t testing.TB, s *server) {
@@ -28,6 +28,16 @@ func stock(t testing.TB, s *server) {
 	s.push(t, "suspected-fraud", "not JSON")
 }
 
+// noted is stock with a note of an event of each store.
+func noted(t testing.TB, s *server) {
+	t.Helper()
+	stock(t, s)
+	reviewer := s.token(t, "reviewer", nil, store.MayReview)
+	for _, event := range s.get(t, "/api/v1/fraud-alerts").items(t) {
+		s.addNote(t, reviewer, map[string]any{"deliveryId": event["deliveryId"], "disposition": "confirmed"})
+	}
+}
+
 func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
 	s := serve(t)
 	for _, name := range lists {
@@ -35,7 +45,7 @@ func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
 			t.Errorf("%s of an empty store has %v", name, items)
 		}
 	}
-	stock(t, s)
+	noted(t, s)
 	for _, name := range lists {
 		items := s.get(t, "/api/v1/"+name).items(t)
 		a := s.get(t, "/api/v1/"+name+".csv")
@@ -74,6 +84,7 @@ func TestAFoundEventHasWhatWasStated(t *testing.T) {
 		"sessionId": "d3a00526-1864-4f6e-bb2d-46e3ab7fa780", "customerId": "string", "shopperId": "string",
 		"occurredAt": "2019-08-24T14:15:22Z", "occurredAtKnown": true, "issuedAt": "2019-08-24T14:15:22Z",
 		"flags": []any{"POTENTIALLY_INTERACTED_WITH_ALCOHOL"}, "productIds": []any{"string"}, "gondolaIds": []any{"0"},
+		"disposition": nil, "dispositionAt": nil, "dispositionBy": nil, "notes": 0.0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -99,7 +110,7 @@ func TestASessionHasItsTimeline(t *testing.T) {
 
 func TestATokenOfOneStoreSeesNoOther(t *testing.T) {
 	s := serve(t)
-	stock(t, s)
+	noted(t, s)
 	for _, name := range append(lists, "summary") {
 		query := "?storeId=7&storeId=8"
 		if name == "summary" {

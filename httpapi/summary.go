@@ -17,14 +17,15 @@ const (
 // count is how many events of each kind a store had, and when by the store's clock,
 // as far as it was asked.
 type count struct {
-	StoreID             int64   `json:"storeId"`
-	Day                 *string `json:"day,omitempty"`
-	Weekday             *int    `json:"weekday,omitempty"`
-	Hour                *int    `json:"hour,omitempty"`
-	AlcoholInteractions int64   `json:"alcoholInteractions"`
-	FraudAlerts         int64   `json:"fraudAlerts"`
-	Registrations       int64   `json:"registrations"`
-	Other               int64   `json:"other"`
+	StoreID             int64              `json:"storeId"`
+	Day                 *string            `json:"day,omitempty"`
+	Weekday             *int               `json:"weekday,omitempty"`
+	Hour                *int               `json:"hour,omitempty"`
+	Disposition         *store.Disposition `json:"disposition,omitempty"`
+	AlcoholInteractions int64              `json:"alcoholInteractions"`
+	FraudAlerts         int64              `json:"fraudAlerts"`
+	Registrations       int64              `json:"registrations"`
+	Other               int64              `json:"other"`
 }
 
 type summaryPage struct {
@@ -68,6 +69,9 @@ func (a *API) summary(w http.ResponseWriter, r *http.Request, c caller) error {
 		if ask.by.Hour {
 			item.Hour = &n.Hour
 		}
+		if ask.by.Disposition {
+			item.Disposition = &n.Disposition
+		}
 		page.Items[i] = item
 	}
 	writeJSON(w, r, http.StatusOK, page)
@@ -107,6 +111,9 @@ func countColumns(by store.Grouping) []column[store.Count] {
 	if by.Hour {
 		columns = append(columns, column[store.Count]{"hour", func(n store.Count) string { return strconv.Itoa(n.Hour) }})
 	}
+	if by.Disposition {
+		columns = append(columns, column[store.Count]{"disposition", func(n store.Count) string { return string(n.Disposition) }})
+	}
 	return append(columns,
 		column[store.Count]{"store_id", func(n store.Count) string { return integer(n.StoreID) }},
 		column[store.Count]{"alcohol_interactions", func(n store.Count) string { return integer(n.AlcoholInteractions) }},
@@ -143,12 +150,13 @@ func (a *API) parseCounting(r *http.Request, csv bool) (ask counting, err error)
 func (p params) grouping() (store.Grouping, error) {
 	by := p.Values["by"]
 	for _, v := range by {
-		if !slices.Contains([]string{"store", "day", "weekday", "hour"}, v) {
-			return store.Grouping{}, badParameter("by", "It must be store, day, weekday or hour.")
+		if !slices.Contains([]string{"store", "day", "weekday", "hour", "disposition"}, v) {
+			return store.Grouping{}, badParameter("by", "It must be store, day, weekday, hour or disposition.")
 		}
 	}
 	return store.Grouping{
 		Day: by == nil || slices.Contains(by, "day"), Weekday: slices.Contains(by, "weekday"), Hour: slices.Contains(by, "hour"),
+		Disposition: slices.Contains(by, "disposition"),
 	}, nil
 }
 

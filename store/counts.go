@@ -53,8 +53,9 @@ type Period struct {
 	OnClock bool
 }
 
-// Grouping is what counts are grouped by beside the store, each on the store's clock.
-type Grouping struct{ Day, Weekday, Hour bool }
+// Grouping is what counts are grouped by beside the store. Times are those of the
+// store's clock.
+type Grouping struct{ Day, Weekday, Hour, Disposition bool }
 
 // Count is how many events of each kind a store had. What it is not grouped by is zero.
 type Count struct {
@@ -62,13 +63,15 @@ type Count struct {
 	Day                 string // 2026-01-31
 	Weekday             int    // 1 is Monday, 7 is Sunday
 	Hour                int    // 0 to 23; when clocks go back, one of them has two hours
+	Disposition         Disposition
 	AlcoholInteractions int64
 	FraudAlerts         int64
 	Registrations       int64
 	Other               int64
 }
 
-// Counts counts events, newest day first, then by store, weekday and hour. Its cost
+// Counts counts events, newest day first, then by store, weekday, hour and
+// disposition. Its cost
 // is the quarters of an hour of the period in which the stores had events.
 func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, p Period) ([]Count, error) {
 	stores, err := s.stores(ctx, scope, f)
@@ -76,15 +79,17 @@ func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, 
 		return nil, err
 	}
 	args := db.CountEventsParams{
-		ByDay: by.Day, ByWeekday: by.Weekday, ByHour: by.Hour, TimeZone: s.zone.String(), StoreIds: stores,
+		ByDay: by.Day, ByWeekday: by.Weekday, ByHour: by.Hour, ByDisposition: by.Disposition,
+		TimeZone: s.zone.String(), StoreIds: stores, FromTime: p.From, ToTime: p.To,
 	}
 	if p.OnClock {
 		// The bounds that are the same for all stores spare reading the whole table.
 		args.FirstBucket, args.EndBucket = p.From.Add(-maxOffset), p.To.Add(maxOffset)
+		args.FromTime, args.ToTime = args.FirstBucket, args.EndBucket
 		from, to := clockText(p.From), clockText(p.To)
 		args.ClockFrom, args.ClockTo = &from, &to
 	} else {
-		args.FirstBucket, args.EndBucket, args.EdgeFrom, args.EdgeTo = quarters(p.From, p.To)
+		args.FirstBucket, args.EndBucket = wholeQuarters(p.From, p.To)
 	}
 	found, err := s.queries.CountEvents(ctx, s.reads, args)
 	if err != nil {
@@ -93,32 +98,24 @@ func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, 
 	counts := make([]Count, len(found))
 	for i, r := range found {
 		counts[i] = Count{
-			StoreID: r.StoreID, Day: r.Day, Weekday: int(r.Weekday), Hour: int(r.Hour), AlcoholInteractions: r.AlcoholInteractions,
-			FraudAlerts: r.FraudAlerts, Registrations: r.Registrations, Other: r.Other,
+			StoreID: r.StoreID, Day: r.Day, Weekday: int(r.Weekday), Hour: int(r.Hour), Disposition: Disposition(r.Disposition),
+			AlcoholInteractions: r.AlcoholInteractions, FraudAlerts: r.FraudAlerts, Registrations: r.Registrations, Other: r.Other,
 		}
 	}
 	return counts, nil
 }
 
-// quarters divides a period into whole quarters of an hour and the edges before and
-// behind them, whose events have to be counted singly.
-func quarters(from, to time.Time) (first, end time.Time, edgeFrom, edgeTo []time.Time) {
-	up, down := from.Truncate(quarter), to.Truncate(quarter)
-	if up.Before(from) {
-		up = up.Add(quarter)
+// wholeQuarters are those within a period; the events before and behind them have
+// to be counted singly. If there are none, all events are before.
+func wholeQuarters(from, to time.Time) (first, end time.Time) {
+	first, end = from.Truncate(quarter), to.Truncate(quarter)
+	if first.Before(from) {
+		first = first.Add(quarter)
 	}
-	edge := func(from, to time.Time) {
-		if from.Before(to) {
-			edgeFrom, edgeTo = append(edgeFrom, from), append(edgeTo, to)
-		}
+	if end.Before(first) {
+		return to, to
 	}
-	if down.Before(up) { // within one quarter
-		edge(from, to)
-		return up, up, edgeFrom, edgeTo
-	}
-	edge(from, up)
-	edge(down, to)
-	return up, down, edgeFrom, edgeTo
+	return first, end
 }
 
 // clockText is what a clock shows, as PostgreSQL reads it.

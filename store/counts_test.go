@@ -63,6 +63,13 @@ func fillZones(t *testing.T, n int) (s *store.Store, url string) {
 		}
 	}
 	all.Wait()
+	for _, kind := range []store.Kind{store.AlcoholInteraction, store.FraudAlert, store.Registration} {
+		events, _, err := s.Events(t.Context(), store.Scope{}, kind, store.Filter{}, store.Page{Limit: 50})
+		if err != nil {
+			t.Fatal(err)
+		}
+		review(t, s, events)
+	}
 	for id, zone := range zones {
 		if id != 1 {
 			storetest.SQL(t, url, fmt.Sprintf("UPDATE stores SET time_zone = '%s' WHERE store_id = %d", zone, id))
@@ -76,11 +83,13 @@ type occurrence struct {
 	storeID int64
 	kind    store.Kind
 	at      time.Time
+	made    store.Disposition
 }
 
 func occurrences(t *testing.T, url string) []occurrence {
 	t.Helper()
-	rows := storetest.Query(t, url, `SELECT concat_ws('|', store_id, kind, to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) FROM events`)
+	rows := storetest.Query(t, url, `SELECT concat_ws('|', e.store_id, e.kind, to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), coalesce(r.disposition, 'none'))
+		FROM events e LEFT JOIN event_reviews r ON (r.store_id, r.kind, r.occurred_at, r.event_id) = (e.store_id, e.kind, e.occurred_at, e.id)`)
 	out := make([]occurrence, len(rows))
 	for i, row := range rows {
 		parts := strings.Split(row, "|")
@@ -92,7 +101,7 @@ func occurrences(t *testing.T, url string) []occurrence {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[i] = occurrence{id, store.Kind(parts[1]), at}
+		out[i] = occurrence{id, store.Kind(parts[1]), at, store.Disposition(parts[3])}
 	}
 	return out
 }
@@ -123,6 +132,9 @@ func counted(t *rapid.T, events []occurrence, stores []int64, by store.Grouping,
 		}
 		if by.Hour {
 			key.Hour = clock.Hour()
+		}
+		if by.Disposition {
+			key.Disposition = e.made
 		}
 		n, ok := counts[key]
 		if !ok {
@@ -164,7 +176,7 @@ func TestCountsAreWhatCountingTheEventsGives(t *testing.T) {
 		if p.To.Before(p.From) {
 			p.From, p.To = p.To, p.From
 		}
-		by := store.Grouping{Day: rapid.Bool().Draw(t, "by day"), Weekday: rapid.Bool().Draw(t, "by weekday"), Hour: rapid.Bool().Draw(t, "by hour")}
+		by := store.Grouping{Day: rapid.Bool().Draw(t, "by day"), Weekday: rapid.Bool().Draw(t, "by weekday"), Hour: rapid.Bool().Draw(t, "by hour"), Disposition: rapid.Bool().Draw(t, "by disposition")}
 		var f store.Filter
 		if rapid.Bool().Draw(t, "stores") {
 			f.StoreIDs = rapid.SliceOfN(rapid.Int64Range(0, 5), 1, 3).Draw(t, "store ids")
@@ -175,7 +187,7 @@ func TestCountsAreWhatCountingTheEventsGives(t *testing.T) {
 		}
 		got := map[store.Count]store.Count{}
 		for _, n := range counts {
-			got[store.Count{StoreID: n.StoreID, Day: n.Day, Weekday: n.Weekday, Hour: n.Hour}] = n
+			got[store.Count{StoreID: n.StoreID, Day: n.Day, Weekday: n.Weekday, Hour: n.Hour, Disposition: n.Disposition}] = n
 		}
 		if diff := cmp.Diff(counted(t, events, f.StoreIDs, by, p), got); diff != "" || len(got) != len(counts) {
 			t.Fatalf("%d rows\n%s", len(counts), diff)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Scope is the stores that somebody may see. The zero Scope is all of them.
@@ -44,7 +46,11 @@ type Filter struct {
 	GondolaIDs       []string
 	Flags            []string
 	Webhooks         []string
-	Replayed         *bool // of quarantine
+	Dispositions     []Disposition // Unmarked: without any
+	Kinds            []Kind        // of notes
+	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
+	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
+	Replayed         *bool         // of quarantine
 	From, To         *time.Time
 }
 

@@ -12,49 +12,70 @@ import (
 
 const countEvents = `-- name: CountEvents :many
 SELECT g.store_id, coalesce(g.day::text, '')::text AS day, coalesce(g.weekday, 0)::integer AS weekday, coalesce(g.hour, 0)::integer AS hour,
+    coalesce(g.disposition, '')::text AS disposition,
     coalesce(sum(g.events) FILTER (WHERE g.kind = 'alcohol_interaction'), 0)::bigint AS alcohol_interactions,
     coalesce(sum(g.events) FILTER (WHERE g.kind = 'fraud_alert'), 0)::bigint AS fraud_alerts,
     coalesce(sum(g.events) FILTER (WHERE g.kind = 'registration'), 0)::bigint AS registrations,
     coalesce(sum(g.events) FILTER (WHERE g.kind = 'other'), 0)::bigint AS other
 FROM (
-    SELECT l.store_id, l.kind, l.events,
-        CASE WHEN $1::boolean THEN l.clock::date END AS day,
-        CASE WHEN $2::boolean THEN extract(isodow FROM l.clock)::integer END AS weekday,
-        CASE WHEN $3::boolean THEN extract(hour FROM l.clock)::integer END AS hour
+    SELECT l.store_id, l.kind, l.events, CASE WHEN $1::boolean THEN l.disposition END AS disposition,
+        CASE WHEN $2::boolean THEN l.clock::date END AS day,
+        CASE WHEN $3::boolean THEN extract(isodow FROM l.clock)::integer END AS weekday,
+        CASE WHEN $4::boolean THEN extract(hour FROM l.clock)::integer END AS hour
     FROM (
-        SELECT c.store_id, c.kind, c.events, c.bucket AT TIME ZONE coalesce(s.time_zone, $4::text) AS clock
+        SELECT c.store_id, c.kind, c.events, 'none'::text AS disposition, c.bucket AT TIME ZONE coalesce(s.time_zone, $5::text) AS clock
         FROM stores s
         CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
         JOIN event_counts c ON c.store_id = s.store_id AND c.kind = k.kind
-        WHERE ($5::bigint[] IS NULL OR s.store_id = ANY ($5::bigint[]))
-            AND c.bucket >= $6::timestamptz AND c.bucket < $7::timestamptz
-            AND ($8::text IS NULL OR c.bucket >= timezone(coalesce(s.time_zone, $4::text), $8::text::timestamp))
-            AND ($9::text IS NULL OR c.bucket < timezone(coalesce(s.time_zone, $4::text), $9::text::timestamp))
+        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
+            AND c.bucket >= $7::timestamptz AND c.bucket < $8::timestamptz
+            AND ($9::text IS NULL OR c.bucket >= timezone(coalesce(s.time_zone, $5::text), $9::text::timestamp))
+            AND ($10::text IS NULL OR c.bucket < timezone(coalesce(s.time_zone, $5::text), $10::text::timestamp))
         UNION ALL
-        SELECT e.store_id, e.kind, 1, e.occurred_at AT TIME ZONE coalesce(s.time_zone, $4::text)
-        FROM (SELECT unnest($10::timestamptz[]) AS edge_from, unnest($11::timestamptz[]) AS edge_to) x
-        CROSS JOIN stores s
+        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
+        FROM stores s
         CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind AND e.occurred_at >= x.edge_from AND e.occurred_at < x.edge_to
-        WHERE ($5::bigint[] IS NULL OR s.store_id = ANY ($5::bigint[]))
+        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
+        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
+            AND e.occurred_at >= $11::timestamptz AND e.occurred_at < $7::timestamptz
+        UNION ALL
+        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
+        FROM stores s
+        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
+        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
+        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
+            AND e.occurred_at >= $8::timestamptz AND e.occurred_at < $12::timestamptz
+        UNION ALL
+        SELECT r.store_id, r.kind, v.events, v.disposition, r.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
+        FROM stores s
+        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration')) k (kind)
+        JOIN event_reviews r ON r.store_id = s.store_id AND r.kind = k.kind AND r.disposition IS NOT NULL
+        CROSS JOIN LATERAL (VALUES (r.disposition, 1), ('none', -1)) v (disposition, events)
+        WHERE $1::boolean
+            AND ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
+            AND r.occurred_at >= $11::timestamptz AND r.occurred_at < $12::timestamptz
+            AND ($9::text IS NULL OR r.occurred_at >= timezone(coalesce(s.time_zone, $5::text), $9::text::timestamp))
+            AND ($10::text IS NULL OR r.occurred_at < timezone(coalesce(s.time_zone, $5::text), $10::text::timestamp))
     ) l
 ) g
-GROUP BY g.store_id, g.day, g.weekday, g.hour
-ORDER BY g.day DESC, g.store_id, g.weekday, g.hour
+GROUP BY g.store_id, g.day, g.weekday, g.hour, g.disposition
+HAVING sum(g.events) > 0
+ORDER BY g.day DESC, g.store_id, g.weekday, g.hour, g.disposition
 `
 
 type CountEventsParams struct {
-	ByDay       bool
-	ByWeekday   bool
-	ByHour      bool
-	TimeZone    string
-	StoreIds    []int64
-	FirstBucket time.Time
-	EndBucket   time.Time
-	ClockFrom   *string
-	ClockTo     *string
-	EdgeFrom    []time.Time
-	EdgeTo      []time.Time
+	ByDisposition bool
+	ByDay         bool
+	ByWeekday     bool
+	ByHour        bool
+	TimeZone      string
+	StoreIds      []int64
+	FirstBucket   time.Time
+	EndBucket     time.Time
+	ClockFrom     *string
+	ClockTo       *string
+	FromTime      time.Time
+	ToTime        time.Time
 }
 
 type CountEventsRow struct {
@@ -62,6 +83,7 @@ type CountEventsRow struct {
 	Day                 string
 	Weekday             int32
 	Hour                int32
+	Disposition         string
 	AlcoholInteractions int64
 	FraudAlerts         int64
 	Registrations       int64
@@ -71,10 +93,13 @@ type CountEventsRow struct {
 // CountEvents sums events by store and by what is asked, on each store's own clock.
 // Whole quarters of an hour come from event_counts: those from first_bucket to
 // end_bucket and, if given, from when the store's clock shows clock_from to clock_to.
-// Parts of a quarter at the ends of the period, the edges, are counted.
+// Parts of a quarter, from from_time to first_bucket and from end_bucket to to_time,
+// are counted. All are events without a disposition, until one that has it is taken
+// from them.
 // The kinds are spelled out so that each is a range of the primary key.
 func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParams) ([]CountEventsRow, error) {
 	rows, err := db.Query(ctx, countEvents,
+		arg.ByDisposition,
 		arg.ByDay,
 		arg.ByWeekday,
 		arg.ByHour,
@@ -84,8 +109,8 @@ func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParam
 		arg.EndBucket,
 		arg.ClockFrom,
 		arg.ClockTo,
-		arg.EdgeFrom,
-		arg.EdgeTo,
+		arg.FromTime,
+		arg.ToTime,
 	)
 	if err != nil {
 		return nil, err
@@ -99,6 +124,7 @@ func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParam
 			&i.Day,
 			&i.Weekday,
 			&i.Hour,
+			&i.Disposition,
 			&i.AlcoholInteractions,
 			&i.FraudAlerts,
 			&i.Registrations,
