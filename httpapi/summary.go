@@ -164,7 +164,11 @@ func (p params) grouping() (store.Grouping, error) {
 // of now. Dates are days on each store's own clock, unless the other end is a time.
 func (p params) period(f store.Filter, now time.Time) (store.Period, error) {
 	period := store.Period{OnClock: len(p.Get("from")) <= len(time.DateOnly) && len(p.Get("to")) <= len(time.DateOnly)}
-	period.To = time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, time.UTC)
+	zone := now.Location()
+	if period.OnClock {
+		zone = time.UTC // as if
+	}
+	period.To = time.Date(now.Year(), now.Month(), now.Day()+1, 0, 0, 0, 0, zone).UTC()
 	if f.To != nil {
 		period.To = *f.To
 	}
