@@ -2,8 +2,13 @@ package httpapi
 
 import (
 	"encoding/base64"
+	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/gorilla/mux"
+
+	"aifi-audit/store"
 )
 
 // Router is the router, for the test of the contract.
@@ -12,4 +17,17 @@ func (a *API) Router() *mux.Router { return a.router }
 // ForgeCursor makes a cursor of any payload, as whoever reads the source can.
 func ForgeCursor(payload []byte, asked string) string {
 	return base64.RawURLEncoding.EncodeToString(append(checksum(payload, asked), payload...))
+}
+
+// PeriodOf is the period that a query for counts asks for at a time.
+func PeriodOf(query string, now time.Time) (store.Period, error) {
+	p, err := parseParams(&http.Request{URL: &url.URL{RawQuery: query}}, []string{"from", "to"})
+	if err != nil {
+		return store.Period{}, err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return store.Period{}, err
+	}
+	return p.period(f, now)
 }

@@ -85,6 +85,6 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 }
 
 func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Allow", "GET, HEAD, POST")
+	w.Header().Set("Allow", "GET, HEAD, POST, PATCH")
 	writeProblem(w, problem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "This resource does not answer "+cut(r.Method, 20)+"."))
 }

@@ -9,7 +9,7 @@ import (
 // Access is one look at the data by staff.
 type Access struct {
 	TokenID    int64
-	Action     string // search, view, export, replay
+	Action     string // search, view, export, replay, configure, review
 	Path       string
 	Query      string
 	RemoteAddr string

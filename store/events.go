@@ -46,11 +46,20 @@ type Event struct {
 	CheckInDeviceID *string
 	Unreadable      []string
 	PersonalInfo    PersonalInfo // of registrations
+	Review          Review
 }
 
 // PersonalInfo is what a registration says of a person.
 type PersonalInfo struct {
 	Email, FirstName, LastName, Phone, PhoneNumber *string
+}
+
+// Review is what the notes of an event come to.
+type Review struct {
+	Disposition   *Disposition // the newest; nil if there is none
+	DispositionAt *time.Time
+	DispositionBy *string // the token's name, as it was then
+	Notes         int64
 }
 
 func eventOf(r db.ListEventsRow) Event {
@@ -61,6 +70,7 @@ func eventOf(r db.ListEventsRow) Event {
 		ReceivedAt: r.ReceivedAt, Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds,
 		PaymentProvider: r.PaymentProvider, TokenType: r.TokenType, CheckInDeviceID: r.CheckInDeviceID, Unreadable: r.Unreadable,
 		PersonalInfo: PersonalInfo{r.Email, r.FirstName, r.LastName, r.Phone, r.PhoneNumber},
+		Review:       Review{(*Disposition)(r.Disposition), r.DispositionAt, r.DispositionBy, r.Notes},
 	}
 }
 
@@ -112,6 +122,7 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 		CustomerIds: f.CustomerIDs, ProductIds: f.ProductIDs, GondolaIds: f.GondolaIDs, Flags: f.Flags,
 		FromTime: f.From, ToTime: f.To,
 	}
+	args.Dispositions, args.Unmarked = f.marks()
 	if after != nil {
 		if args.AfterID, err = after.uuid(); err != nil {
 			return args, false, err
@@ -132,6 +143,8 @@ func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 		facet, values, a.ProductIds = "product", a.ProductIds, nil
 	case a.GondolaIds != nil:
 		facet, values, a.GondolaIds = "gondola", a.GondolaIds, nil
+	case a.Dispositions != nil && !a.Unmarked:
+		facet, values, a.Dispositions = "disposition", a.Dispositions, nil
 	case a.Flags != nil:
 		facet, values, a.Flags = "flag", a.Flags, nil
 	case a.StoreIds != nil:
@@ -151,8 +164,9 @@ func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string
 	}
 	found, err := s.queries.ListEventsByFacet(ctx, s.reads, db.ListEventsByFacetParams{
 		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind,
-		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil,
+		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
 		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
+		Dispositions: a.Dispositions, Unmarked: a.Unmarked,
 		FromTime: a.FromTime, ToTime: a.ToTime, AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
 	})
 	rows := make([]db.ListEventsRow, len(found))

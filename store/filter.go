@@ -47,7 +47,11 @@ type Filter struct {
 	GondolaIDs       []string
 	Flags            []string
 	Webhooks         []string
-	Replayed         *bool // of quarantine
+	Dispositions     []Disposition // Unmarked: without any
+	Kinds            []Kind        // of notes
+	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
+	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
+	Replayed         *bool         // of quarantine
 	From, To         *time.Time
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 	Logger   *slog.Logger     // nil discards
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
+	TimeZone *time.Location   // of stores without one of their own: UTC, or one of the IANA database; nil is UTC
 }
 
 // Local is what lies on local disk so that nothing is lost while the database is away.
@@ -64,6 +65,7 @@ type Store struct {
 	log            *slog.Logger
 	metrics        *Metrics
 	now            func() time.Time
+	zone           *time.Location // of stores without one of their own
 	database       func(context.Context) (string, error)
 	commitDeadline time.Duration
 	tokens         tokenCache
@@ -110,7 +112,10 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func newStore(c Config) *Store {
-	s := &Store{writes: new(pool), reads: new(pool), connected: make(chan struct{}), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now, database: c.Database}
+	s := &Store{
+		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
+		zone: c.TimeZone, database: c.Database, connected: make(chan struct{}),
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -119,6 +124,9 @@ func newStore(c Config) *Store {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.zone == nil {
+		s.zone = time.UTC
 	}
 	if s.database == nil {
 		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
@@ -163,7 +171,9 @@ func (s *Store) connectFirst(ctx, background context.Context) error {
 				err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 			}
 		}
-		s.log.Info("connected to the database")
+		if err == nil {
+			s.log.Info("connected to the database")
+		}
 	})
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
@@ -208,6 +218,9 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 	if err := s.reads.open(ctx, reads); err != nil {
 		return known(err)
+	}
+	if err := s.checkZone(ctx, s.zone.String()); err != nil {
+		return err
 	}
 	if err := s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0)); err != nil {
 		return err

@@ -20,11 +20,12 @@ const (
 	MayIngest     Right = "ingest" // post webhooks
 	MayRead       Right = "read"   // search and view
 	MayExport     Right = "export" // CSV
-	MayAdminister Right = "admin"  // replay
+	MayReview     Right = "review" // mark events, and comment on them
+	MayAdminister Right = "admin"  // replay, set time zones
 )
 
 // Rights are all of them.
-var Rights = []Right{MayIngest, MayRead, MayExport, MayAdminister}
+var Rights = []Right{MayIngest, MayRead, MayExport, MayReview, MayAdminister}
 
 const (
 	tokenPrefix = "aifi_audit_"

@@ -18,13 +18,23 @@ import (
 
 type serveCommand struct {
 	databaseFlags
-	Listen  string `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
-	MaxBody int64  `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
+	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
+	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
+	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
 
 	Spool          bool          `help:"Keep webhooks below --data-dir while the database is away or slow." default:"true" negatable:"" env:"AIFI_AUDIT_SPOOL"`
 	SpoolMaxBytes  int64         `help:"The most that the spool may take on disk." default:"10737418240" env:"AIFI_AUDIT_SPOOL_MAX_BYTES"`
 	CommitDeadline time.Duration `help:"How long a webhook waits for the database before it is spooled." default:"1s" env:"AIFI_AUDIT_COMMIT_DEADLINE"`
 	TokenGrace     time.Duration `help:"How long the tokens known stay good while the database is away." default:"168h" env:"AIFI_AUDIT_TOKEN_GRACE"`
+}
+
+// timeZone is a flag that is a time zone.
+type timeZone struct{ *time.Location }
+
+// UnmarshalText reads an IANA name.
+func (z *timeZone) UnmarshalText(name []byte) (err error) {
+	z.Location, err = time.LoadLocation(string(name))
+	return err
 }
 
 // Run serves until the context ends.
@@ -48,7 +58,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	defer func() { _ = listener.Close() }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry)}
+	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location}
 	if config.Local, err = c.local(); err != nil {
 		return err
 	}

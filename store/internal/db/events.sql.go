@@ -17,10 +17,12 @@ const listEvents = `-- name: ListEvents :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON $1::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.kind = $1::text
     AND ($2::bigint[] IS NULL OR e.store_id = ANY ($2::bigint[]))
     AND ($3::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY ($3::text[]))
@@ -29,12 +31,14 @@ WHERE e.kind = $1::text
     AND ($6::text[] IS NULL OR e.product_ids && $6::text[])
     AND ($7::text[] IS NULL OR e.gondola_ids && $7::text[])
     AND ($8::text[] IS NULL OR e.flags && $8::text[])
-    AND ($9::timestamptz IS NULL OR e.occurred_at >= $9::timestamptz)
-    AND ($10::timestamptz IS NULL OR e.occurred_at < $10::timestamptz)
-    AND ($11::timestamptz IS NULL OR e.occurred_at <= $11::timestamptz)
-    AND ($11::timestamptz IS NULL OR (e.occurred_at, e.id) < ($11::timestamptz, $12::uuid))
+    AND ($9::text[] IS NULL OR (NOT $10::boolean AND r.disposition = ANY ($9::text[]))
+        OR ($10::boolean AND coalesce(r.disposition, 'none') = ANY ($9::text[])))
+    AND ($11::timestamptz IS NULL OR e.occurred_at >= $11::timestamptz)
+    AND ($12::timestamptz IS NULL OR e.occurred_at < $12::timestamptz)
+    AND ($13::timestamptz IS NULL OR e.occurred_at <= $13::timestamptz)
+    AND ($13::timestamptz IS NULL OR (e.occurred_at, e.id) < ($13::timestamptz, $14::uuid))
 ORDER BY e.occurred_at DESC, e.id DESC
-LIMIT $13::bigint
+LIMIT $15::bigint
 `
 
 type ListEventsParams struct {
@@ -46,6 +50,8 @@ type ListEventsParams struct {
 	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
+	Dispositions     []string
+	Unmarked         bool
 	FromTime         *time.Time
 	ToTime           *time.Time
 	AfterTime        *time.Time
@@ -80,10 +86,16 @@ type ListEventsRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // Lists of events, newest first. A null row_limit means all of them: the pages and
-// the exports are the same statements. A null filter means any.
+// the exports are the same statements. A null filter means any. Events without a
+// disposition are asked for as 'none', and unmarked then says so: the planner would
+// take IS NULL behind an outer join for rare, and sort them all.
 // ListEvents walks events in time, or those of some sessions or customers.
 func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams) ([]ListEventsRow, error) {
 	rows, err := db.Query(ctx, listEvents,
@@ -95,6 +107,8 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
+		arg.Dispositions,
+		arg.Unmarked,
 		arg.FromTime,
 		arg.ToTime,
 		arg.AfterTime,
@@ -135,6 +149,10 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}
@@ -150,7 +168,8 @@ const listEventsByFacet = `-- name: ListEventsByFacet :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
     SELECT DISTINCT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest($1::bigint[]) AS store_id) s
@@ -165,21 +184,25 @@ FROM (
             AND ($7::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($7::timestamptz, $8::uuid))
             AND ($9::boolean OR EXISTS (
                 SELECT FROM events f
+                LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
                 WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
                     AND ($10::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($10::text[]))
                     AND ($11::text[] IS NULL OR f.product_ids && $11::text[])
                     AND ($12::text[] IS NULL OR f.gondola_ids && $12::text[])
                     AND ($13::text[] IS NULL OR f.flags && $13::text[])
+                    AND ($14::text[] IS NULL OR (NOT $15::boolean AND m.disposition = ANY ($14::text[]))
+                        OR ($15::boolean AND coalesce(m.disposition, 'none') = ANY ($14::text[])))
                 OFFSET 0))
         ORDER BY i.occurred_at DESC, i.event_id DESC
-        LIMIT $14::bigint
+        LIMIT $16::bigint
     ) k
     ORDER BY k.occurred_at DESC, k.event_id DESC
-    LIMIT $14::bigint
+    LIMIT $16::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 ORDER BY e.occurred_at DESC, e.id DESC
 `
 
@@ -197,6 +220,8 @@ type ListEventsByFacetParams struct {
 	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
+	Dispositions     []string
+	Unmarked         bool
 	RowLimit         *int64
 }
 
@@ -227,6 +252,10 @@ type ListEventsByFacetRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // ListEventsByFacet merges the newest events of each store and value, so that its
@@ -248,6 +277,8 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
+		arg.Dispositions,
+		arg.Unmarked,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -284,6 +315,10 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}
@@ -299,10 +334,12 @@ const sessionTimeline = `-- name: SessionTimeline :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.store_id = $1 AND e.session_id = $2::text
     AND ($3::timestamptz IS NULL OR (e.occurred_at, e.id) > ($3::timestamptz, $4::uuid))
 ORDER BY e.occurred_at, e.id
@@ -344,6 +381,10 @@ type SessionTimelineRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // SessionTimeline gives what is known of a session in the order in which it happened.
@@ -389,53 +430,10 @@ func (q *Queries) SessionTimeline(ctx context.Context, db DBTX, arg SessionTimel
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const summary = `-- name: Summary :many
-SELECT store_id, (occurred_at AT TIME ZONE 'UTC')::date::text AS day, kind, count(*) AS events
-FROM events
-WHERE occurred_at >= $1::timestamptz AND occurred_at < $2::timestamptz
-    AND ($3::bigint[] IS NULL OR store_id = ANY ($3::bigint[]))
-GROUP BY 1, 2, 3
-ORDER BY 2 DESC, 1, 3
-`
-
-type SummaryParams struct {
-	FromTime time.Time
-	ToTime   time.Time
-	StoreIds []int64
-}
-
-type SummaryRow struct {
-	StoreID int64
-	Day     string
-	Kind    string
-	Events  int64
-}
-
-func (q *Queries) Summary(ctx context.Context, db DBTX, arg SummaryParams) ([]SummaryRow, error) {
-	rows, err := db.Query(ctx, summary, arg.FromTime, arg.ToTime, arg.StoreIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SummaryRow
-	for rows.Next() {
-		var i SummaryRow
-		if err := rows.Scan(
-			&i.StoreID,
-			&i.Day,
-			&i.Kind,
-			&i.Events,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 // StreamEvents is ListEvents, row by row.
 func (q *Queries) StreamEvents(ctx context.Context, tx DBTX, a ListEventsParams, each func(ListEventsRow) error) error {
 	return stream(ctx, tx, each, listEvents, a.Kind, a.StoreIds, a.StoreExternalIds, a.SessionIds, a.CustomerIds, a.ProductIds,
-		a.GondolaIds, a.Flags, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+		a.GondolaIds, a.Flags, a.Dispositions, a.Unmarked, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
 }
 
 // StreamSessions is ListSessions, row by row.
@@ -29,6 +29,12 @@ func (q *Queries) StreamDeliveries(ctx context.Context, tx DBTX, a ListDeliverie
 // StreamQuarantine is ListQuarantine, row by row.
 func (q *Queries) StreamQuarantine(ctx context.Context, tx DBTX, a ListQuarantineParams, each func(Quarantine) error) error {
 	return stream(ctx, tx, each, listQuarantine, a.StoreIds, a.Webhooks, a.Replayed, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
+// StreamNotes is ListNotes, row by row.
+func (q *Queries) StreamNotes(ctx context.Context, tx DBTX, a ListNotesParams, each func(ListNotesRow) error) error {
+	return stream(ctx, tx, each, listNotes, a.StoreIds, a.StoreExternalIds, a.EventIds, a.Kinds, a.Dispositions, a.FromTime, a.ToTime,
+		a.AfterTime, a.AfterID, a.RowLimit)
 }
 
 func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {
