@@ -262,8 +262,31 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// A segment is not followed by what an earlier process appended, whatever its clock said;
-// what an earlier process wrote but did not sync to its end is left out without alarm.
+// An idle spool holds no file open: a deleted one would still take its room.
+func TestIdle(t *testing.T) {
+	files := newMemFS()
+	s := mustOpen(t, testConfig(files))
+	mustAppend(t, s, "a", "b")
+	mustNext(t, s, 9, 9).Done()
+	if b, err := s.fill(t.Context(), 1, 1); b != nil || err != nil {
+		t.Fatal(b, err)
+	}
+	open := 0
+	for _, op := range files.ops {
+		switch kind, _, _ := strings.Cut(op, " "); kind {
+		case "create", "open":
+			open++
+		case "close":
+			open--
+		}
+	}
+	if open != 0 || len(files.files(testDir, "")) != 0 {
+		t.Errorf("%d files are open", open)
+	}
+}
+
+// What an earlier process was writing when it ended is left out without alarm. What is
+// before it comes, and then what is appended now.
 func TestTornTail(t *testing.T) {
 	whole := segmentOf(someSegment, []byte("first"), []byte("second"))
 	for cut := range len(whole) {
