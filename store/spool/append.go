@@ -133,9 +133,12 @@ func (s *Spool) choose() (group, refused []*appending) {
 // caller is the writer and holds mu, which is released meanwhile.
 func (s *Spool) makeRoom() {
 	s.sealDrained()
+	look := s.aside > 0
 	s.mu.Unlock()
 	s.retire()
-	s.recount()
+	if look {
+		s.recount()
+	}
 	s.mu.Lock()
 }
 
