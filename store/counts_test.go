@@ -43,7 +43,7 @@ func fillZones(t *testing.T, n int) (s *store.Store, url string) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // reproducible
+	random := rand.New(rand.NewPCG(1, 2))
 	webhooks := []aifi.Webhook{aifi.RestrictedProductsInteractions, aifi.SuspectedFraud, aifi.RemoteRegister, aifi.Tracking}
 	var all sync.WaitGroup
 	for i := range n {

@@ -131,18 +131,19 @@ func (s *Store) reviewed(ctx context.Context, scope Scope, deliveryID uuid.UUID)
 	if err != nil {
 		return db.EventsOfDeliveriesRow{}, err
 	}
-	for _, e := range found {
-		switch {
-		case e.StoreID == nil && scope.Allows(e.DeliveryStoreID):
-			return e, ErrNoEvent
-		case e.StoreID == nil || !scope.Allows(*e.StoreID):
-			return e, ErrNotFound
-		case Kind(*e.Kind) == Other:
-			return e, ErrNoEvent
-		}
+	if len(found) == 0 {
+		return db.EventsOfDeliveriesRow{}, ErrNotFound
+	}
+	switch e := found[0]; {
+	case e.StoreID == nil && scope.Allows(e.DeliveryStoreID):
+		return e, ErrNoEvent
+	case e.StoreID == nil || !scope.Allows(*e.StoreID):
+		return e, ErrNotFound
+	case Kind(*e.Kind) == Other:
+		return e, ErrNoEvent
+	default:
 		return e, nil
 	}
-	return db.EventsOfDeliveriesRow{}, ErrNotFound
 }
 
 func (s *Store) eventsOfDeliveries(ctx context.Context, ids []uuid.UUID) ([]db.EventsOfDeliveriesRow, error) {

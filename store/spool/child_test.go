@@ -92,9 +92,9 @@ func killPayload(id string) string { return id + strings.Repeat("."+id, len(id)*
 func TestKilled(t *testing.T) {
 	const rounds = 12
 	dir := t.TempDir()
-	seed := rand.Uint64() //nolint:gosec // a test
+	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a test
+	random := rand.New(rand.NewPCG(seed, 0))
 	kept, got := map[string]bool{}, map[string]bool{}
 	for round := range uint64(rounds) {
 		cmd := child(t, "busy", dir, round)

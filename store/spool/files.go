@@ -93,11 +93,11 @@ func (osFS) List(dir string) ([]FileInfo, error) {
 }
 
 func (osFS) Create(path string) (File, error) {
-	return asFile(os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)) //nolint:gosec // below Config.Dir
+	return asFile(os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600))
 }
 
 func (osFS) Open(path string) (File, error) {
-	return asFile(os.Open(path)) //nolint:gosec // below Config.Dir
+	return asFile(os.Open(path))
 }
 
 // asFile keeps a nil *os.File from becoming a File that is not nil.
@@ -113,7 +113,7 @@ func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
 func (osFS) Remove(path string) error { return os.Remove(path) }
 
 func (osFS) SyncDir(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // Config.Dir or below
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
@@ -123,12 +123,12 @@ func (osFS) SyncDir(dir string) error {
 // Lock uses flock: the kernel releases it when the process ends in whatever way. The
 // file stays, since removing it would let two processes lock two files of one name.
 func (osFS) Lock(path string) (io.Closer, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600) //nolint:gosec // below Config.Dir
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if !errors.Is(err, syscall.EINTR) {
 			break
 		}

@@ -25,7 +25,7 @@ func newFrame(payload []byte, at time.Time) []byte {
 	frame := make([]byte, headerBytes+len(payload))
 	copy(frame, magic)
 	binary.LittleEndian.PutUint32(frame[lengthAt:], uint32(len(payload))) //nolint:gosec // at most MaxPayload
-	binary.LittleEndian.PutUint64(frame[timeAt:], uint64(at.UnixNano()))  //nolint:gosec // read back as signed
+	binary.LittleEndian.PutUint64(frame[timeAt:], uint64(at.UnixNano()))
 	binary.LittleEndian.PutUint32(frame[payloadSumAt:], checksum(payload))
 	copy(frame[headerBytes:], payload)
 	return frame
