@@ -93,6 +93,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/deliveries", deliveries(a.store))
 	mount(a, r, "/api/v1/quarantine", quarantine(a.store))
 	mount(a, r, "/api/v1/stores", stores(a.store))
+	mount(a, r, "/api/v1/refused", refused(a.store))
 	mount(a, r, "/api/v1/notes", notes(a.store))
 
 	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
@@ -101,6 +102,8 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
 	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
+	r.Handle("/api/v1/refused/replay", a.staff(store.MayAdminister, "replay", a.replayAllRefused)).Methods(http.MethodPost)
+	r.Handle("/api/v1/refused/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replayRefused)).Methods(http.MethodPost)
 
 	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)
 	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)

@@ -27,12 +27,15 @@ type server struct {
 	ingest, staff, admin, shop7 string
 }
 
+// maxRefused is how many refused webhooks the tests' servers keep.
+const maxRefused = 10
+
 func serve(t testing.TB) *server {
 	t.Helper()
 	s := &server{database: storetest.URL(t)}
 	registry := prometheus.NewRegistry()
 	var err error
-	s.store, err = store.Open(t.Context(), store.Config{DatabaseURL: s.database, Metrics: store.NewMetrics(registry)})
+	s.store, err = store.Open(t.Context(), store.Config{DatabaseURL: s.database, Metrics: store.NewMetrics(registry), Refusals: store.Refusals{Most: maxRefused, MostBytes: 1 << 20}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,9 +10,8 @@ import (
 
 // authenticate finds the token of a request and checks its right.
 func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Problem) {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		if t, ok := a.store.Authenticate(r.Context(), strings.TrimSpace(secret)); ok {
+	if secret := bearer(r); secret != "" {
+		if t, ok := a.store.Authenticate(r.Context(), secret); ok {
 			if t.May(right) {
 				return t, nil
 			}
@@ -22,6 +21,15 @@ func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Pr
 	}
 	a.refused.WithLabelValues("401").Inc()
 	return store.Token{}, problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
+}
+
+// bearer is the token that a request presents; "" if it presents none.
+func bearer(r *http.Request) string {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(secret)
 }
 
 // caller is a member of staff whose request passed authentication.

@@ -16,6 +16,7 @@ const (
 	recordTimeout  = 30 * time.Second
 	maxHeaderValue = 1 << 10 // bytes of a kept header
 	maxPath        = 2 << 10
+	maxRefusedBody = 256 << 10 // bytes of what came without a good token
 )
 
 // keptHeaders are the headers that a delivery is kept with. Never Authorization.
@@ -33,23 +34,21 @@ type received struct {
 func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 	token, refusal := a.authenticate(r, store.MayIngest)
 	if refusal != nil {
+		a.keepRefused(r)
 		writeProblem(w, refusal)
 		return
 	}
-	id, err := store.NewDeliveryID()
+	d, whole, err := readDelivery(r, a.maxBody)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	body, whole := readBody(r.Body, a.maxBody)
-	webhook := aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath))
+	d.TokenID, d.TokenScope = token.ID, token.Scope()
+	id, webhook := d.ID, d.Webhook
 	// The webhook is kept even if the sender has hung up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
 	defer cancel()
-	receipt, err := a.store.Record(ctx, store.Delivery{
-		ID: id, Webhook: webhook, Path: cut(r.URL.EscapedPath(), maxPath), Headers: keep(r.Header), RemoteAddr: remoteAddr(r),
-		TokenID: token.ID, TokenScope: token.Scope(), Body: body, Truncated: whole != nil,
-	})
+	receipt, err := a.store.Record(ctx, d)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -67,6 +66,34 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusAccepted
 	}
 	writeJSON(w, r, status, received{id.String(), receipt.Status})
+}
+
+// keepRefused keeps a webhook apart whose token was refused: it may be mistyped in
+// AiFi's console. Who presents no token at all is no sender of AiFi's.
+func (a *API) keepRefused(r *http.Request) {
+	secret := bearer(r)
+	if secret == "" || !a.store.KeepsRefusals() {
+		return
+	}
+	d, _, err := readDelivery(r, min(a.maxBody, maxRefusedBody))
+	if err != nil {
+		a.log.Error("a refused webhook cannot be kept", "error", err)
+		return
+	}
+	a.store.KeepRefused(secret, d)
+}
+
+// readDelivery reads a request, of its body up to a limit. whole says why not all of it.
+func readDelivery(r *http.Request, maxBody int64) (d store.Delivery, whole, err error) {
+	id, err := store.NewDeliveryID()
+	if err != nil {
+		return d, nil, err
+	}
+	body, whole := readBody(r.Body, maxBody)
+	return store.Delivery{
+		ID: id, Webhook: aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath)),
+		Path: cut(r.URL.EscapedPath(), maxPath), Headers: keep(r.Header), RemoteAddr: remoteAddr(r), Body: body, Truncated: whole != nil,
+	}, whole, nil
 }
 
 // answerTo is the problem to answer a kept webhook with; nil if there is none.

@@ -130,11 +130,6 @@ func (r *rows) addDelivery(p *pending) {
 		eventID, kind, occurredAt = eventIDOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
-	headers := make(map[string]string, len(d.Headers))
-	for name, value := range d.Headers {
-		headers[name] = cleanText(value)
-	}
-	headersJSON, _ := json.Marshal(headers) // a map of strings cannot fail
 	sum := sha256.Sum256(d.Body)
 	body := d.Body
 	if body == nil {
@@ -153,7 +148,7 @@ func (r *rows) addDelivery(p *pending) {
 	a.TokenID = append(a.TokenID, d.TokenID)
 	a.RemoteAddr = append(a.RemoteAddr, cleanText(d.RemoteAddr))
 	a.Path = append(a.Path, cleanText(d.Path))
-	a.Headers = append(a.Headers, string(headersJSON))
+	a.Headers = append(a.Headers, headersJSON(d.Headers))
 	a.BodySize = append(a.BodySize, int64(len(d.Body)))
 	a.BodySha256 = append(a.BodySha256, sum[:])
 	a.Truncated = append(a.Truncated, d.Truncated)
@@ -174,6 +169,15 @@ func (r *rows) addDelivery(p *pending) {
 		q.Pointer = append(q.Pointer, p.problem.Pointer)
 		q.Detail = append(q.Detail, p.problem.Detail)
 	}
+}
+
+func headersJSON(headers map[string]string) string {
+	clean := make(map[string]string, len(headers))
+	for name, value := range headers {
+		clean[name] = cleanText(value)
+	}
+	text, _ := json.Marshal(clean) // a map of strings cannot fail
+	return string(text)
 }
 
 // addReplay says in quarantine what a replay came to.

@@ -51,8 +51,10 @@ type Filter struct {
 	Kinds            []Kind        // of notes
 	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
 	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
-	Replayed         *bool         // of quarantine
+	Replayed         *bool         // of quarantine, and of what was refused
 	From, To         *time.Time
+
+	TokenFingerprints []string // of what was refused
 }
 
 // Position is a place in a list: that of the last item seen. Lists use the parts

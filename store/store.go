@@ -34,6 +34,7 @@ type Config struct {
 	// its time; nil means DatabaseURL.
 	Database func(context.Context) (url string, err error)
 	Local    *Local           // nil: nothing is kept while the database is away
+	Refusals Refusals         // what is kept of webhooks without a good token
 	Logger   *slog.Logger     // nil discards
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
@@ -70,6 +71,7 @@ type Store struct {
 	commitDeadline time.Duration
 	tokens         tokenCache
 	health         health
+	refusals       refusals
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -102,6 +104,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.work.Go(func() { s.keepTokens(background) })
 	s.work.Go(func() { s.keepPartitions(background) })
+	s.work.Go(func() { s.keepRefusals(background) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
@@ -131,6 +134,7 @@ func newStore(c Config) *Store {
 	if s.database == nil {
 		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
 	}
+	s.refusals.limits = c.Refusals
 	s.health.begin(s.log)
 	return s
 }
@@ -275,6 +279,9 @@ func (s *Store) Close() {
 	flush, cancel := context.WithTimeout(context.Background(), reconnectPause)
 	defer cancel()
 	s.flushTokenUse(flush)
+	if err := s.writeRefusals(flush); err != nil {
+		s.log.Warn("webhooks that were refused cannot be written", "error", err)
+	}
 	s.closeAll()
 }
 

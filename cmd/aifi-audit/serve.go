@@ -26,6 +26,7 @@ type serveCommand struct {
 	SpoolMaxBytes  int64         `help:"The most that the spool may take on disk." default:"10737418240" env:"AIFI_AUDIT_SPOOL_MAX_BYTES"`
 	CommitDeadline time.Duration `help:"How long a webhook waits for the database before it is spooled." default:"1s" env:"AIFI_AUDIT_COMMIT_DEADLINE"`
 	TokenGrace     time.Duration `help:"How long the tokens known stay good while the database is away." default:"168h" env:"AIFI_AUDIT_TOKEN_GRACE"`
+	KeepRefused    int           `help:"How many of the newest webhooks without a good token are kept apart, for an admin to replay. 0 keeps none." default:"1000" env:"AIFI_AUDIT_KEEP_REFUSED"`
 }
 
 // timeZone is a flag that is a time zone.
@@ -39,8 +40,8 @@ func (z *timeZone) UnmarshalText(name []byte) (err error) {
 
 // Run serves until the context ends.
 func (c serveCommand) Run(env *environment) error {
-	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 {
-		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive")
+	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
+		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
 	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
@@ -59,6 +60,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location}
+	config.Refusals = store.Refusals{Most: c.KeepRefused, MostBytes: refusedBytes}
 	if config.Local, err = c.local(); err != nil {
 		return err
 	}
@@ -95,6 +97,9 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	}
 	return err
 }
+
+// refusedBytes is the most that the bodies of refused webhooks may take together.
+const refusedBytes = 32 << 20
 
 // local is where webhooks are kept while the database is away; nil if nowhere.
 func (c serveCommand) local() (*store.Local, error) {

@@ -320,6 +320,24 @@ type Quarantine struct {
 	EventID         *uuid.UUID
 }
 
+// The newest webhooks that came without a good token, for an admin to replay. Nobody vouches for them: they are no evidence, and the oldest are deleted.
+type Refused struct {
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	// SHA-256 of the token that was presented, to tell one mistyped token from the rest
+	TokenHash []byte
+	// unknown_token, expired_token, revoked_token, or no_ingest_scope
+	Reason     string
+	Webhook    string
+	RemoteAddr string
+	Path       string
+	Headers    []byte
+	Body       []byte
+	BodySize   int64
+	Truncated  bool
+	ReplayedAt *time.Time
+}
+
 // The newest state of each session, by AiFi's session.updatedAt. Its history is its deliveries.
 type Session struct {
 	StoreID   int64

@@ -37,6 +37,11 @@ func (q *Queries) StreamNotes(ctx context.Context, tx DBTX, a ListNotesParams, e
 		a.AfterTime, a.AfterID, a.RowLimit)
 }
 
+// StreamRefused is ListRefused, row by row.
+func (q *Queries) StreamRefused(ctx context.Context, tx DBTX, a ListRefusedParams, each func(ListRefusedRow) error) error {
+	return stream(ctx, tx, each, listRefused, a.Webhooks, a.Fingerprints, a.Replayed, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
 func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {

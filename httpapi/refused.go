@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"aifi-audit/store"
+)
+
+// refusedDelivery is a refused webhook's JSON.
+type refusedDelivery struct {
+	DeliveryID       string            `json:"deliveryId"`
+	Webhook          string            `json:"webhook"`
+	Reason           string            `json:"reason"`
+	TokenFingerprint string            `json:"tokenFingerprint"`
+	ReceivedAt       time.Time         `json:"receivedAt"`
+	RemoteAddr       string            `json:"remoteAddr"`
+	Path             string            `json:"path"`
+	Headers          map[string]string `json:"headers"`
+	BodySize         int64             `json:"bodySize"`
+	Truncated        bool              `json:"truncated"`
+	ReplayedAt       *time.Time        `json:"replayedAt"`
+}
+
+func refusedJSON(r store.Refused) any {
+	return refusedDelivery{
+		DeliveryID: r.ID.String(), Webhook: r.Webhook, Reason: r.Reason, TokenFingerprint: r.TokenFingerprint, ReceivedAt: r.ReceivedAt.UTC(),
+		RemoteAddr: r.RemoteAddr, Path: r.Path, Headers: r.Headers, BodySize: r.BodySize, Truncated: r.Truncated, ReplayedAt: utc(r.ReplayedAt),
+	}
+}
+
+// refused lists what only an admin may see: nobody vouches for it.
+func refused(s *store.Store) list[store.Refused] {
+	return list[store.Refused]{
+		right: store.MayAdminister, exportRight: store.MayAdminister,
+		filters: []string{"webhook", "tokenFingerprint", "replayed", "from", "to"},
+		page:    s.Refused,
+		export:  s.ExportRefused,
+		item:    refusedJSON,
+		columns: []column[store.Refused]{
+			{"delivery_id", func(r store.Refused) string { return r.ID.String() }},
+			{"webhook", func(r store.Refused) string { return r.Webhook }},
+			{"reason", func(r store.Refused) string { return r.Reason }},
+			{"token_fingerprint", func(r store.Refused) string { return r.TokenFingerprint }},
+			{"received_at", func(r store.Refused) string { return moment(r.ReceivedAt) }},
+			{"remote_addr", func(r store.Refused) string { return r.RemoteAddr }},
+			{"path", func(r store.Refused) string { return r.Path }},
+			{"body_size", func(r store.Refused) string { return integer(r.BodySize) }},
+			{"truncated", func(r store.Refused) string { return maybeBool(&r.Truncated) }},
+			{"replayed_at", func(r store.Refused) string { return maybeMoment(r.ReplayedAt) }},
+		},
+	}
+}
+
+// replayedAll says what became of several refused webhooks.
+type replayedAll struct {
+	Replayed    int `json:"replayed"`    // now in the database, understood
+	Quarantined int `json:"quarantined"` // now in the database, in quarantine
+}
+
+// replayAllRefused records the refused webhooks that match, oldest last. It stops at
+// the first that cannot be recorded; what was replayed stays so.
+func (a *API) replayAllRefused(w http.ResponseWriter, r *http.Request, c caller) error {
+	p, err := parseParams(r, []string{"webhook", "tokenFingerprint", "from", "to"})
+	if err != nil {
+		return err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	open, all := false, []store.Refused{}
+	f.Replayed = &open
+	if err := a.store.ExportRefused(r.Context(), c.Scope(), f, func(item store.Refused) error { all = append(all, item); return nil }); err != nil {
+		return err
+	}
+	var out replayedAll
+	for _, item := range all {
+		receipt, err := a.store.ReplayRefused(r.Context(), c.Scope(), item.ID)
+		switch {
+		case err != nil:
+			return err
+		case receipt.Problem != nil:
+			out.Quarantined++
+		default:
+			out.Replayed++
+		}
+	}
+	writeJSON(w, r, http.StatusOK, out)
+	return nil
+}
+
+// replayRefused records a webhook that was refused, on the word of an admin.
+func (a *API) replayRefused(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	receipt, err := a.store.ReplayRefused(r.Context(), c.Scope(), id)
+	if err != nil {
+		return err
+	}
+	if fault := receipt.Problem; fault != nil {
+		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook was kept in quarantine: "+fault.Detail+".")
+		p.Pointer, p.DeliveryID = fault.Pointer, id.String()
+		return p
+	}
+	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
+	return nil
+}
