@@ -50,9 +50,9 @@ func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, erro
 			rows.addEventParts(p)
 		}
 		if p.replayed == nil {
-			rows.addDelivery(p)
+			rows.addDelivery(p, isNew[p.delivery.ID])
 		} else {
-			rows.addReplay(p)
+			rows.addReplay(p, isNew[p.delivery.ID])
 		}
 		if p.statement != nil {
 			rows.addCatalogue(p)
@@ -118,8 +118,8 @@ func addEvent(e *db.InsertEventsParams, p *pending) {
 	e.Unreadable = append(e.Unreadable, arrayLiteral(s.Unreadable))
 }
 
-// addDelivery adds what was received, and why it is not understood if so.
-func (r *rows) addDelivery(p *pending) {
+// addDelivery adds what was received, its leaf, and why it is not understood if so.
+func (r *rows) addDelivery(p *pending, first bool) {
 	d := &p.delivery
 	var eventID uuid.UUID
 	var kind, sessionID string
@@ -128,9 +128,9 @@ func (r *rows) addDelivery(p *pending) {
 		eventID, kind, occurredAt = eventIDOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
-	headers := make(map[string]string, len(d.Headers))
-	for name, value := range d.Headers {
-		headers[name] = cleanText(value)
+	headers := cleanHeaders(d.Headers)
+	if headers == nil {
+		headers = map[string]string{} // nil would be null
 	}
 	headersJSON, _ := json.Marshal(headers) // a map of strings cannot fail
 	sum := sha256.Sum256(d.Body)
@@ -161,6 +161,8 @@ func (r *rows) addDelivery(p *pending) {
 	b.ReceivedAt = append(b.ReceivedAt, p.receivedAt)
 	b.DeliveryID = append(b.DeliveryID, d.ID)
 	b.Body = append(b.Body, body)
+	b.Secret = append(b.Secret, p.evidence.secret[:])
+	b.Leaf = append(b.Leaf, p.leaf(first).Append(nil))
 
 	if p.problem != nil {
 		q := &r.quarantine
@@ -174,14 +176,18 @@ func (r *rows) addDelivery(p *pending) {
 	}
 }
 
-// addReplay says in quarantine what a replay came to.
-func (r *rows) addReplay(p *pending) {
+// addReplay says in quarantine, and in a leaf, what a replay came to.
+func (r *rows) addReplay(p *pending, first bool) {
 	q := p.replayed
 	if s := p.statement; s != nil {
 		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), eventIDOf(s.Fingerprint)
+		var leaf []byte
+		if p.evidence != nil {
+			leaf = p.leaf(first).Append(nil)
+		}
 		r.resolved = append(r.resolved, db.ResolveQuarantineParams{
 			StoreID: q.storeID, ReceivedAt: q.receivedAt, DeliveryID: q.deliveryID,
-			EventStoreID: &s.StoreID, EventKind: &kind, EventOccurredAt: &occurredAt, EventID: &id,
+			EventStoreID: &s.StoreID, EventKind: &kind, EventOccurredAt: &occurredAt, EventID: &id, Leaf: leaf,
 		})
 		return
 	}

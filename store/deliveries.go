@@ -13,6 +13,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // KeptDelivery is a delivery as it is kept, without its body.
@@ -180,14 +181,20 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 	if err != nil {
 		return Receipt{}, known(err)
 	}
-	receipt, err := s.record(ctx, &pending{
+	p := &pending{
 		delivery: Delivery{
 			ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
 			TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
 		},
 		receivedAt: d.ReceivedAt,
 		replayed:   &quarantined{storeID: d.StoreID, receivedAt: d.ReceivedAt, deliveryID: d.ID},
-	})
+	}
+	_ = json.Unmarshal(d.Headers, &p.delivery.Headers) // written by ourselves
+	if len(d.Secret) == len(translog.Secret{}) {
+		secret := translog.Secret(d.Secret)
+		p.evidence = &evidence{secret, secret.Body().Commit(d.Body)}
+	}
+	receipt, err := s.record(ctx, p)
 	if err == nil && receipt.Status != Quarantined {
 		receipt.Status = Replayed
 	}

@@ -36,6 +36,7 @@ type pending struct {
 	statement  *aifi.Statement // nil if it goes to quarantine
 	problem    *aifi.Problem
 	replayed   *quarantined // not nil: it is kept already, and only to be understood
+	evidence   *evidence    // nil: a replay of what was received before there was a log
 	answer     chan<- answer
 }
 
@@ -59,6 +60,10 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID)}
 	if p.receivedAt.IsZero() {
 		return Receipt{}, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
+	}
+	var err error
+	if p.evidence, err = s.commitToBody(d.Body); err != nil {
+		return Receipt{}, err
 	}
 	return s.record(ctx, p)
 }

@@ -14,7 +14,9 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"time"
@@ -30,6 +32,8 @@ type Config struct {
 	Logger      *slog.Logger     // nil discards
 	Metrics     *Metrics         // nil counts into nothing
 	Now         func() time.Time // nil is time.Now
+	Random      io.Reader        // of secrets; nil is crypto/rand's
+	Log         LogConfig        // of the transparency log
 }
 
 // Store is safe for concurrent use.
@@ -40,11 +44,13 @@ type Store struct {
 	log     *slog.Logger
 	metrics *Metrics
 	now     func() time.Time
+	random  io.Reader
 	tokens  tokenCache
 
-	recorder recorder
-	stop     context.CancelFunc // of the background work
-	work     sync.WaitGroup
+	recorder  recorder
+	sequencer sequencer
+	stop      context.CancelFunc // of the background work
+	work      sync.WaitGroup
 }
 
 const (
@@ -55,15 +61,19 @@ const (
 
 // Open connects, checks the schema, and starts the background work. Close it.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now}
+	s := &Store{queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now, random: c.Random}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	if s.metrics == nil {
 		s.metrics = NewMetrics(nil)
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.random == nil {
+		s.random = rand.Reader
 	}
 	if err := CheckSchema(ctx, c.DatabaseURL); err != nil {
 		return nil, err
@@ -102,6 +112,7 @@ func (s *Store) start(ctx context.Context) error {
 	s.stop = stop
 	s.work.Go(func() { s.keepTokens(background) })
 	s.work.Go(func() { s.keepPartitions(background) })
+	s.work.Go(func() { s.sequencer.run(background) })
 	s.recorder.start(s)
 	return nil
 }

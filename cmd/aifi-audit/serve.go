@@ -16,6 +16,7 @@ import (
 
 type serveCommand struct {
 	databaseFlags
+	logFlags
 	Listen  string `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	MaxBody int64  `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
 }
@@ -46,7 +47,11 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	defer func() { err = errors.Join(err, d.close()) }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log, Metrics: store.NewMetrics(registry)})
+	log, err := c.logFlags.config(env, c.databaseFlags, d.private != nil)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log, Metrics: store.NewMetrics(registry), Log: log})
 	if err != nil {
 		return err
 	}
