@@ -100,6 +100,13 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
 	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
 
+	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))
+	get("/api/v1/log/checkpoint", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.checkpoint(w, r) }))
+	get("/api/v1/log/proofs/inclusion", a.staff(store.MayRead, "view", a.inclusion))
+	get("/api/v1/log/proofs/consistency", a.staff(store.MayRead, "view", a.consistency))
+	get("/log/checkpoint", a.open(a.checkpoint))
+	get("/log/tile/{level}/{n:.*}", a.open(a.tile))
+
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
 	get("/livez", http.HandlerFunc(live))
 	get("/readyz", http.HandlerFunc(a.ready))
