@@ -62,9 +62,25 @@ func (e *Edge) Clone() *Edge {
 
 // Append adds a leaf and returns the tiles that it completes, lowest first.
 func (e *Edge) Append(h tlog.Hash) (complete []TileRoot) {
-	n := e.size
 	e.size++
-	for level := 0; ; level++ {
+	return e.push(0, h)
+}
+
+// AppendTile adds the leaves of a complete tile by its root. The edge must stand at
+// the start of a tile.
+func (e *Edge) AppendTile(root tlog.Hash) (complete []TileRoot) {
+	if e.size%TileWidth != 0 {
+		panic("translog: a tile must follow a tile")
+	}
+	if len(e.levels) == 0 {
+		e.levels = append(e.levels, nil)
+	}
+	e.size += TileWidth
+	return e.push(1, root)
+}
+
+func (e *Edge) push(level int, h tlog.Hash) (complete []TileRoot) {
+	for ; ; level++ {
 		if level == len(e.levels) {
 			e.levels = append(e.levels, nil)
 		}
@@ -73,8 +89,7 @@ func (e *Edge) Append(h tlog.Hash) (complete []TileRoot) {
 			return complete
 		}
 		h = RootOfTile(e.levels[level])
-		n /= TileWidth
-		complete = append(complete, TileRoot{level, n, h})
+		complete = append(complete, TileRoot{level, e.size>>(TileHeight*(level+1)) - 1, h})
 		e.levels[level] = e.levels[level][:0]
 	}
 }

@@ -37,6 +37,15 @@ func (r Reader) Leaf(index int64) (tlog.Hash, tlog.RecordProof, error) {
 	return hashes[0], proof, err
 }
 
+// Tiles gives the roots of the complete lowest tiles from n up to (not including) end.
+func (r Reader) Tiles(n, end int64) ([]tlog.Hash, error) {
+	indexes := make([]int64, 0, end-n)
+	for ; n < end; n++ {
+		indexes = append(indexes, tlog.StoredHashIndex(TileHeight, n))
+	}
+	return r.hashes.ReadHashes(indexes)
+}
+
 // Prefix proves that the tree begins with the tree of a size, and gives its root.
 func (r Reader) Prefix(size int64) (tlog.Hash, tlog.TreeProof, error) {
 	if size < 0 || size > r.tree.N {

@@ -199,6 +199,31 @@ func TestAnEdgeIsLoadedFromWhatIsStored(t *testing.T) {
 	}
 }
 
+func TestATreeGrowsByTilesToo(t *testing.T) {
+	f := grow(66_000)
+	var byTiles translog.Edge
+	roots, err := translog.NewReader(f.tree(t), f.read).Tiles(0, 66_000/256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, root := range roots {
+		if root != f.roots[[2]int64{0, int64(n)}] {
+			t.Fatalf("tile %d", n)
+		}
+		for _, above := range byTiles.AppendTile(root) {
+			if f.roots[[2]int64{int64(above.Level), above.N}] != above.Hash {
+				t.Errorf("tile %v", above)
+			}
+		}
+	}
+	for _, h := range f.leaves[byTiles.Size():] {
+		byTiles.Append(h)
+	}
+	if got, err := byTiles.Tree(); err != nil || got != f.tree(t) {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestLeavesAreReadAsWritten(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := translog.Leaf{
