@@ -92,6 +92,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/deliveries", deliveries(a.store))
 	mount(a, r, "/api/v1/quarantine", quarantine(a.store))
 	mount(a, r, "/api/v1/stores", stores(a.store))
+	mount(a, r, "/api/v1/access-log", accessLog(a.store))
 
 	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
 	get("/api/v1/summary.csv", a.staff(store.MayExport, "export", a.summaryCSV))

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -20,6 +21,8 @@ type list[T any] struct {
 	export  func(context.Context, store.Scope, store.Filter, func(T) error) error
 	item    func(T) any // its JSON
 	columns []column[T] // its CSV
+
+	right, exportRight store.Right // needed to see it, and its CSV; MayRead and MayExport unless given
 }
 
 type listPage struct {
@@ -29,10 +32,10 @@ type listPage struct {
 
 // mount serves a list at path, and its CSV at path.csv or for Accept: text/csv.
 func mount[T any](a *API, r *mux.Router, path string, l list[T]) {
-	asJSON := a.staff(store.MayRead, "search", func(w http.ResponseWriter, r *http.Request, c caller) error {
+	asJSON := a.staff(cmp.Or(l.right, store.MayRead), "search", func(w http.ResponseWriter, r *http.Request, c caller) error {
 		return l.servePage(w, r, c, path)
 	})
-	asCSV := a.staff(store.MayExport, "export", l.serveCSV)
+	asCSV := a.staff(cmp.Or(l.exportRight, store.MayExport), "export", l.serveCSV)
 	r.Handle(path+".csv", asCSV).Methods(http.MethodGet, http.MethodHead)
 	r.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept")
@@ -66,7 +69,7 @@ func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, pat
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, len(items)); err != nil {
 		return err
 	}
 	body := listPage{Items: make([]any, len(items))}
@@ -115,11 +118,16 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 		return nil
 	}
 	enc := NewCSV(out, columns, raw)
-	err := rows(enc.Write)
+	n := int64(0)
+	err := rows(func(item T) error {
+		n++
+		return enc.Write(item)
+	})
 	if err == nil {
 		err = enc.Flush()
 	}
 	if err == nil {
+		c.saw(r, n, "")
 		return nil
 	}
 	if !out.started {
@@ -128,5 +136,6 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 	if !errors.Is(err, context.Canceled) {
 		c.api.log.Warn("an export was broken off", "path", r.URL.Path, "error", err)
 	}
+	c.saw(r, n, "broken off")
 	panic(http.ErrAbortHandler)
 }

@@ -122,7 +122,7 @@ func (a *API) inclusion(w http.ResponseWriter, r *http.Request, c caller) error 
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, len(proofs)); err != nil {
 		return err
 	}
 	out := struct {

@@ -105,7 +105,7 @@ func (p params) filter() (f store.Filter, err error) {
 	}
 	f.StoreExternalIDs, f.SessionIDs, f.CustomerIDs = p.Values["storeExternalId"], p.Values["sessionId"], p.Values["customerId"]
 	f.ProductIDs, f.GondolaIDs, f.Flags = p.Values["productId"], p.Values["gondolaId"], p.Values["flag"]
-	f.Webhooks = p.Values["webhook"]
+	f.Webhooks, f.Tokens, f.Actions = p.Values["webhook"], p.Values["token"], p.Values["action"]
 	if f.From, err = p.moment("from"); err != nil {
 		return f, err
 	}

@@ -69,7 +69,7 @@ func (a *API) summary(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, len(page.Items)); err != nil {
 		return err
 	}
 	writeJSON(w, r, http.StatusOK, page)

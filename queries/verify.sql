@@ -6,10 +6,10 @@ SELECT size, checkpoint FROM log_checkpoints ORDER BY size;
 -- name: QueuedLeaves :many
 SELECT leaves, queued_at FROM log_queue ORDER BY id;
 
--- name: DeliverySpan :one
-SELECT count(*) AS deliveries, coalesce(min(received_at), '0001-01-01T00:00:00Z')::timestamptz AS first_at,
-    coalesce(max(received_at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
-FROM deliveries WHERE received_at >= @since;
+-- LoggedSpan is the time in which there are deliveries and entries of the access log.
+-- name: LoggedSpan :one
+SELECT coalesce(min(at), '0001-01-01T00:00:00Z')::timestamptz AS first_at, coalesce(max(at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
+FROM (SELECT received_at AS at FROM deliveries WHERE received_at >= @since UNION ALL SELECT a.at FROM access_log a WHERE a.at >= @since) x;
 
 -- name: DeliveryIDs :many
 SELECT id FROM deliveries WHERE received_at >= @from_time AND received_at < @to_time;

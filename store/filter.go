@@ -44,7 +44,8 @@ type Filter struct {
 	GondolaIDs       []string
 	Flags            []string
 	Webhooks         []string
-	Replayed         *bool // of quarantine
+	Replayed         *bool    // of quarantine
+	Tokens, Actions  []string // of the access log; tokens by name
 	From, To         *time.Time
 }
 

@@ -31,9 +31,20 @@ type Finding struct {
 	Class      Class      `json:"class"`
 	What       string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
 	DeliveryID *uuid.UUID `json:"deliveryId,omitempty"`
+	AccessID   *uuid.UUID `json:"accessId,omitempty"` // access_log.entry_id
 	Leaf       *int64     `json:"leaf,omitempty"`     // its index
 	ErasedBy   *int64     `json:"erasedBy,omitempty"` // the index of the leaf that says so
 	Detail     string     `json:"detail,omitempty"`
+}
+
+// about names what the finding is about.
+func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
+	if kind == translog.Access {
+		f.AccessID = &id
+	} else {
+		f.DeliveryID = &id
+	}
+	return f
 }
 
 // String is the finding on one line.
@@ -41,6 +52,9 @@ func (f Finding) String() string {
 	s := string(f.Class) + " " + f.What
 	if f.DeliveryID != nil {
 		s += " of delivery " + f.DeliveryID.String()
+	}
+	if f.AccessID != nil {
+		s += " of entry " + f.AccessID.String() + " of the access log"
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)

@@ -57,7 +57,10 @@ func matrix(t testing.TB) (d signed, ids [victims]uuid.UUID) {
 	wait(t, published, 601)
 	ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
 	ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
-	wait(t, published, 603)
+	if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, published, 604)
 	return d, ids
 }
 
@@ -83,7 +86,7 @@ func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOption
 		if f.DeliveryID != nil {
 			text += fmt.Sprint(" of ", slices.Index(ids[:], *f.DeliveryID))
 		}
-		if f.Leaf != nil && f.DeliveryID == nil {
+		if f.Leaf != nil && f.DeliveryID == nil && f.AccessID == nil {
 			text += fmt.Sprint(" at ", *f.Leaf)
 		}
 		if strings.HasPrefix(f.What, "tile") {
@@ -102,12 +105,12 @@ func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOption
 func TestTheMatrixIsClean(t *testing.T) {
 	d, ids := matrix(t)
 	result, found := verify(t, d, ids, store.VerifyOptions{})
-	if len(found) > 0 || !result.Clean() || result.Leaves != 603 || result.Size != 603 || result.Waiting != 0 {
+	if len(found) > 0 || !result.Clean() || result.Leaves != 604 || result.Size != 604 || result.Waiting != 0 {
 		t.Errorf("%+v: %q", result, found)
 	}
 	// Only what came after is opened the next time.
 	again, found := verify(t, d, ids, store.VerifyOptions{From: tlog.Tree{N: 600, Hash: prefix(t, d, 600)}})
-	if len(found) > 0 || again.Leaves != 603-512 {
+	if len(found) > 0 || again.Leaves != 604-512 {
 		t.Errorf("%+v: %q", again, found)
 	}
 }
@@ -214,6 +217,13 @@ var tampers = map[string]tamper{
 		`DELETE FROM log_leaves WHERE first_index = 0`,
 		[]string{"MISSING leaf at 0", "MISSING leaf at 1", "MISSING leaf at 2", "MISSING leaf at 3", "MISSING leaf at 4", "MISSING leaf at 5", "TAMPERED leaves at 0",
 			"UNSEQUENCED delivery of 0", "UNSEQUENCED delivery of 1", "UNSEQUENCED delivery of 2", "UNSEQUENCED delivery of 3", "UNSEQUENCED delivery of 4", "UNSEQUENCED delivery of 5"}},
+	"an entry of the access log is edited": {
+		`UPDATE access_log SET query = ''`, []string{"TAMPERED access"}},
+	"an entry of the access log is deleted": {
+		`DELETE FROM access_log`, []string{"MISSING access"}},
+	"an entry of the access log is made up": {
+		`INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status) SELECT at, 2, action, path, query, remote_addr, gen_random_uuid(), secret, status FROM access_log`,
+		[]string{"UNSEQUENCED access"}},
 	"a tile is edited": {
 		`UPDATE log_tiles SET root = sha256(root) WHERE level = 0 AND n = 1`, []string{"TAMPERED tile: number 1 of level 0"}},
 	"a tile is deleted": {
@@ -226,7 +236,7 @@ var tampers = map[string]tamper{
 		`UPDATE log_checkpoints SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1)`, []string{"TAMPERED checkpoint"}},
 	"an old backup is restored": {
 		`UPDATE log_state SET size = c.size, checkpoint = c.checkpoint, root = decode(split_part(convert_from(c.checkpoint, 'UTF8'), E'\n', 3), 'base64') FROM log_checkpoints c;
-		 DELETE FROM log_leaves WHERE first_index >= 6; DELETE FROM log_tiles; DELETE FROM deliveries WHERE id > '%[6]s'; DELETE FROM delivery_bodies WHERE delivery_id > '%[6]s';
+		 DELETE FROM log_leaves WHERE first_index >= 6; DELETE FROM log_tiles; DELETE FROM access_log; DELETE FROM deliveries WHERE id > '%[6]s'; DELETE FROM delivery_bodies WHERE delivery_id > '%[6]s';
 		 DELETE FROM event_flags; DELETE FROM event_products; DELETE FROM event_gondolas; UPDATE events SET flags = '{}', product_ids = '{}', gondola_ids = '{}'; DELETE FROM events WHERE delivery_id >= '%[6]s';
 		 UPDATE quarantine SET replayed_at = NULL, event_store_id = NULL, event_kind = NULL, event_occurred_at = NULL, event_id = NULL`,
 		[]string{"MISSING leaves", "TAMPERED event of 0", "TAMPERED event of 1", "TAMPERED event of 2"}},
@@ -243,7 +253,7 @@ func named(sql string, ids []uuid.UUID) string {
 // Each way to tamper is found, and nothing else.
 func TestTamperMatrix(t *testing.T) {
 	template, ids := matrix(t)
-	remembered := tlog.Tree{N: 603, Hash: prefix(t, template, 603)}
+	remembered := tlog.Tree{N: 604, Hash: prefix(t, template, 604)}
 	other, err := store.NewDeliveryID()
 	if err != nil {
 		t.Fatal(err)
@@ -268,7 +278,7 @@ func TestTamperMatrix(t *testing.T) {
 // The tree can be made anew over changed rows, and signed: but not with the key.
 func TestASecondLogIsNotTheFirst(t *testing.T) {
 	d, ids := matrix(t)
-	remembered := tlog.Tree{N: 603, Hash: prefix(t, d, 603)}
+	remembered := tlog.Tree{N: 604, Hash: prefix(t, d, 604)}
 	forger := d
 	var err error
 	if forger.key, forger.public, err = newKey(); err != nil {

@@ -2,7 +2,10 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
+
+	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
@@ -11,10 +14,62 @@ import (
 
 type evidenceRow = db.DeliveryEvidenceRow
 
+// openDeliveries makes the leaves of deliveries, all of one kind.
+func (v *verification) openDeliveries(ctx context.Context, kind translog.Kind, leaves []*storedLeaf) error {
+	p := db.DeliveryEvidenceParams{Replayed: kind == translog.Replay}
+	for _, l := range leaves {
+		p.ID, p.ReceivedAt = append(p.ID, l.id), append(p.ReceivedAt, ReceivedAt(l.id))
+	}
+	rows, err := v.queries.DeliveryEvidence(ctx, v.log.conn, p)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]*evidenceRow, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+	}
+	for _, l := range leaves {
+		l.row = byID[l.id]
+		v.openDelivery(l)
+	}
+	return nil
+}
+
+// openAccess makes the leaves of entries of the access log.
+func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) error {
+	ids := make([]uuid.UUID, len(leaves))
+	for i, l := range leaves {
+		ids[i] = l.id
+	}
+	rows, err := v.queries.AccessEvidence(ctx, v.log.conn, ids)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]*db.AccessEvidenceRow, len(rows))
+	for i := range rows {
+		byID[*rows[i].EntryID] = &rows[i]
+	}
+	for _, l := range leaves {
+		var f Finding
+		switch r := byID[l.id]; {
+		case r == nil:
+			f = l.finding(Missing, "access", "its row is gone")
+		case len(r.Secret) != len(translog.Secret{}):
+			f = l.finding(Unverifiable, "access", "the secret of its commitment is gone")
+		default:
+			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
+			continue
+		}
+		l.fault = &f
+	}
+	return nil
+}
+
 // openDelivery makes the leaf of a delivery from its rows, or finds why it cannot.
 func (v *verification) openDelivery(l *storedLeaf) {
 	fault := func(class Class, what, detail string) {
-		l.fault = &Finding{Class: class, What: what, DeliveryID: &l.id, Leaf: &l.index, Detail: detail}
+		f := l.finding(class, what, detail)
+		l.fault = &f
 	}
 	r := l.row
 	switch {
@@ -53,7 +108,8 @@ func (v *verification) personal(l *storedLeaf) {
 		return // it was understood by another version of the program
 	}
 	if s.CustomerID() != orEmpty(r.CustomerID) {
-		l.fault = &Finding{Class: Tampered, What: "customer", DeliveryID: &l.id, Leaf: &l.index, Detail: "the event's customer is not that of the body"}
+		f := l.finding(Tampered, "customer", "the event's customer is not that of the body")
+		l.fault = &f
 		return
 	}
 	want, id := aifi.PersonalInfo{}, ""
@@ -64,14 +120,18 @@ func (v *verification) personal(l *storedLeaf) {
 		Email: orEmpty(r.Email), FirstName: orEmpty(r.FirstName), LastName: orEmpty(r.LastName), Phone: orEmpty(r.Phone), PhoneNumber: orEmpty(r.PhoneNumber),
 	}
 	if have != want || orEmpty(r.PersonalCustomerID) != id {
-		l.fault = &Finding{Class: Tampered, What: "personal info", DeliveryID: &l.id, Leaf: &l.index, Detail: "the event's personal info is not that of the body"}
+		f := l.finding(Tampered, "personal info", "the event's personal info is not that of the body")
+		l.fault = &f
 	}
 }
 
 // diagnose says which part of a delivery is not what its leaf committed to. The leaf
 // commits to both at once, so it tries what the leaf would be if only one was changed.
 func (v *verification) diagnose(l storedLeaf) Finding {
-	f := Finding{Class: Tampered, What: "row", DeliveryID: &l.id, Leaf: &l.index}
+	if l.kind == translog.Access {
+		return l.finding(Tampered, "access", "its row was changed")
+	}
+	f := l.finding(Tampered, "row", "")
 	r := *l.row
 	sum := sha256.Sum256(r.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)

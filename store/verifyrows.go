@@ -45,63 +45,79 @@ func (v *verification) rows(ctx context.Context) error {
 	return nil
 }
 
-// unsequenced finds deliveries without a leaf, a day of deliveries at a time.
+// unsequenced finds deliveries and entries of the access log without a leaf, a day at
+// a time.
 func (v *verification) unsequenced(ctx context.Context) error {
 	waiting, err := v.waiting(ctx)
 	if err != nil {
 		return err
 	}
-	span, err := v.queries.DeliverySpan(ctx, v.log.conn, v.Since)
-	if err != nil || span.Deliveries == 0 {
+	span, err := v.queries.LoggedSpan(ctx, v.log.conn, v.Since)
+	if err != nil || span.LastAt.IsZero() {
 		return err
 	}
 	const day = 24 * time.Hour
 	for from := span.FirstAt.Truncate(day); !from.After(span.LastAt); from = from.Add(day) {
 		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(day)}
-		ids, err := v.queries.DeliveryIDs(ctx, v.log.conn, period)
+		deliveries, err := v.queries.DeliveryIDs(ctx, v.log.conn, period)
 		if err != nil {
 			return err
 		}
-		if len(ids) == 0 {
+		entries, err := v.queries.AccessIDs(ctx, v.log.conn, db.AccessIDsParams(period))
+		if err != nil {
+			return err
+		}
+		if len(deliveries)+len(entries) == 0 {
 			continue
 		}
 		rows, err := v.queries.LeafIDsBetween(ctx, v.log.conn, db.LeafIDsBetweenParams(period))
 		if err != nil {
 			return err
 		}
-		logged := make(map[uuid.UUID]struct{}, len(ids))
+		logged := make(map[leafID]struct{}, len(deliveries)+len(entries))
 		for _, row := range rows {
 			for i := 0; i+idSize <= len(row); i += idSize {
-				if translog.Kind(row[i]) == translog.Delivery {
-					logged[uuid.UUID(row[i+1:i+idSize])] = struct{}{}
-				}
+				logged[leafID(row[i:i+idSize])] = struct{}{}
 			}
 		}
-		for _, id := range ids {
-			if _, ok := logged[id]; ok {
-				continue
-			}
-			since, ok := waiting[id]
-			if ok && v.now.Sub(since) < waitsTooLong {
-				continue
-			}
-			f := Finding{Class: Unsequenced, What: "delivery", DeliveryID: &id, Detail: "it has no leaf: it came before the log, or past this program"}
-			if ok {
-				f.Detail = "its leaf waits in the queue since " + since.UTC().Format(time.RFC3339)
-			}
-			v.found(f)
-		}
+		v.unknown(translog.Delivery, deliveries, logged, waiting)
+		v.unknown(translog.Access, entries, logged, waiting)
 	}
 	return nil
 }
 
-// waiting are the deliveries whose leaves are in the queue, and since when.
-func (v *verification) waiting(ctx context.Context) (map[uuid.UUID]time.Time, error) {
+// leafID names what a leaf is about, as log_leaves does: its kind, and its id.
+type leafID [idSize]byte
+
+func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
+	return leafID(append([]byte{byte(kind)}, id[:]...))
+}
+
+// unknown tells which ids the log does not know.
+func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}, waiting map[leafID]time.Time) {
+	for _, id := range ids {
+		if _, ok := logged[leafIDOf(kind, id)]; ok {
+			continue
+		}
+		since, ok := waiting[leafIDOf(kind, id)]
+		if ok && v.now.Sub(since) < waitsTooLong {
+			continue
+		}
+		f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
+		if ok {
+			f.Detail = "its leaf waits in the queue since " + since.UTC().Format(time.RFC3339)
+		}
+		v.found(f)
+	}
+}
+
+// waiting are those whose leaves are in the queue, and since when.
+func (v *verification) waiting(ctx context.Context) (map[leafID]time.Time, error) {
 	queued, err := v.queries.QueuedLeaves(ctx, v.log.conn)
 	if err != nil {
 		return nil, err
 	}
-	waiting := map[uuid.UUID]time.Time{}
+	waiting := map[leafID]time.Time{}
 	for _, q := range queued {
 		for _, record := range q.Leaves {
 			v.result.Waiting++
@@ -110,9 +126,7 @@ func (v *verification) waiting(ctx context.Context) (map[uuid.UUID]time.Time, er
 				v.found(Finding{Class: Tampered, What: "queue", Detail: "it holds what is no leaf"})
 				continue
 			}
-			if l.Kind == translog.Delivery {
-				waiting[l.ID] = q.QueuedAt
-			}
+			waiting[leafIDOf(l.Kind, l.ID)] = q.QueuedAt
 		}
 	}
 	return waiting, nil

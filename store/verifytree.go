@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
@@ -27,6 +25,10 @@ type storedLeaf struct {
 	row    *evidenceRow
 	now    tlog.Hash // from the rows; zero if it cannot be made
 	fault  *Finding  // why now is not hash, to be told if the table's leaf is right
+}
+
+func (l *storedLeaf) finding(class Class, what, detail string) Finding {
+	return Finding{Class: class, What: what, Leaf: &l.index, Detail: detail}.about(l.kind, l.id)
 }
 
 // tree verifies the leaves, tiles and checkpoints of a tree. At each tile it holds
@@ -197,7 +199,7 @@ func (v *verification) blameLeaves(leaves []storedLeaf) {
 		case l.fault != nil:
 			v.found(*l.fault)
 		case l.now != l.hash:
-			v.found(Finding{Class: Tampered, What: "leaf", DeliveryID: &l.id, Leaf: &l.index, Detail: "its hash in log_leaves was changed"})
+			v.found(l.finding(Tampered, "leaf", "its hash in log_leaves was changed"))
 		}
 	}
 }
@@ -213,7 +215,7 @@ func (v *verification) blameTile(leaves []storedLeaf, why string) {
 		case l.fault != nil:
 			v.found(*l.fault)
 		case l.now != l.hash:
-			v.found(Finding{Class: Tampered, What: "leaf", DeliveryID: &l.id, Leaf: &l.index, Detail: "the rows make another leaf"})
+			v.found(l.finding(Tampered, "leaf", "the rows make another leaf"))
 		}
 	}
 }
@@ -260,37 +262,30 @@ func (r logReader) roots(ctx context.Context, level int, from, end int64) (map[i
 
 // open makes the leaves again from the rows.
 func (v *verification) open(ctx context.Context, leaves []storedLeaf) error {
-	for _, kind := range []translog.Kind{translog.Delivery, translog.Replay} {
-		var ids []uuid.UUID
-		var at []time.Time
-		for _, l := range leaves {
-			if l.kind == kind && l.index >= v.From.N {
-				ids, at = append(ids, l.id), append(at, ReceivedAt(l.id))
-			}
-		}
-		if len(ids) == 0 {
-			continue
-		}
-		rows, err := v.queries.DeliveryEvidence(ctx, v.log.conn, db.DeliveryEvidenceParams{ReceivedAt: at, ID: ids, Replayed: kind == translog.Replay})
-		if err != nil {
-			return err
-		}
-		byID := make(map[uuid.UUID]*evidenceRow, len(rows))
-		for i := range rows {
-			byID[rows[i].ID] = &rows[i]
-		}
-		for i := range leaves {
-			if l := &leaves[i]; l.kind == kind && l.index >= v.From.N {
-				l.row = byID[l.id]
-				v.openDelivery(l)
-			}
+	byKind := map[translog.Kind][]*storedLeaf{}
+	for i := range leaves {
+		switch l := &leaves[i]; {
+		case l.index < v.From.N:
+			l.now = l.hash // verified before
+		case !l.absent:
+			byKind[l.kind] = append(byKind[l.kind], l)
 		}
 	}
-	for i := range leaves {
-		if l := &leaves[i]; l.index < v.From.N {
-			l.now = l.hash
-		} else if !l.absent && !slices.Contains([]translog.Kind{translog.Delivery, translog.Replay}, l.kind) {
-			l.fault = &Finding{Class: Tampered, What: "leaf", Leaf: &l.index, Detail: "its kind is unknown"}
+	for kind, leaves := range byKind {
+		var err error
+		switch kind {
+		case translog.Delivery, translog.Replay:
+			err = v.openDeliveries(ctx, kind, leaves)
+		case translog.Access:
+			err = v.openAccess(ctx, leaves)
+		default:
+			for _, l := range leaves {
+				f := l.finding(Tampered, "leaf", "its kind is unknown")
+				l.fault = &f
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

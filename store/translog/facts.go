@@ -137,3 +137,27 @@ func appendSet(b []byte, list []string) []byte {
 	}
 	return appendList(b, list)
 }
+
+// AccessFacts are what an entry of the access log says, beside its time.
+type AccessFacts struct {
+	TokenID                         int64
+	Action, Path, Query, RemoteAddr string
+	Status                          int64
+	Rows                            *int64
+	Detail                          string
+}
+
+// Append encodes the facts, each behind its length, in the order of the fields.
+func (f *AccessFacts) Append(b []byte) []byte {
+	b = append(b, factsVersion)
+	b = binary.AppendVarint(b, f.TokenID)
+	for _, text := range []string{f.Action, f.Path, f.Query, f.RemoteAddr} {
+		b = appendText(b, text)
+	}
+	b = binary.AppendVarint(b, f.Status)
+	b = appendBool(b, f.Rows != nil)
+	if f.Rows != nil {
+		b = binary.AppendVarint(b, *f.Rows)
+	}
+	return appendText(b, f.Detail)
+}

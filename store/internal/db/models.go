@@ -19,6 +19,16 @@ type AccessLog struct {
 	Path       string
 	Query      string
 	RemoteAddr string
+	// UUIDv7: the id of its leaf in the log; null: from before there was a log
+	EntryID *uuid.UUID
+	// 32 random bytes from which the salt of the leaf's commitment comes
+	Secret []byte
+	// The HTTP status; 403 and 404 are denials
+	Status *int32
+	// How many rows were shown; null: not known when it was written
+	Rows *int64
+	// Of an evidence pack: the SHA-256 of its manifest
+	Detail string
 }
 
 type Customer struct {

@@ -32,6 +32,11 @@ func (q *Queries) StreamQuarantine(ctx context.Context, tx DBTX, a ListQuarantin
 	return stream(ctx, tx, each, listQuarantine, a.StoreIds, a.Webhooks, a.Replayed, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
 }
 
+// StreamAccess is ListAccess, row by row.
+func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams, each func(ListAccessRow) error) error {
+	return stream(ctx, tx, each, listAccess, a.TokenNames, a.Actions, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
 func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {

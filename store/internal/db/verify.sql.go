@@ -41,25 +41,6 @@ func (q *Queries) DeliveryIDs(ctx context.Context, db DBTX, arg DeliveryIDsParam
 	return items, nil
 }
 
-const deliverySpan = `-- name: DeliverySpan :one
-SELECT count(*) AS deliveries, coalesce(min(received_at), '0001-01-01T00:00:00Z')::timestamptz AS first_at,
-    coalesce(max(received_at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
-FROM deliveries WHERE received_at >= $1
-`
-
-type DeliverySpanRow struct {
-	Deliveries int64
-	FirstAt    time.Time
-	LastAt     time.Time
-}
-
-func (q *Queries) DeliverySpan(ctx context.Context, db DBTX, since time.Time) (DeliverySpanRow, error) {
-	row := db.QueryRow(ctx, deliverySpan, since)
-	var i DeliverySpanRow
-	err := row.Scan(&i.Deliveries, &i.FirstAt, &i.LastAt)
-	return i, err
-}
-
 const leafIDsBetween = `-- name: LeafIDsBetween :many
 SELECT ids FROM log_leaves WHERE tstzrange(first_at, last_at, '[]') && tstzrange($1::timestamptz, $2::timestamptz)
 `
@@ -118,6 +99,24 @@ func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX) ([]ListCheckpoin
 		return nil, err
 	}
 	return items, nil
+}
+
+const loggedSpan = `-- name: LoggedSpan :one
+SELECT coalesce(min(at), '0001-01-01T00:00:00Z')::timestamptz AS first_at, coalesce(max(at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
+FROM (SELECT received_at AS at FROM deliveries WHERE received_at >= $1 UNION ALL SELECT a.at FROM access_log a WHERE a.at >= $1) x
+`
+
+type LoggedSpanRow struct {
+	FirstAt time.Time
+	LastAt  time.Time
+}
+
+// LoggedSpan is the time in which there are deliveries and entries of the access log.
+func (q *Queries) LoggedSpan(ctx context.Context, db DBTX, since time.Time) (LoggedSpanRow, error) {
+	row := db.QueryRow(ctx, loggedSpan, since)
+	var i LoggedSpanRow
+	err := row.Scan(&i.FirstAt, &i.LastAt)
+	return i, err
 }
 
 const missingListEntries = `-- name: MissingListEntries :many
