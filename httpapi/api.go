@@ -95,6 +95,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/stores", stores(a.store))
 	mount(a, r, "/api/v1/refused", refused(a.store))
 	mount(a, r, "/api/v1/notes", notes(a.store))
+	mount(a, r, "/api/v1/access-log", accessLog(a.store))
 
 	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
 	get("/api/v1/summary.csv", a.staff(store.MayExport, "export", a.summaryCSV))
@@ -107,6 +108,13 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 
 	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)
 	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)
+
+	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))
+	get("/api/v1/log/checkpoint", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.checkpoint(w, r) }))
+	get("/api/v1/log/proofs/inclusion", a.staff(store.MayRead, "view", a.inclusion))
+	get("/api/v1/log/proofs/consistency", a.staff(store.MayRead, "view", a.consistency))
+	get("/log/checkpoint", a.open(a.checkpoint))
+	get("/log/tile/{level}/{n:.*}", a.open(a.tile))
 
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
 	get("/livez", http.HandlerFunc(live))

@@ -2,6 +2,8 @@ package httpapi_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +17,7 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/translog"
 )
 
 func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
@@ -25,6 +28,8 @@ type server struct {
 	store                       *store.Store
 	database                    string
 	ingest, staff, admin, shop7 string
+	verifier                    *translog.Verifier
+	checkpoints                 chan translog.Checkpoint
 }
 
 // maxRefused is how many refused webhooks the tests' servers keep.
@@ -32,10 +37,22 @@ const maxRefused = 10
 
 func serve(t testing.TB) *server {
 	t.Helper()
-	s := &server{database: storetest.URL(t)}
+	s := &server{database: storetest.URL(t), checkpoints: make(chan translog.Checkpoint, 1000)}
 	registry := prometheus.NewRegistry()
-	var err error
-	s.store, err = store.Open(t.Context(), store.Config{DatabaseURL: s.database, Metrics: store.NewMetrics(registry), Refusals: store.Refusals{Most: maxRefused, MostBytes: 1 << 20}})
+	key, public, err := translog.NewKey(rand.Reader, "audit.example.com/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := translog.NewSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.verifier, err = translog.NewVerifier(public); err != nil {
+		t.Fatal(err)
+	}
+	s.store, err = store.Open(t.Context(), store.Config{DatabaseURL: s.database, Metrics: store.NewMetrics(registry), Refusals: store.Refusals{Most: maxRefused, MostBytes: 1 << 20}, Log: store.LogConfig{
+		Signer: signer, Verifier: s.verifier, Published: func(_ context.Context, c translog.Checkpoint) { s.checkpoints <- c },
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -41,10 +42,40 @@ type caller struct {
 
 // sees writes the access log. Results must not leave before it returns nil.
 func (c caller) sees(r *http.Request) error {
-	return c.api.store.LogAccess(r.Context(), store.Access{
-		TokenID: c.ID, Action: c.action, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, RemoteAddr: remoteAddr(r),
-	})
+	return c.api.store.LogAccess(r.Context(), c.access(r, http.StatusOK))
 }
+
+// seesRows is sees, where it is known how many rows there are.
+func (c caller) seesRows(r *http.Request, rows int) error {
+	a, n := c.access(r, http.StatusOK), int64(rows)
+	a.Rows = &n
+	return c.api.store.LogAccess(r.Context(), a)
+}
+
+// saw writes how an export ended, after it did. That it began is written already.
+func (c caller) saw(r *http.Request, rows int64, detail string) {
+	a := c.access(r, http.StatusOK)
+	a.Action, a.Rows, a.Detail = c.action+" ended", &rows, detail
+	if err := c.api.store.LogAccess(context.WithoutCancel(r.Context()), a); err != nil {
+		c.api.log.Error("the end of an export could not be written to the access log", "path", a.Path, "error", err)
+	}
+}
+
+// denied writes that somebody asked for what he may not see, or what is not there.
+func (c caller) denied(r *http.Request, status int) {
+	if err := c.api.store.LogAccess(r.Context(), c.access(r, status)); err != nil {
+		c.api.log.Error("a denial could not be written to the access log", "error", err)
+	}
+}
+
+func (c caller) access(r *http.Request, status int) store.Access {
+	return store.Access{
+		TokenID: c.ID, Action: c.action, Path: cut(r.URL.EscapedPath(), maxLogged), Query: cut(r.URL.RawQuery, maxLogged),
+		RemoteAddr: remoteAddr(r), Status: status,
+	}
+}
+
+const maxLogged = 8192 // bytes of a path or a query in the access log
 
 type staffHandler func(w http.ResponseWriter, r *http.Request, c caller) error
 
@@ -52,11 +83,18 @@ type staffHandler func(w http.ResponseWriter, r *http.Request, c caller) error
 func (a *API) staff(right store.Right, action string, h staffHandler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, refusal := a.authenticate(r, right)
+		c := caller{t, action, a}
 		if refusal != nil {
+			if refusal.Status == http.StatusForbidden { // others are strangers, who could fill the log
+				c.denied(r, refusal.Status)
+			}
 			writeProblem(w, refusal)
 			return
 		}
-		if err := h(w, r, caller{t, action, a}); err != nil {
+		if err := h(w, r, c); err != nil {
+			if status := problemOf(err).Status; status == http.StatusForbidden || status == http.StatusNotFound {
+				c.denied(r, status)
+			}
 			a.fail(w, r, err)
 		}
 	})

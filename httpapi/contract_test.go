@@ -114,6 +114,7 @@ func TestContractCoversRoutes(t *testing.T) {
 		if path == "/api/push/" {
 			path += "{webhook}"
 		}
+		path = strings.ReplaceAll(path, ":.*}", "}") // a pattern of the router's
 		methods, err := route.GetMethods()
 		for _, m := range methods {
 			if m != http.MethodHead { // the document says that each GET answers HEAD

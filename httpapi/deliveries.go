@@ -81,7 +81,7 @@ func (a *API) delivery(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, 1); err != nil {
 		return err
 	}
 	writeJSON(w, r, http.StatusOK, deliveryJSON(d))
@@ -101,7 +101,7 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, 1); err != nil {
 		return err
 	}
 	h := w.Header()

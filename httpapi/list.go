@@ -69,7 +69,7 @@ func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, pat
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, len(items)); err != nil {
 		return err
 	}
 	body := listPage{Items: make([]any, len(items))}
@@ -118,11 +118,16 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 		return nil
 	}
 	enc := NewCSV(out, columns, raw)
-	err := rows(enc.Write)
+	n := int64(0)
+	err := rows(func(item T) error {
+		n++
+		return enc.Write(item)
+	})
 	if err == nil {
 		err = enc.Flush()
 	}
 	if err == nil {
+		c.saw(r, n, "")
 		return nil
 	}
 	if !out.started {
@@ -131,5 +136,6 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 	if !errors.Is(err, context.Canceled) {
 		c.api.log.Warn("an export was broken off", "path", r.URL.Path, "error", err)
 	}
+	c.saw(r, n, "broken off")
 	panic(http.ErrAbortHandler)
 }

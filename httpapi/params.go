@@ -106,6 +106,7 @@ func (p params) filter() (f store.Filter, err error) {
 	f.StoreExternalIDs, f.SessionIDs, f.CustomerIDs = p.Values["storeExternalId"], p.Values["sessionId"], p.Values["customerId"]
 	f.ProductIDs, f.GondolaIDs, f.Flags = p.Values["productId"], p.Values["gondolaId"], p.Values["flag"]
 	f.Webhooks, f.TokenFingerprints = p.Values["webhook"], p.Values["tokenFingerprint"]
+	f.Tokens, f.Actions = p.Values["token"], p.Values["action"]
 	for _, v := range p.Values["disposition"] {
 		d := store.Disposition(v)
 		if d != store.Unmarked && !slices.Contains(store.Dispositions, d) {

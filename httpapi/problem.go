@@ -53,6 +53,16 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusServiceUnavailable, "timeout", "Timeout", "The query took too long. Narrow the time range.")
 	case errors.Is(err, store.ErrUnavailable):
 		return problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", "The database cannot be used now.")
+	case errors.Is(err, store.ErrNoLog):
+		return problem(http.StatusNotFound, "no-log", "No log", "Nothing was signed yet. Without a key of the log, nothing is.")
+	case errors.Is(err, store.ErrUnsequenced):
+		return problem(http.StatusNotFound, "unsequenced", "Not sequenced yet", "Its leaf is not in the log yet. Within seconds of its receipt that is normal.")
+	case errors.Is(err, store.ErrErased):
+		return problem(http.StatusGone, "erased", "Erased", "The body was erased.")
+	case errors.Is(err, store.ErrTampered):
+		return problem(http.StatusInternalServerError, "tampered", "Tampered with", "What is kept is not what the log committed to when it was received.")
+	case errors.Is(err, store.ErrLogDamaged), errors.Is(err, store.ErrRolledBack):
+		return problem(http.StatusInternalServerError, "log-damaged", "Log damaged", "The log in the database is not the one that was signed.")
 	case errors.Is(err, store.ErrAltered):
 		return problem(http.StatusInternalServerError, "altered", "Altered", "The kept body does not match the SHA-256 taken when it was received.")
 	}

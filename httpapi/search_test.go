@@ -261,8 +261,13 @@ func TestWhoLookedIsWrittenBeforeResultsLeave(t *testing.T) {
 	s := serve(t)
 	s.get(t, "/api/v1/stores?storeId=7")
 	s.get(t, "/api/v1/stores.csv")
-	want := []string{"search /api/v1/stores storeId=7", "export /api/v1/stores.csv "}
-	if diff := cmp.Diff(want, storetest.Query(t, s.database, "SELECT action || ' ' || path || ' ' || query FROM access_log ORDER BY id")); diff != "" {
+	s.do(t, http.MethodGet, "/api/v1/stores", s.ingest, nil)
+	s.get(t, "/api/v1/deliveries/019a0a6e-5f3c-7a10-8b1e-3f1d2c4b5a69")
+	want := []string{
+		"search /api/v1/stores storeId=7 200 0", "export /api/v1/stores.csv  200", "export ended /api/v1/stores.csv  200 0",
+		"search /api/v1/stores  403", "view /api/v1/deliveries/019a0a6e-5f3c-7a10-8b1e-3f1d2c4b5a69  404",
+	}
+	if diff := cmp.Diff(want, storetest.Query(t, s.database, "SELECT concat_ws(' ', action, path, query, status, rows) FROM access_log ORDER BY id")); diff != "" {
 		t.Error(diff)
 	}
 	storetest.SQL(t, s.database, "ALTER TABLE access_log RENAME TO gone")

@@ -147,7 +147,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, 1+len(timeline)); err != nil {
 		return err
 	}
 	out := struct {

@@ -58,7 +58,7 @@ func TestAStoreIsGivenATimeZone(t *testing.T) {
 		})
 	}
 	got := storetest.Query(t, s.database, "SELECT DISTINCT action || ' ' || path FROM access_log WHERE action = 'configure' ORDER BY 1")
-	if len(got) != 3 || got[0] != "configure /api/v1/stores/7" {
+	if len(got) != 4 || got[0] != "configure /api/v1/stores/7" { // denials too
 		t.Errorf("the access log has %v", got)
 	}
 }

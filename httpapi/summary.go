@@ -51,7 +51,7 @@ func (a *API) summary(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	if err := c.seesRows(r, len(counts)); err != nil {
 		return err
 	}
 	page := summaryPage{From: ask.period.From, To: ask.period.To, Items: make([]count, len(counts))}

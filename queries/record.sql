@@ -16,10 +16,21 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::times
     unnest(@body_sha256::bytea[]) AS body_sha256, unnest(@truncated::boolean[]) AS truncated) d
 ON CONFLICT DO NOTHING;
 
+-- InsertDeliveryBodies keeps the bodies and queues the leaves of those that were not
+-- kept before: recording a delivery again makes no second leaf.
 -- name: InsertDeliveryBodies :exec
-INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body)
-SELECT unnest(@store_id::bigint[]), unnest(@received_at::timestamptz[]), unnest(@delivery_id::uuid[]), unnest(@body::bytea[])
-ON CONFLICT DO NOTHING;
+WITH kept AS (
+    INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
+    SELECT unnest(@store_id::bigint[]), unnest(@received_at::timestamptz[]), unnest(@delivery_id::uuid[]), unnest(@body::bytea[]),
+        unnest(@secret::bytea[])
+    ON CONFLICT DO NOTHING
+    RETURNING delivery_id
+)
+INSERT INTO log_queue (leaves)
+SELECT array_agg(l.leaf)
+FROM (SELECT unnest(@delivery_id::uuid[]) AS delivery_id, unnest(@leaf::bytea[]) AS leaf) l
+JOIN kept ON kept.delivery_id = l.delivery_id
+HAVING count(*) > 0;
 
 -- name: InsertQuarantine :exec
 INSERT INTO quarantine (store_id, received_at, delivery_id, webhook, reason, pointer, detail, quarantined_at)
@@ -178,10 +189,16 @@ ON CONFLICT (store_id, gondola_id) DO UPDATE SET
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at);
 
+-- ResolveQuarantine says what a replay came to, and queues its leaf, if it has one.
 -- name: ResolveQuarantine :exec
-UPDATE quarantine SET replayed_at = now(), event_store_id = @event_store_id, event_kind = @event_kind,
-    event_occurred_at = @event_occurred_at, event_id = @event_id
-WHERE store_id = @store_id AND received_at = @received_at AND delivery_id = @delivery_id AND replayed_at IS NULL;
+WITH resolved AS (
+    UPDATE quarantine SET replayed_at = now(), event_store_id = @event_store_id, event_kind = @event_kind,
+        event_occurred_at = @event_occurred_at, event_id = @event_id
+    WHERE store_id = @store_id AND received_at = @received_at AND delivery_id = @delivery_id AND replayed_at IS NULL
+    RETURNING delivery_id
+)
+INSERT INTO log_queue (leaves)
+SELECT ARRAY[sqlc.narg('leaf')::bytea] FROM resolved WHERE sqlc.narg('leaf')::bytea IS NOT NULL;
 
 -- name: UpdateQuarantineReason :exec
 UPDATE quarantine SET reason = @reason, pointer = @pointer, detail = @detail

@@ -13,7 +13,3 @@ UPDATE tokens SET revoked_at = @revoked_at WHERE name = @name AND revoked_at IS 
 UPDATE tokens t SET last_used_at = greatest(t.last_used_at, u.used_at)
 FROM (SELECT unnest(@id::bigint[]) AS id, unnest(@used_at::timestamptz[]) AS used_at) u
 WHERE t.id = u.id;
-
--- name: InsertAccess :exec
-INSERT INTO access_log (at, token_id, action, path, query, remote_addr)
-VALUES (@at, @token_id, @action, @path, @query, @remote_addr);

@@ -40,21 +40,26 @@ func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, erro
 	}
 	rows := newRows(f.seen)
 	receipts := make([]Receipt, len(batch))
+	added := make(map[uuid.UUID]bool, len(batch))
 	for i, p := range batch {
 		receipts[i] = Receipt{Status: Duplicate, Problem: p.problem}
-		switch {
-		case p.problem != nil:
+		if p.problem != nil {
 			receipts[i].Status = Quarantined
-		case isNew[p.delivery.ID]:
-			delete(isNew, p.delivery.ID) // recorded twice in one batch, it is new once
+		}
+		if added[p.delivery.ID] {
+			continue // recorded twice in one batch
+		}
+		added[p.delivery.ID] = true
+		first := p.problem == nil && isNew[p.delivery.ID]
+		if first {
 			receipts[i].Status = Stored
 			rows.addEventParts(p)
 			rows.countEvent(p)
 		}
 		if p.replayed == nil {
-			rows.addDelivery(p)
+			rows.addDelivery(p, first)
 		} else {
-			rows.addReplay(p)
+			rows.addReplay(p, first)
 		}
 		if p.statement != nil {
 			rows.addCatalogue(p)
@@ -120,8 +125,8 @@ func addEvent(e *db.InsertEventsParams, p *pending) {
 	e.Unreadable = append(e.Unreadable, arrayLiteral(s.Unreadable))
 }
 
-// addDelivery adds what was received, and why it is not understood if so.
-func (r *rows) addDelivery(p *pending) {
+// addDelivery adds what was received, its leaf, and why it is not understood if so.
+func (r *rows) addDelivery(p *pending, first bool) {
 	d := &p.delivery
 	var eventID uuid.UUID
 	var kind, sessionID string
@@ -158,6 +163,8 @@ func (r *rows) addDelivery(p *pending) {
 	b.ReceivedAt = append(b.ReceivedAt, p.receivedAt)
 	b.DeliveryID = append(b.DeliveryID, d.ID)
 	b.Body = append(b.Body, body)
+	b.Secret = append(b.Secret, p.evidence.secret[:])
+	b.Leaf = append(b.Leaf, p.leaf(first).Append(nil))
 
 	if p.problem != nil {
 		q := &r.quarantine
@@ -171,23 +178,28 @@ func (r *rows) addDelivery(p *pending) {
 	}
 }
 
+// headersJSON is how headers are kept.
 func headersJSON(headers map[string]string) string {
-	clean := make(map[string]string, len(headers))
-	for name, value := range headers {
-		clean[name] = cleanText(value)
+	clean := cleanHeaders(headers)
+	if clean == nil {
+		clean = map[string]string{} // nil would be null
 	}
 	text, _ := json.Marshal(clean) // a map of strings cannot fail
 	return string(text)
 }
 
-// addReplay says in quarantine what a replay came to.
-func (r *rows) addReplay(p *pending) {
+// addReplay says in quarantine, and in a leaf, what a replay came to.
+func (r *rows) addReplay(p *pending, first bool) {
 	q := p.replayed
 	if s := p.statement; s != nil {
 		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), eventIDOf(s.Fingerprint)
+		var leaf []byte
+		if p.evidence != nil {
+			leaf = p.leaf(first).Append(nil)
+		}
 		r.resolved = append(r.resolved, db.ResolveQuarantineParams{
 			StoreID: q.storeID, ReceivedAt: q.receivedAt, DeliveryID: q.deliveryID,
-			EventStoreID: &s.StoreID, EventKind: &kind, EventOccurredAt: &occurredAt, EventID: &id,
+			EventStoreID: &s.StoreID, EventKind: &kind, EventOccurredAt: &occurredAt, EventID: &id, Leaf: leaf,
 		})
 		return
 	}

@@ -13,6 +13,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // KeptDelivery is a delivery as it is kept, without its body.
@@ -214,12 +215,20 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 	if err != nil {
 		return Receipt{}, known(err)
 	}
-	p := newPending(Delivery{
+	p, err := s.newPending(Delivery{
 		ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
 		TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
 	})
+	if err != nil {
+		return Receipt{}, err
+	}
 	p.replayed = &quarantined{storeID: d.StoreID, receivedAt: d.ReceivedAt, deliveryID: d.ID}
-	p.understand()
+	_ = json.Unmarshal(d.Headers, &p.delivery.Headers) // written by ourselves
+	p.evidence = nil
+	if len(d.Secret) == len(translog.Secret{}) {
+		secret := translog.Secret(d.Secret)
+		p.evidence = &evidence{secret, secret.Body().Commit(d.Body)}
+	}
 	receipt, err := s.commitPending(ctx, p)
 	if err == nil && receipt.Status != Quarantined {
 		receipt.Status = Replayed

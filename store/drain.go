@@ -47,13 +47,11 @@ func (s *Store) drainBatch(ctx context.Context, batch *spool.Batch) bool {
 	waiting := make(map[int]*pending, len(batch.Records))
 	whole := true
 	for i, record := range batch.Records {
-		d, err := decodeSpooled(record.Payload)
+		p, err := s.pendingOf(record.Payload)
 		if err != nil {
 			batch.SetAside(i, err.Error())
 			continue
 		}
-		p := newPending(d)
-		p.understand()
 		if err := s.recorder.enqueueWaiting(ctx, p); err != nil {
 			whole = false
 			break
@@ -75,6 +73,14 @@ func (s *Store) drainBatch(ctx context.Context, batch *spool.Batch) bool {
 	}
 	batch.Done()
 	return true
+}
+
+func (s *Store) pendingOf(record []byte) (*pending, error) {
+	d, err := decodeSpooled(record)
+	if err != nil {
+		return nil, err
+	}
+	return s.newPending(d)
 }
 
 // SpoolStats is the state of the spool.

@@ -41,14 +41,16 @@ func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections
 // Record keeps a delivery. Two transactions may meet in a row that both touch, as
 // deadlocks or not, and are then tried again.
 func (u *Unbatched) Record(d Delivery) error {
-	p := newPending(d)
-	p.understand()
+	p, err := u.store.newPending(d)
+	if err != nil {
+		return err
+	}
 	if p.problem != nil {
 		return fmt.Errorf("the benchmark's body is at fault: %w", p.problem)
 	}
 	f := <-u.free
 	defer func() { u.free <- f }()
-	_, err := f.commitRetrying([]*pending{p})
+	_, err = f.commitRetrying([]*pending{p})
 	return err
 }
 

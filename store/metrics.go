@@ -12,6 +12,10 @@ type Metrics struct {
 	batchSize     prometheus.Histogram
 	commitSeconds prometheus.Histogram
 	defaultRows   prometheus.Gauge
+
+	logSize         prometheus.Gauge
+	logQueueSeconds prometheus.Gauge
+	logRefusing     prometheus.Gauge
 }
 
 // NewMetrics registers the metrics with r, unless it is nil.
@@ -29,9 +33,18 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		defaultRows: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "aifi_audit_default_partition_rows", Help: "Rows of deliveries and events that lie outside the months with a partition.",
 		}),
+		logSize: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "aifi_audit_log_leaves", Help: "Leaves of the transparency log that this process has signed last.",
+		}),
+		logQueueSeconds: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "aifi_audit_log_oldest_queued_seconds", Help: "How long the oldest leaf has waited to be sequenced; measured by the process that sequences.",
+		}),
+		logRefusing: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "aifi_audit_log_refusing", Help: "1 if the log is not signed because the database was rolled back or changed.",
+		}),
 	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.batchSize, m.commitSeconds, m.defaultRows)
+		r.MustRegister(m.deliveries, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing)
 	}
 	return m
 }

@@ -60,6 +60,14 @@ func (p *pool) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) {
 	return nil, errNotConnected
 }
 
+// connConfig is how to connect outside of the pool.
+func (p *pool) connConfig() (*pgx.ConnConfig, error) {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Config().ConnConfig, nil
+	}
+	return nil, errNotConnected
+}
+
 // Ping reports whether the database answers.
 func (p *pool) Ping(ctx context.Context) error {
 	if ready := p.ready.Load(); ready != nil {

@@ -40,6 +40,7 @@ type pending struct {
 	statement  *aifi.Statement // nil if it goes to quarantine
 	problem    *aifi.Problem
 	replayed   *quarantined // not nil: it is kept already, and only to be understood
+	evidence   *evidence    // nil: a replay of what was received before there was a log
 	answer     chan answer  // room for one
 	spooled    atomic.Bool  // it is safe in the spool, and need not be committed now
 }
@@ -56,11 +57,20 @@ type answer struct {
 	err     error
 }
 
-// newPending is a delivery that is not queued yet. Its id carries the time of receipt.
-func newPending(d Delivery) *pending {
+// newPending decodes a delivery, and draws what its leaf needs.
+func (s *Store) newPending(d Delivery) (*pending, error) {
 	// What the database cannot hold must not make two deliveries differ.
 	d.Webhook = aifi.Webhook(cleanText(string(d.Webhook)))
-	return &pending{delivery: d, receivedAt: ReceivedAt(d.ID), answer: make(chan answer, 1)}
+	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID), answer: make(chan answer, 1)}
+	if p.receivedAt.IsZero() {
+		return nil, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
+	}
+	var err error
+	if p.evidence, err = s.commitToBody(d.Body); err != nil {
+		return nil, fmt.Errorf("drawing a delivery's secret: %w", err)
+	}
+	p.understand()
+	return p, nil
 }
 
 // Record keeps a delivery and what it states. It returns after the commit; or, if the
@@ -70,11 +80,10 @@ func newPending(d Delivery) *pending {
 // recording again is harmless. If ctx ends while the delivery is queued it may still
 // be kept.
 func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
-	p := newPending(d)
-	if p.receivedAt.IsZero() {
-		return Receipt{}, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
+	p, err := s.newPending(d)
+	if err != nil {
+		return Receipt{}, err
 	}
-	p.understand()
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
@@ -93,7 +102,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 			s.health.late(s.commitDeadline)
 		}
 	}
-	err := s.spoolPending(ctx, p)
+	err = s.spoolPending(ctx, p)
 	switch {
 	case err == nil:
 		return Receipt{Status: Spooled, Problem: p.problem}, nil

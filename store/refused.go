@@ -226,11 +226,13 @@ func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (R
 	}
 	headers := map[string]string{}
 	_ = json.Unmarshal(r.Headers, &headers) // written by ourselves
-	p := newPending(Delivery{
+	p, err := s.newPending(Delivery{
 		ID: r.DeliveryID, Webhook: aifi.Webhook(r.Webhook), Path: r.Path, Headers: headers, RemoteAddr: r.RemoteAddr,
 		TokenScope: scope, Body: r.Body, Truncated: r.Truncated,
 	})
-	p.understand()
+	if err != nil {
+		return Receipt{}, err
+	}
 	receipt, err := s.commitPending(ctx, p)
 	if err != nil {
 		return Receipt{}, err

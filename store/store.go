@@ -16,8 +16,10 @@ package store
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -39,6 +41,8 @@ type Config struct {
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
 	TimeZone *time.Location   // of stores without one of their own: UTC, or one of the IANA database; nil is UTC
+	Random   io.Reader        // of secrets; nil is crypto/rand's
+	Log      LogConfig        // of the transparency log
 }
 
 // Local is what lies on local disk so that nothing is lost while the database is away.
@@ -67,6 +71,7 @@ type Store struct {
 	metrics        *Metrics
 	now            func() time.Time
 	zone           *time.Location // of stores without one of their own
+	random         io.Reader
 	database       func(context.Context) (string, error)
 	commitDeadline time.Duration
 	tokens         tokenCache
@@ -75,6 +80,7 @@ type Store struct {
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
+	sequencer sequencer
 	spool     *spool.Spool       // nil if there is none
 	stop      context.CancelFunc // of the background work
 	work      sync.WaitGroup
@@ -105,6 +111,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepTokens(background) })
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
+	s.work.Go(func() { s.sequencer.run(background) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
@@ -117,16 +124,20 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, database: c.Database, connected: make(chan struct{}),
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	if s.metrics == nil {
 		s.metrics = NewMetrics(nil)
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.random == nil {
+		s.random = rand.Reader
 	}
 	if s.zone == nil {
 		s.zone = time.UTC
@@ -135,6 +146,7 @@ func newStore(c Config) *Store {
 		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
 	}
 	s.refusals.limits = c.Refusals
+	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	s.health.begin(s.log)
 	return s
 }

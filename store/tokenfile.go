@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"time"
@@ -89,7 +88,7 @@ func (c *tokenCache) write(changed bool) error {
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(c.file, append(text, '\n')); err != nil {
+	if err := WriteDurably(c.file, append(text, '\n'), 0o600); err != nil {
 		return err
 	}
 	c.written = f.LoadedAt
@@ -102,29 +101,4 @@ func sameTokens(a, b map[[sha256.Size]byte]Token) bool {
 		x.LastUsedAt, y.LastUsedAt = nil, nil
 		return reflect.DeepEqual(x, y)
 	})
-}
-
-// replaceFile writes a file durably: whole, or not at all.
-func replaceFile(name string, text []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err = os.Rename(f.Name(), name); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(name))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

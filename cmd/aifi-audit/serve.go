@@ -18,6 +18,7 @@ import (
 
 type serveCommand struct {
 	databaseFlags
+	logFlags
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
 	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
@@ -62,6 +63,9 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location}
 	config.Refusals = store.Refusals{Most: c.KeepRefused, MostBytes: refusedBytes}
 	if config.Local, err = c.local(); err != nil {
+		return err
+	}
+	if config.Log, err = c.config(env, c.databaseFlags, c.DatabaseURL == ""); err != nil {
 		return err
 	}
 	if c.DatabaseURL == "" {

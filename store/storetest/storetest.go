@@ -94,8 +94,13 @@ func startPrivate(ctx context.Context) (stop func(), err error) {
 // URL is that of a fresh, migrated database, which is dropped after the test.
 func URL(t testing.TB) string {
 	t.Helper()
+	return clone(t, server.template)
+}
+
+func clone(t testing.TB, template string) string {
+	t.Helper()
 	name := fmt.Sprintf("%s_%d", server.template, server.made.Add(1))
-	if err := admin(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+server.template); err != nil {
+	if err := admin(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -104,6 +109,16 @@ func URL(t testing.TB) string {
 		}
 	})
 	return databaseURL(name)
+}
+
+// Clone is a copy of a database of URL's, which nobody may be connected to.
+func Clone(t testing.TB, databaseURL string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return clone(t, strings.TrimPrefix(u.Path, "/"))
 }
 
 // Open is a Store on a database of its own, closed after the test.

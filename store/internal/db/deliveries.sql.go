@@ -72,7 +72,7 @@ func (q *Queries) GetDelivery(ctx context.Context, db DBTX, arg GetDeliveryParam
 }
 
 const getDeliveryForReplay = `-- name: GetDeliveryForReplay :one
-SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
 FROM deliveries d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = $1 AND d.id = $2
@@ -96,6 +96,7 @@ type GetDeliveryForReplayRow struct {
 	Headers    []byte
 	Truncated  bool
 	Body       []byte
+	Secret     []byte
 }
 
 func (q *Queries) GetDeliveryForReplay(ctx context.Context, db DBTX, arg GetDeliveryForReplayParams) (GetDeliveryForReplayRow, error) {
@@ -112,6 +113,7 @@ func (q *Queries) GetDeliveryForReplay(ctx context.Context, db DBTX, arg GetDeli
 		&i.Headers,
 		&i.Truncated,
 		&i.Body,
+		&i.Secret,
 	)
 	return i, err
 }

@@ -19,6 +19,16 @@ type AccessLog struct {
 	Path       string
 	Query      string
 	RemoteAddr string
+	// UUIDv7: the id of its leaf in the log; null: from before there was a log
+	EntryID *uuid.UUID
+	// 32 random bytes from which the salt of the leaf's commitment comes
+	Secret []byte
+	// The HTTP status; 403 and 404 are denials
+	Status *int32
+	// How many rows were shown; null: not known when it was written
+	Rows *int64
+	// Of an evidence pack: the SHA-256 of its manifest
+	Detail string
 }
 
 type Customer struct {
@@ -93,6 +103,8 @@ type DeliveryBody struct {
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
 	Body       []byte
+	// 32 random bytes from which the salts of the leaf's commitments come; null: received before there was a log. Deleted with the body
+	Secret []byte
 }
 
 // One ordered way into deliveries for each facet, as event_facets are for events.
@@ -293,6 +305,49 @@ type Gondola struct {
 	GondolaID   string
 	FirstSeenAt time.Time
 	LastSeenAt  time.Time
+}
+
+// A checkpoint now and then. Insert only.
+type LogCheckpoint struct {
+	Size        int64
+	Checkpoint  []byte
+	PublishedAt time.Time
+}
+
+// Leaves of the tree: a row has up to 256 that follow each other, and never crosses a tile of 256. Insert only.
+type LogLeafe struct {
+	FirstIndex int64
+	// 17 bytes a leaf: its kind, and the id of what it is about
+	Ids []byte
+	// 32 bytes a leaf: its hash in the tree. They are the tiles of level 0
+	Hashes []byte
+	// The earliest time of its leaves
+	FirstAt time.Time
+	LastAt  time.Time
+}
+
+// Leaves that wait for the sequencer, a row a batch, written in the transaction of what they are about.
+type LogQueue struct {
+	ID       int64
+	Leaves   [][]byte
+	QueuedAt time.Time
+}
+
+// The newest checkpoint. No row: nothing was sequenced yet.
+type LogState struct {
+	One  bool
+	Size int64
+	Root []byte
+	// The signed note (C2SP tlog-checkpoint)
+	Checkpoint  []byte
+	PublishedAt time.Time
+}
+
+// The hash over each complete tile of 256 hashes. The hashes of a tile above level 0 are the roots of the tiles below it. Insert only.
+type LogTile struct {
+	Level int16
+	N     int64
+	Root  []byte
 }
 
 type Product struct {

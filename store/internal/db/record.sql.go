@@ -73,24 +73,39 @@ func (q *Queries) InsertDeliveries(ctx context.Context, db DBTX, arg InsertDeliv
 }
 
 const insertDeliveryBodies = `-- name: InsertDeliveryBodies :exec
-INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body)
-SELECT unnest($1::bigint[]), unnest($2::timestamptz[]), unnest($3::uuid[]), unnest($4::bytea[])
-ON CONFLICT DO NOTHING
+WITH kept AS (
+    INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
+    SELECT unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($1::uuid[]), unnest($5::bytea[]),
+        unnest($6::bytea[])
+    ON CONFLICT DO NOTHING
+    RETURNING delivery_id
+)
+INSERT INTO log_queue (leaves)
+SELECT array_agg(l.leaf)
+FROM (SELECT unnest($1::uuid[]) AS delivery_id, unnest($2::bytea[]) AS leaf) l
+JOIN kept ON kept.delivery_id = l.delivery_id
+HAVING count(*) > 0
 `
 
 type InsertDeliveryBodiesParams struct {
+	DeliveryID []uuid.UUID
+	Leaf       [][]byte
 	StoreID    []int64
 	ReceivedAt []time.Time
-	DeliveryID []uuid.UUID
 	Body       [][]byte
+	Secret     [][]byte
 }
 
+// InsertDeliveryBodies keeps the bodies and queues the leaves of those that were not
+// kept before: recording a delivery again makes no second leaf.
 func (q *Queries) InsertDeliveryBodies(ctx context.Context, db DBTX, arg InsertDeliveryBodiesParams) error {
 	_, err := db.Exec(ctx, insertDeliveryBodies,
+		arg.DeliveryID,
+		arg.Leaf,
 		arg.StoreID,
 		arg.ReceivedAt,
-		arg.DeliveryID,
 		arg.Body,
+		arg.Secret,
 	)
 	return err
 }
@@ -376,12 +391,18 @@ func (q *Queries) InsertStoreExternalIDs(ctx context.Context, db DBTX, arg Inser
 }
 
 const resolveQuarantine = `-- name: ResolveQuarantine :exec
-UPDATE quarantine SET replayed_at = now(), event_store_id = $1, event_kind = $2,
-    event_occurred_at = $3, event_id = $4
-WHERE store_id = $5 AND received_at = $6 AND delivery_id = $7 AND replayed_at IS NULL
+WITH resolved AS (
+    UPDATE quarantine SET replayed_at = now(), event_store_id = $2, event_kind = $3,
+        event_occurred_at = $4, event_id = $5
+    WHERE store_id = $6 AND received_at = $7 AND delivery_id = $8 AND replayed_at IS NULL
+    RETURNING delivery_id
+)
+INSERT INTO log_queue (leaves)
+SELECT ARRAY[$1::bytea] FROM resolved WHERE $1::bytea IS NOT NULL
 `
 
 type ResolveQuarantineParams struct {
+	Leaf            []byte
 	EventStoreID    *int64
 	EventKind       *string
 	EventOccurredAt *time.Time
@@ -391,8 +412,10 @@ type ResolveQuarantineParams struct {
 	DeliveryID      uuid.UUID
 }
 
+// ResolveQuarantine says what a replay came to, and queues its leaf, if it has one.
 func (q *Queries) ResolveQuarantine(ctx context.Context, db DBTX, arg ResolveQuarantineParams) error {
 	_, err := db.Exec(ctx, resolveQuarantine,
+		arg.Leaf,
 		arg.EventStoreID,
 		arg.EventKind,
 		arg.EventOccurredAt,

@@ -42,6 +42,11 @@ func (q *Queries) StreamRefused(ctx context.Context, tx DBTX, a ListRefusedParam
 	return stream(ctx, tx, each, listRefused, a.Webhooks, a.Fingerprints, a.Replayed, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
 }
 
+// StreamAccess is ListAccess, row by row.
+func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams, each func(ListAccessRow) error) error {
+	return stream(ctx, tx, each, listAccess, a.TokenNames, a.Actions, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.RowLimit)
+}
+
 func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {
 	rows, err := tx.Query(ctx, sql, args...)
 	if err != nil {

@@ -10,32 +10,6 @@ import (
 	"time"
 )
 
-const insertAccess = `-- name: InsertAccess :exec
-INSERT INTO access_log (at, token_id, action, path, query, remote_addr)
-VALUES ($1, $2, $3, $4, $5, $6)
-`
-
-type InsertAccessParams struct {
-	At         time.Time
-	TokenID    int64
-	Action     string
-	Path       string
-	Query      string
-	RemoteAddr string
-}
-
-func (q *Queries) InsertAccess(ctx context.Context, db DBTX, arg InsertAccessParams) error {
-	_, err := db.Exec(ctx, insertAccess,
-		arg.At,
-		arg.TokenID,
-		arg.Action,
-		arg.Path,
-		arg.Query,
-		arg.RemoteAddr,
-	)
-	return err
-}
-
 const insertToken = `-- name: InsertToken :one
 INSERT INTO tokens (name, hash, scopes, store_ids, created_at, expires_at)
 VALUES ($1, $2, $3, $4::bigint[], $5, $6)

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/term"
+
+	"aifi-audit/store"
+	"aifi-audit/store/translog"
+)
+
+type verifyCommand struct {
+	databaseFlags
+	LogDir      string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
+	Key         []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
+	Incremental bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
+	Checkpoint  string   `help:"A file with a checkpoint from elsewhere, with which the log must begin." type:"existingfile" env:"AIFI_AUDIT_VERIFY_CHECKPOINT" placeholder:"FILE"`
+	JSON        bool     `help:"Print JSON: a line for each finding, and one for the result." env:"AIFI_AUDIT_VERIFY_JSON"`
+}
+
+var errFindings = errors.New("the verification has findings")
+
+// Run verifies. It fails unless nothing speaks against the database.
+func (c verifyCommand) Run(env *environment) (err error) {
+	dir, err := logFlags{LogDir: c.LogDir}.dir(c.databaseFlags)
+	if err != nil {
+		return err
+	}
+	url, end, err := c.open(env.ctx, env)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	verifier, err := c.verifier(dir)
+	if err != nil {
+		return err
+	}
+	s, err := store.Open(env.ctx, store.Config{DatabaseURL: url, Logger: env.log, Log: store.LogConfig{Verifier: verifier}})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return c.verify(env, s, dir, verifier)
+}
+
+func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
+	keys := strings.Join(c.Key, "\n")
+	if keys == "" {
+		var err error
+		if keys, err = dir.public(); err != nil {
+			return nil, err
+		}
+		if keys == "" {
+			return nil, errors.New("give the log's public key with --key")
+		}
+	}
+	return translog.NewVerifier(keys)
+}
+
+func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, verifier *translog.Verifier) error {
+	started := time.Now()
+	progress, finish := c.progress(env)
+	o := store.VerifyOptions{Progress: progress, Found: func(f store.Finding) { c.print(env.stdout, f) }}
+	known, err := remembered(dir.file("checkpoint"), verifier)
+	if err != nil {
+		return err
+	}
+	o.Anchors = append(o.Anchors, known)
+	if c.Checkpoint != "" {
+		given, err := remembered(c.Checkpoint, verifier)
+		if err != nil {
+			return err
+		}
+		o.Anchors = append(o.Anchors, given)
+	}
+	state := verifiedFile{dir.file("verified.json")}
+	if c.Incremental {
+		if o.From, o.Since, err = state.load(); err != nil {
+			return err
+		}
+	}
+	result, err := s.Verify(env.ctx, o)
+	finish()
+	if errors.Is(err, store.ErrNoLog) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("verifying: %w", err)
+	}
+	if err := c.summary(env.stdout, result, time.Since(started)); err != nil {
+		return err
+	}
+	if !result.Clean() {
+		return errFindings
+	}
+	if c.LogDir == "" && c.DataDir == "" && len(c.Key) > 0 {
+		return nil // somebody else's log: nothing is remembered of it here
+	}
+	return state.save(result, started)
+}
+
+// remembered opens the checkpoint in a file; the empty tree if there is no file.
+func remembered(file string, verifier *translog.Verifier) (tlog.Tree, error) {
+	note, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return tlog.Tree{}, nil
+	}
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	checkpoint, err := verifier.Open(note)
+	if err != nil {
+		return tlog.Tree{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return checkpoint.Tree, nil
+}
+
+func (c verifyCommand) print(out io.Writer, f store.Finding) {
+	if !c.JSON {
+		fmt.Fprintln(out, f)
+		return
+	}
+	line, _ := json.Marshal(f) // text and numbers cannot fail
+	fmt.Fprintf(out, "%s\n", line)
+}
+
+func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Duration) error {
+	if c.JSON {
+		return json.NewEncoder(out).Encode(struct {
+			store.Verification
+			Clean   bool    `json:"clean"`
+			Seconds float64 `json:"seconds"`
+		}{v, v.Clean(), took.Seconds()})
+	}
+	verdict := "nothing speaks against the database"
+	if !v.Clean() {
+		verdict = "THERE ARE FINDINGS"
+	}
+	_, err := fmt.Fprintf(out, "log of %d leaves, root %s; %d opened in %s; %d wait in the queue\nfindings: %v\n%s\n",
+		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Waiting, v.Findings, verdict)
+	return err
+}
+
+// progress shows a bar on a terminal.
+func (c verifyCommand) progress(env *environment) (step func(done, total int64), finish func()) {
+	f, ok := env.stderr.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return nil, func() {}
+	}
+	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("verifying"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("leaves"), progressbar.OptionThrottle(100e6))
+	return func(done, total int64) {
+			bar.ChangeMax64(total)
+			_ = bar.Set64(done)
+		}, func() {
+			_ = bar.Finish()
+			_, _ = io.WriteString(f, "\n")
+		}
+}
+
+// verifiedFile remembers the tree that was verified last, and when.
+type verifiedFile struct{ path string }
+
+type verified struct {
+	Size     int64     `json:"size"`
+	RootHash tlog.Hash `json:"rootHash"`
+	At       time.Time `json:"at"`
+}
+
+// overlap is how far before the last verification the next looks for rows that the
+// log does not know: a delivery may be written some time after it was received.
+const overlap = 48 * time.Hour
+
+func (f verifiedFile) load() (tlog.Tree, time.Time, error) {
+	text, err := os.ReadFile(f.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return tlog.Tree{}, time.Time{}, nil
+	}
+	if err != nil {
+		return tlog.Tree{}, time.Time{}, err
+	}
+	var v verified
+	if err := json.Unmarshal(text, &v); err != nil || v.Size < 0 {
+		return tlog.Tree{}, time.Time{}, fmt.Errorf("%s: %w", f.path, errors.Join(errors.New("it is not what the last verification wrote"), err))
+	}
+	return tlog.Tree{N: v.Size, Hash: v.RootHash}, v.At.Add(-overlap), nil
+}
+
+func (f verifiedFile) save(v store.Verification, at time.Time) error {
+	text, err := json.Marshal(verified{v.Size, v.RootHash, at})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o700); err != nil {
+		return err
+	}
+	return store.WriteDurably(f.path, append(text, '\n'), 0o600)
+}

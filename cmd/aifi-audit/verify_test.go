@@ -1,0 +1,100 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"aifi-audit/store/storetest"
+)
+
+// outcome runs the program and returns its exit code and what it prints.
+func outcome(t *testing.T, args ...string) (int, string) {
+	t.Helper()
+	var out bytes.Buffer
+	code := run(t.Context(), args, &out, t.Output())
+	return code, out.String()
+}
+
+// logged is a database with deliveries and a log; dir is that of its keys.
+func logged(t *testing.T, deliveries string) (databaseURL, dir, public string) {
+	t.Helper()
+	databaseURL, dir = storetest.URL(t), filepath.Join(t.TempDir(), "log")
+	db, at := "--database-url="+databaseURL, "--log-dir="+dir
+	public = strings.TrimSpace(command(t, "log", "init", "--name=audit.example.com/log", at))
+	t.Run("serve", func(t *testing.T) { // ends with the part, and so sequences what is queued
+		url := started(t, "serve", "--listen=127.0.0.1:0", db, at)
+		ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
+		command(t, "simulate", "--url="+url, "--token="+ingest, "--rate=0", "--count="+deliveries, "--malformed=0.1")
+	})
+	return databaseURL, dir, public
+}
+
+func TestVerify(t *testing.T) {
+	databaseURL, dir, public := logged(t, "400")
+	db, at := "--database-url="+databaseURL, "--log-dir="+dir
+	code, out := outcome(t, "verify", db, at)
+	if code != 0 || !strings.Contains(out, "log of 400 leaves") || !strings.Contains(out, "nothing speaks against") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, out = outcome(t, "verify", "--incremental", db, at)
+	if code != 0 || !strings.Contains(out, "144 opened") {
+		t.Errorf("%d %s", code, out)
+	}
+	// Somebody else needs the database and the key, nothing more.
+	code, out = outcome(t, "verify", "--json", "--key="+public, "--log-dir="+t.TempDir(), db)
+	var result struct {
+		Clean  bool
+		Size   int64
+		Leaves int64
+	}
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != 0 || !result.Clean || result.Size != 400 || result.Leaves != 400 {
+		t.Errorf("%d %s, %v", code, out, err)
+	}
+	checkpoint := filepath.Join(t.TempDir(), "checkpoint")
+	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(checkpoint, note, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, out = outcome(t, "verify", "--checkpoint="+checkpoint, db, at); code != 0 {
+		t.Errorf("%d %s", code, out)
+	}
+	storetest.SQL(t, databaseURL, "SET session_replication_role = replica",
+		"UPDATE delivery_bodies SET body = '' WHERE delivery_id = (SELECT min(delivery_id::text)::uuid FROM delivery_bodies)")
+	id := storetest.Query(t, databaseURL, "SELECT min(id::text) FROM deliveries")[0]
+	code, out = outcome(t, "verify", db, at)
+	if code != 1 || !strings.Contains(out, "TAMPERED body of delivery "+id+" (leaf 0)") || !strings.Contains(out, "THERE ARE FINDINGS") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, out = outcome(t, "verify", "--json", db, at)
+	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"body","deliveryId":"`+id+`","leaf":0,`) {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
+func TestMistakesInVerifying(t *testing.T) {
+	databaseURL, dir, _ := logged(t, "1")
+	db := "--database-url=" + databaseURL
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.WriteFile(bad, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	other := strings.TrimSpace(command(t, "log", "init", "--name=audit.example.com/log", "--log-dir="+t.TempDir()))
+	for name, args := range map[string][]string{
+		"no key":         {"--log-dir=" + t.TempDir()},
+		"a broken key":   {"--key=x"},
+		"another key":    {"--key=" + other, "--log-dir=" + t.TempDir()},
+		"no checkpoint":  {"--log-dir=" + dir, "--checkpoint=" + bad},
+		"a missing file": {"--log-dir=" + dir, "--checkpoint=" + bad + "x"},
+	} {
+		if code, out := outcome(t, append([]string{"verify", db}, args...)...); code == 0 {
+			t.Errorf("%s: %s", name, out)
+		}
+	}
+}

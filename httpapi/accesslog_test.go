@@ -1,0 +1,49 @@
+package httpapi_test
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strings"
+	"testing"
+
+	"aifi-audit/store"
+)
+
+func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
+	s := serve(t)
+	s.get(t, "/api/v1/stores?storeId=7")
+	s.do(t, http.MethodGet, "/api/v1/sessions", s.shop7, nil)
+	s.get(t, "/api/v1/sessions/none")
+	s.sequenced(t, 3)
+	get := func(path, token string) answer { return s.do(t, http.MethodGet, "/api/v1/access-log"+path, token, nil) }
+	page := get("?limit=2", s.admin)
+	items := page.items(t)
+	if len(items) != 2 || items[0]["status"] != 404.0 || items[0]["tokenName"] != "staff" || items[1]["tokenName"] != "staff of store 7" {
+		t.Errorf("got %v", items)
+	}
+	next := page.json(t)["nextCursor"].(string)
+	if items := get("?limit=2&cursor="+next, s.admin).items(t); len(items) != 1 || items[0]["query"] != "storeId=7" {
+		t.Errorf("got %v", items)
+	}
+	if items := get("?token=staff&action=search", s.admin).items(t); len(items) != 1 || items[0]["rows"] != 0.0 {
+		t.Errorf("got %v", items)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(get(".csv?token=staff", s.admin).body))).ReadAll()
+	if err != nil || len(rows) != 3 {
+		t.Errorf("%v, %v", rows, err)
+	}
+	for name, token := range map[string]string{"staff": s.staff, "ingest": s.ingest} {
+		for _, path := range []string{"", ".csv"} {
+			if a := get(path, token); a.status != http.StatusForbidden {
+				t.Errorf("%s: %d", name, a.status)
+			}
+		}
+	}
+	limited := s.token(t, "admin of store 7", []int64{7}, store.MayAdminister)
+	if items := get("", limited).items(t); len(items) != 0 {
+		t.Errorf("a limited admin sees %v", items)
+	}
+	if a := get("?storeId=7", s.admin); a.status != http.StatusBadRequest {
+		t.Error(a.status)
+	}
+}

@@ -1,0 +1,29 @@
+-- InsertAccess writes an entry and queues its leaf.
+-- name: InsertAccess :exec
+WITH entry AS (
+    INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status, rows, detail)
+    VALUES (@at, @token_id, @action, @path, @query, @remote_addr, @entry_id, @secret, @status, @rows, @detail)
+    RETURNING id
+)
+INSERT INTO log_queue (leaves) SELECT ARRAY[@leaf::bytea] FROM entry;
+
+-- name: ListAccess :many
+SELECT a.id, a.at, t.name AS token_name, a.action, a.path, a.query, a.remote_addr, a.status, a.rows, a.detail, a.entry_id
+FROM access_log a
+LEFT JOIN tokens t ON t.id = a.token_id
+WHERE (sqlc.narg('token_names')::text[] IS NULL OR t.name = ANY (sqlc.narg('token_names')::text[]))
+    AND (sqlc.narg('actions')::text[] IS NULL OR a.action = ANY (sqlc.narg('actions')::text[]))
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR a.at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR a.at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR a.at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR (a.at, a.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::bigint))
+ORDER BY a.at DESC, a.id DESC
+LIMIT sqlc.narg('row_limit')::bigint;
+
+-- AccessEvidence gives entries with all that their leaves were made from.
+-- name: AccessEvidence :many
+SELECT at, token_id, action, path, query, remote_addr, entry_id, secret, status, rows, detail FROM access_log
+WHERE entry_id = ANY (@entry_ids::uuid[]);
+
+-- name: AccessIDs :many
+SELECT entry_id::uuid FROM access_log WHERE at >= @from_time AND at < @to_time AND entry_id IS NOT NULL;

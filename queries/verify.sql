@@ -1,0 +1,51 @@
+-- What a verification reads beside the log itself. since bounds it by the time received.
+
+-- name: ListCheckpoints :many
+SELECT size, checkpoint FROM log_checkpoints ORDER BY size;
+
+-- name: QueuedLeaves :many
+SELECT leaves, queued_at FROM log_queue ORDER BY id;
+
+-- LoggedSpan is the time in which there are deliveries and entries of the access log.
+-- name: LoggedSpan :one
+SELECT coalesce(min(at), '0001-01-01T00:00:00Z')::timestamptz AS first_at, coalesce(max(at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
+FROM (SELECT received_at AS at FROM deliveries WHERE received_at >= @since UNION ALL SELECT a.at FROM access_log a WHERE a.at >= @since) x;
+
+-- name: DeliveryIDs :many
+SELECT id FROM deliveries WHERE received_at >= @from_time AND received_at < @to_time;
+
+-- name: LeafIDsBetween :many
+SELECT ids FROM log_leaves WHERE tstzrange(first_at, last_at, '[]') && tstzrange(@from_time::timestamptz, @to_time::timestamptz);
+
+-- UnstatedEvents are events which the delivery that they name does not state, neither
+-- itself nor by a replay: the deliveries that they name.
+-- name: UnstatedEvents :many
+SELECT e.delivery_id FROM events e
+LEFT JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery_id AND d.event_id = e.id AND d.store_id = e.store_id
+    AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at
+LEFT JOIN quarantine q ON q.received_at = e.received_at AND q.delivery_id = e.delivery_id AND q.event_id = e.id AND q.event_store_id = e.store_id
+    AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at
+WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL;
+
+-- MissingListEntries are flags, products and gondolas of events by which the events
+-- cannot be found.
+-- name: MissingListEntries :many
+SELECT 'flag'::text AS list, e.delivery_id, f.value::text AS value
+FROM events e CROSS JOIN LATERAL unnest(e.flags) AS f (value)
+LEFT JOIN event_flags x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.flag = f.value
+WHERE e.received_at >= @since AND x.event_id IS NULL
+UNION ALL
+SELECT 'product', e.delivery_id, f.value
+FROM events e CROSS JOIN LATERAL unnest(e.product_ids) AS f (value)
+LEFT JOIN event_products x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.product_id = f.value
+WHERE e.received_at >= @since AND x.event_id IS NULL
+UNION ALL
+SELECT 'gondola', e.delivery_id, f.value
+FROM events e CROSS JOIN LATERAL unnest(e.gondola_ids) AS f (value)
+LEFT JOIN event_gondolas x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.gondola_id = f.value
+WHERE e.received_at >= @since AND x.event_id IS NULL;
+
+-- name: MissingQuarantine :many
+SELECT d.id FROM deliveries d
+LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
+WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;

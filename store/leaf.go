@@ -1,0 +1,116 @@
+package store
+
+import (
+	"encoding/json"
+	"maps"
+	"time"
+
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// evidence is what a delivery brings to its leaf beside its rows.
+type evidence struct {
+	secret translog.Secret
+	body   translog.Commitment
+}
+
+// commitToBody draws the delivery's secret. It does the larger part of a leaf's work,
+// and runs where many deliveries do so at once.
+func (s *Store) commitToBody(body []byte) (*evidence, error) {
+	secret, err := translog.NewSecret(s.random)
+	if err != nil {
+		return nil, err
+	}
+	return &evidence{secret, secret.Body().Commit(body)}, nil
+}
+
+// leaf is the log's record of a delivery, or of what a replay made of it. first says
+// that it is the first to state its event.
+func (p *pending) leaf(first bool) translog.Leaf {
+	facts := p.facts(first)
+	l := translog.Leaf{
+		Kind: translog.Delivery, ID: p.delivery.ID, At: p.receivedAt, StoreID: p.storeID(),
+		Webhook: cleanText(string(p.delivery.Webhook)), Body: p.evidence.body,
+		Facts: p.evidence.secret.Facts().Commit(facts.Append(nil)),
+	}
+	if p.replayed != nil {
+		l.Kind = translog.Replay
+	}
+	return l
+}
+
+// facts are those that the delivery's rows will have.
+func (p *pending) facts(first bool) translog.Facts {
+	d := &p.delivery
+	f := translog.Facts{
+		TokenID: d.TokenID, RemoteAddr: cleanText(d.RemoteAddr), Path: cleanText(d.Path), Headers: cleanHeaders(d.Headers),
+		BodySize: int64(len(d.Body)), Truncated: d.Truncated,
+	}
+	s := p.statement
+	if s == nil {
+		return f
+	}
+	if p.replayed == nil { // the delivery's own row stays as it was
+		f.SessionID, f.IssuedAt = s.SessionID, s.TimeOfIssue
+	}
+	f.Event = eventFacts(s, p.occurredAt())
+	if first {
+		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, p.receivedAt, s.TimeOfIssue
+	}
+	return f
+}
+
+// eventFacts are the facts of a statement's event.
+func eventFacts(s *aifi.Statement, occurredAt time.Time) *translog.EventFacts {
+	return &translog.EventFacts{
+		ID: eventIDOf(s.Fingerprint), StoreID: s.StoreID, Kind: string(kindOf(s.Webhook)), Webhook: cleanText(string(s.Webhook)),
+		OccurredAt: occurredAt, OccurredAtKnown: !s.TimeOfOrigin.IsZero(), EventID: s.EventID, SessionID: s.SessionID,
+		ShopperID: s.ShopperID, StoreExternalID: s.StoreExternalID,
+		Flags:      distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags),
+		ProductIDs: s.ProductIDs, GondolaIDs: s.GondolaIDs, PaymentProvider: s.PaymentProvider, TokenType: s.TokenType,
+		CheckInDeviceID: s.CheckInDeviceID, Unreadable: s.Unreadable,
+	}
+}
+
+func cleanHeaders(headers map[string]string) map[string]string {
+	clean := maps.Clone(headers)
+	for name, value := range clean {
+		clean[name] = cleanText(value)
+	}
+	return clean
+}
+
+// factsOfRow are the facts as they are kept.
+func factsOfRow(r *db.DeliveryEvidenceRow) translog.Facts {
+	f := translog.Facts{
+		SessionID: orEmpty(r.SessionID), IssuedAt: orZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
+		BodySize: r.BodySize, Truncated: r.Truncated,
+	}
+	_ = json.Unmarshal(r.Headers, &f.Headers) // what cannot be read breaks the commitment
+	if r.EventID == nil {
+		return f
+	}
+	f.Event = &translog.EventFacts{
+		ID: *r.EventID, StoreID: orZero(r.EventStoreID), Kind: orEmpty(r.EventKind), Webhook: orEmpty(r.EventWebhook),
+		OccurredAt: orZero(r.OccurredAt), OccurredAtKnown: orZero(r.OccurredAtKnown), EventID: orEmpty(r.AifiEventID),
+		SessionID: orEmpty(r.EventSessionID), ShopperID: orEmpty(r.ShopperID), StoreExternalID: orEmpty(r.StoreExternalID),
+		Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds, PaymentProvider: orEmpty(r.PaymentProvider),
+		TokenType: orEmpty(r.TokenType), CheckInDeviceID: orEmpty(r.CheckInDeviceID), Unreadable: r.Unreadable,
+	}
+	if r.FirstDeliveryID != nil && *r.FirstDeliveryID == r.ID {
+		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, orZero(r.EventReceivedAt), orZero(r.EventIssuedAt)
+	}
+	return f
+}
+
+func orZero[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+func orEmpty(p *string) string { return orZero(p) }

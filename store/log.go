@@ -1,0 +1,220 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// Errors of the transparency log.
+var (
+	ErrNoLog       = errors.New("there is no log, or no key to check it with")
+	ErrUnsequenced = errors.New("its leaf waits to be sequenced")
+	ErrBeyond      = errors.New("the log has not as many leaves")
+)
+
+// LeafProof shows that the log has a leaf, and opens it as far as that can still be
+// done.
+type LeafProof struct {
+	Index int64
+	Leaf  translog.Leaf
+	Proof tlog.RecordProof // to the root of the checkpoint
+}
+
+// Checkpoint is the newest checkpoint of the log, or ErrNoLog.
+func (s *Store) Checkpoint(ctx context.Context) (translog.Checkpoint, error) {
+	v := s.sequencer.config.Verifier
+	if v == nil {
+		return translog.Checkpoint{}, ErrNoLog
+	}
+	c, err := s.reader().state(ctx, v)
+	if err == nil && c.N == 0 {
+		err = ErrNoLog
+	}
+	return c, knownLog(err)
+}
+
+func (s *Store) reader() logReader { return logReader{s.queries, s.reads} }
+
+// knownLog is known, for errors that may also be the log's.
+func knownLog(err error) error {
+	for _, own := range []error{ErrRolledBack, ErrLogDamaged, ErrNoLog, ErrNotFound, ErrUnsequenced, ErrTampered, ErrErased} {
+		if errors.Is(err, own) {
+			return err
+		}
+	}
+	return known(err)
+}
+
+// Tile gives the hashes of a tile of the newest checkpoint's tree, unchecked: who
+// reads tiles checks them against a checkpoint. ErrNotFound if the tree does not
+// reach so far.
+func (s *Store) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
+	c, err := s.Checkpoint(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if t.N*translog.TileWidth+int64(t.W) > c.N>>(translog.TileHeight*t.L) {
+		return nil, ErrNotFound
+	}
+	data, err := s.reader().tile(ctx, t)
+	return data, knownLog(err)
+}
+
+// ProveGrowth proves that the tree of size to begins with the tree of size from.
+// ErrBeyond if the log is not as large; 0 as to is the newest size.
+func (s *Store) ProveGrowth(ctx context.Context, from, to int64) (older, newer tlog.Tree, proof tlog.TreeProof, c translog.Checkpoint, err error) {
+	if c, err = s.Checkpoint(ctx); err != nil {
+		return older, newer, nil, c, err
+	}
+	if to == 0 {
+		to = c.N
+	}
+	if to > c.N || from > to {
+		return older, newer, nil, c, ErrBeyond
+	}
+	read := s.reader().tiles(ctx)
+	newer = tlog.Tree{N: to, Hash: c.Hash}
+	if to < c.N {
+		if newer.Hash, _, err = translog.NewReader(c.Tree, read).Prefix(to); err != nil {
+			return older, newer, nil, c, damaged(err)
+		}
+	}
+	older.N = from
+	older.Hash, proof, err = translog.NewReader(newer, read).Prefix(from)
+	return older, newer, proof, c, damaged(err)
+}
+
+// damaged says of an error in reading tiles that the log is damaged, unless the
+// database could not be read.
+func damaged(err error) error {
+	for _, passing := range []error{nil, ErrUnavailable, ErrTimeout, context.Canceled, ErrLogDamaged} {
+		if errors.Is(err, passing) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrLogDamaged, err)
+}
+
+// ProveDelivery proves the leaves of a delivery: that of its receipt, and those of its
+// replay and its erasure if there are any. Each is made again from what the database
+// holds now, and held against the tree: ErrTampered if it is another.
+func (s *Store) ProveDelivery(ctx context.Context, scope Scope, id uuid.UUID) ([]LeafProof, translog.Checkpoint, error) {
+	c, err := s.Checkpoint(ctx)
+	if err != nil {
+		return nil, c, err
+	}
+	if _, err := s.Delivery(ctx, scope, id); err != nil {
+		return nil, c, err
+	}
+	proofs, err := s.proveLeaves(ctx, c, id)
+	return proofs, c, err
+}
+
+func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.UUID) ([]LeafProof, error) {
+	found, err := s.locate(ctx, ReceivedAt(id), id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, ErrUnsequenced
+	}
+	tree := translog.NewReader(c.Tree, s.reader().tiles(ctx))
+	proofs := make([]LeafProof, 0, len(found))
+	for _, at := range found {
+		if at.index >= c.N {
+			continue // sequenced after the checkpoint was read
+		}
+		leaf, err := s.leafNow(ctx, at.kind, id)
+		if err != nil {
+			return nil, err
+		}
+		hash, proof, err := tree.Leaf(at.index)
+		if err != nil {
+			return nil, damaged(err)
+		}
+		if leaf.Hash() != hash {
+			return nil, fmt.Errorf("leaf %d, %s %s: %w", at.index, at.kind, id, ErrTampered)
+		}
+		proofs = append(proofs, LeafProof{at.index, leaf, proof})
+	}
+	if len(proofs) == 0 {
+		return nil, ErrUnsequenced
+	}
+	return proofs, nil
+}
+
+// located is where a leaf is.
+type located struct {
+	index int64
+	kind  translog.Kind
+}
+
+// locate finds the leaves of an id and a time.
+func (s *Store) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]located, error) {
+	rows, err := s.queries.LeafRowsAt(ctx, s.reads, at)
+	if err != nil {
+		return nil, known(err)
+	}
+	var found []located
+	for _, row := range rows {
+		for i := 0; i+idSize <= len(row.Ids); i += idSize {
+			if bytes.Equal(row.Ids[i+1:i+idSize], id[:]) {
+				found = append(found, located{row.FirstIndex + int64(i/idSize), translog.Kind(row.Ids[i])})
+			}
+		}
+	}
+	return found, nil
+}
+
+// leafNow makes a leaf of a delivery from what the database holds.
+func (s *Store) leafNow(ctx context.Context, kind translog.Kind, id uuid.UUID) (translog.Leaf, error) {
+	rows, err := s.queries.DeliveryEvidence(ctx, s.reads, db.DeliveryEvidenceParams{
+		ReceivedAt: []time.Time{ReceivedAt(id)}, ID: []uuid.UUID{id}, Replayed: kind == translog.Replay,
+	})
+	if err != nil {
+		return translog.Leaf{}, known(err)
+	}
+	if len(rows) != 1 {
+		return translog.Leaf{}, ErrNotFound
+	}
+	l, _, err := leafOfRow(kind, &rows[0])
+	return l, err
+}
+
+// ErrTampered says that rows or a body are not those that the log committed to.
+var ErrTampered = errors.New("what is kept is not what the log committed to")
+
+// ErrErased says that a body was erased, and its leaf cannot be opened.
+var ErrErased = errors.New("the body was erased")
+
+// leafOfRow makes the leaf of a delivery from its rows, and gives the secret behind it.
+func leafOfRow(kind translog.Kind, r *db.DeliveryEvidenceRow) (translog.Leaf, translog.Secret, error) {
+	if r.Body == nil {
+		return translog.Leaf{}, translog.Secret{}, fmt.Errorf("the body of %s is gone: %w", r.ID, ErrTampered)
+	}
+	if r.Secret == nil {
+		return translog.Leaf{}, translog.Secret{}, ErrUnsequenced
+	}
+	if len(r.Secret) != len(translog.Secret{}) {
+		return translog.Leaf{}, translog.Secret{}, fmt.Errorf("the secret of %s: %w", r.ID, ErrTampered)
+	}
+	secret := translog.Secret(r.Secret)
+	facts := factsOfRow(r)
+	l := translog.Leaf{
+		Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook,
+		Body: secret.Body().Commit(r.Body), Facts: secret.Facts().Commit(facts.Append(nil)),
+	}
+	if kind == translog.Replay && r.EventStoreID != nil {
+		l.StoreID = *r.EventStoreID
+	}
+	return l, secret, nil
+}

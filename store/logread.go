@@ -1,0 +1,101 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// logReader reads the log as it is stored. What it gives is not to be believed before
+// it was checked against a signed checkpoint.
+type logReader struct {
+	queries *db.Queries
+	conn    db.DBTX
+}
+
+// state opens the newest checkpoint; the empty tree if nothing was sequenced.
+func (r logReader) state(ctx context.Context, v *translog.Verifier) (translog.Checkpoint, error) {
+	state, err := r.queries.GetLogState(ctx, r.conn)
+	if errors.Is(err, pgx.ErrNoRows) {
+		root, err := tlog.TreeHash(0, nil)
+		return translog.Checkpoint{Tree: tlog.Tree{Hash: root}}, err
+	}
+	if err != nil {
+		return translog.Checkpoint{}, err
+	}
+	c, err := v.Open(state.Checkpoint)
+	if err != nil {
+		return c, fmt.Errorf("%w: its checkpoint: %w", ErrRolledBack, err)
+	}
+	if c.N != state.Size || string(c.Hash[:]) != string(state.Root) {
+		return c, fmt.Errorf("%w: its state is not that of its checkpoint", ErrRolledBack)
+	}
+	return c, nil
+}
+
+// edge loads the right edge of the tree of a size.
+func (r logReader) edge(ctx context.Context, size int64) (*translog.Edge, error) {
+	return translog.LoadEdge(size, func(level int, n int64, width int) ([]tlog.Hash, error) {
+		data, err := r.tile(ctx, tlog.Tile{H: translog.TileHeight, L: level, N: n, W: width})
+		if err != nil {
+			return nil, err
+		}
+		return translog.SplitHashes(data)
+	})
+}
+
+// tiles reads tiles for a translog.Reader.
+func (r logReader) tiles(ctx context.Context) translog.ReadTiles {
+	return func(tiles []tlog.Tile) ([][]byte, error) {
+		all := make([][]byte, len(tiles))
+		for i, t := range tiles {
+			var err error
+			if all[i], err = r.tile(ctx, t); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+}
+
+// tile gives the first t.W hashes of a tile.
+func (r logReader) tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
+	from, want := t.N*translog.TileWidth, t.W*tlog.HashSize
+	var data []byte
+	if t.L == 0 {
+		rows, err := r.queries.LeafRows(ctx, r.conn, db.LeafRowsParams{FromIndex: from, EndIndex: from + int64(t.W)})
+		if err != nil {
+			return nil, known(err)
+		}
+		for _, row := range rows {
+			if row.FirstIndex != from+int64(len(data)/tlog.HashSize) {
+				break // a gap: what is there is too short
+			}
+			data = append(data, row.Hashes...)
+		}
+	} else {
+		rows, err := r.queries.TileRoots(ctx, r.conn, db.TileRootsParams{Level: int16(t.L - 1), FromN: from, EndN: from + int64(t.W)}) //nolint:gosec // a level is small
+		if err != nil {
+			return nil, known(err)
+		}
+		for i, row := range rows {
+			if row.N != from+int64(i) || len(row.Root) != tlog.HashSize {
+				break
+			}
+			data = append(data, row.Root...)
+		}
+	}
+	if len(data) < want {
+		return nil, fmt.Errorf("%w: tile %s has %d bytes where %d are needed", ErrLogDamaged, t.Path(), len(data), want)
+	}
+	return data[:want], nil
+}
+
+// ErrLogDamaged says that leaves or tiles are missing, or are not those that were signed.
+var ErrLogDamaged = errors.New("the log is damaged")

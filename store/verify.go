@@ -1,0 +1,195 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"aifi-audit/store/translog"
+)
+
+// Class says what a verification found.
+type Class string
+
+// The classes of findings. All but Erased speak against the database.
+const (
+	Tampered     Class = "TAMPERED"     // it is there, and not what was committed to
+	Missing      Class = "MISSING"      // it was committed to, and is gone
+	Erased       Class = "ERASED"       // it was erased by the rules, as another leaf says
+	Unverifiable Class = "UNVERIFIABLE" // what is needed to check it is gone
+	Unsequenced  Class = "UNSEQUENCED"  // the log does not know it
+)
+
+// Finding is one thing that a verification found.
+type Finding struct {
+	Class      Class      `json:"class"`
+	What       string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
+	DeliveryID *uuid.UUID `json:"deliveryId,omitempty"`
+	AccessID   *uuid.UUID `json:"accessId,omitempty"` // access_log.entry_id
+	Leaf       *int64     `json:"leaf,omitempty"`     // its index
+	ErasedBy   *int64     `json:"erasedBy,omitempty"` // the index of the leaf that says so
+	Detail     string     `json:"detail,omitempty"`
+}
+
+// about names what the finding is about.
+func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
+	if kind == translog.Access {
+		f.AccessID = &id
+	} else {
+		f.DeliveryID = &id
+	}
+	return f
+}
+
+// String is the finding on one line.
+func (f Finding) String() string {
+	s := string(f.Class) + " " + f.What
+	if f.DeliveryID != nil {
+		s += " of delivery " + f.DeliveryID.String()
+	}
+	if f.AccessID != nil {
+		s += " of entry " + f.AccessID.String() + " of the access log"
+	}
+	if f.Leaf != nil {
+		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)
+	}
+	if f.ErasedBy != nil {
+		s += fmt.Sprintf(" by leaf %d", *f.ErasedBy)
+	}
+	if f.Detail != "" {
+		s += ": " + f.Detail
+	}
+	return s
+}
+
+// VerifyOptions say how much to verify.
+type VerifyOptions struct {
+	// From is a tree that was verified before: its leaves are not opened again, but
+	// the log must still begin with it. The zero tree verifies everything.
+	From tlog.Tree
+	// Since bounds the search for rows that the log does not know; zero is for ever.
+	Since time.Time
+	// Anchors are trees that were signed, as is known from outside of the database: the
+	// log must begin with each of them.
+	Anchors  []tlog.Tree
+	Progress func(done, total int64) // leaves; may be nil
+	Found    func(Finding)           // may be nil
+}
+
+// Verification is what a verification did.
+type Verification struct {
+	Size     int64         `json:"size"`
+	RootHash tlog.Hash     `json:"rootHash"`
+	Leaves   int64         `json:"leaves"`  // opened
+	Waiting  int64         `json:"waiting"` // in the queue; no finding while they are young
+	Findings map[Class]int `json:"findings"`
+}
+
+// Clean reports whether nothing speaks against the database.
+func (v Verification) Clean() bool {
+	for class, n := range v.Findings {
+		if class != Erased && n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// verification is one under way, on one snapshot of the database.
+type verification struct {
+	*Store
+	VerifyOptions
+	log    logReader
+	result Verification
+	now    time.Time
+}
+
+// Verify recomputes the log from what the database holds: each leaf from the body
+// and from the rows that search serves, the tiles, the root, and every checkpoint
+// that was kept; and looks for rows that the log does not know. It reads one
+// snapshot, and as much memory as a day has deliveries.
+func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
+	if s.sequencer.config.Verifier == nil {
+		return Verification{}, ErrNoLog
+	}
+	v := &verification{Store: s, VerifyOptions: o, now: s.now()}
+	v.result.Findings = map[Class]int{}
+	err := pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		v.log = logReader{s.queries, tx}
+		tree, err := v.checkpoint(ctx)
+		if err != nil {
+			return err
+		}
+		v.result.Size, v.result.RootHash = tree.N, tree.Hash
+		if err := v.tree(ctx, tree); err != nil {
+			return fmt.Errorf("verifying the tree: %w", err)
+		}
+		if err := v.rows(ctx); err != nil {
+			return fmt.Errorf("verifying the rows: %w", err)
+		}
+		return nil
+	})
+	return v.result, knownLog(err)
+}
+
+func (v *verification) found(f Finding) {
+	v.result.Findings[f.Class]++
+	if v.Found != nil {
+		v.Found(f)
+	}
+}
+
+// checkpoint gives the tree that is to be verified.
+func (v *verification) checkpoint(ctx context.Context) (tlog.Tree, error) {
+	c, err := v.log.state(ctx, v.sequencer.config.Verifier)
+	if errors.Is(err, ErrRolledBack) {
+		v.found(Finding{Class: Tampered, What: "checkpoint", Detail: err.Error()})
+		// The leaves can still be opened; who signs for them is another matter.
+		state, err := v.queries.GetLogState(ctx, v.log.conn)
+		if err != nil || len(state.Root) != tlog.HashSize {
+			return tlog.Tree{}, errors.Join(ErrLogDamaged, err)
+		}
+		return tlog.Tree{N: state.Size, Hash: tlog.Hash(state.Root)}, nil
+	}
+	if err != nil {
+		return tlog.Tree{}, err
+	}
+	for _, a := range append(slices.Clone(v.Anchors), v.From) {
+		if a.N > c.N {
+			v.found(Finding{Class: Missing, What: "leaves", Detail: fmt.Sprintf("the log has %d leaves, and %d were signed: the database was rolled back", c.N, a.N)})
+		}
+	}
+	return c.Tree, nil
+}
+
+// trees are the trees that the log must begin with, by their size.
+func (v *verification) trees(ctx context.Context) (map[int64][]tlog.Hash, error) {
+	kept, err := v.queries.ListCheckpoints(ctx, v.log.conn)
+	if err != nil {
+		return nil, err
+	}
+	trees := map[int64][]tlog.Hash{}
+	for _, k := range kept {
+		c, err := v.sequencer.config.Verifier.Open(k.Checkpoint)
+		if err != nil || c.N != k.Size {
+			v.found(Finding{Class: Tampered, What: "checkpoint", Detail: fmt.Sprintf("that of size %d: %v", k.Size, errors.Join(translog.ErrCheckpoint, err))})
+			continue
+		}
+		trees[c.N] = append(trees[c.N], c.Hash)
+	}
+	for _, t := range append(slices.Clone(v.Anchors), v.From) {
+		if t.N > 0 {
+			trees[t.N] = append(trees[t.N], t.Hash)
+		}
+	}
+	return trees, nil
+}

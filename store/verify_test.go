@@ -1,0 +1,352 @@
+package store_test
+
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"aifi-audit/store"
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/storetest"
+	"aifi-audit/store/translog"
+)
+
+const registration = `{"storeId":7,"token":"t%d","tokenType":"qr","timeOfOrigin":"2026-01-02T03:04:05Z","customer":{"id":%d},
+	"customerPersonalInfo":{"email":"a%d@example.com","firstName":"A","lastName":"B","phone":"1"}}`
+
+// The victims: deliveries that the matrix changes. They were received first, and so
+// lie in the first, complete, tile of the log; last and lastTwin in the incomplete one.
+const (
+	victim   = iota // an interaction
+	twin            // another
+	repeated        // states what victim states
+	register        // a registration
+	notJSON         // in quarantine
+	replayed        // was in quarantine
+	last            // an interaction
+	lastTwin        // another
+	victims
+)
+
+// matrix is a database in which everything is to be found: two complete tiles and
+// a part of one. It returns the ids of the victims.
+func matrix(t testing.TB) (d signed, ids [victims]uuid.UUID) {
+	t.Helper()
+	d = newSigned(t)
+	s, published := d.open(t)
+	defer s.Close()
+	bodies := []string{alcohol(0), alcohol(1), alcohol(0)}
+	for i, body := range bodies {
+		ids[i] = recordOne(t, s, aifi.RestrictedProductsInteractions, body, store.Scope{})
+	}
+	ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
+	ids[notJSON] = recordOne(t, s, aifi.SuspectedFraud, "not JSON", store.Scope{})
+	ids[replayed] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
+	wait(t, published, 6)
+	recordAll(t, s, alcohols(10, 594)...)
+	if _, err := s.Replay(t.Context(), store.Scope{}, ids[replayed]); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, published, 601)
+	ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
+	ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
+	if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, published, 604)
+	return d, ids
+}
+
+func recordOne(t testing.TB, s *store.Store, w aifi.Webhook, body string, scope store.Scope) uuid.UUID {
+	t.Helper()
+	del := deliver(t, w, body)
+	del.TokenScope = scope
+	record(t, s, del)
+	return del.ID
+}
+
+// verify gives the findings, each as "CLASS what", with the name of its victim.
+func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOptions) (store.Verification, []string) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var found []string
+	o.Found = func(f store.Finding) {
+		text := string(f.Class) + " " + f.What
+		if f.DeliveryID != nil {
+			text += fmt.Sprint(" of ", slices.Index(ids[:], *f.DeliveryID))
+		}
+		if f.Leaf != nil && f.DeliveryID == nil && f.AccessID == nil {
+			text += fmt.Sprint(" at ", *f.Leaf)
+		}
+		if strings.HasPrefix(f.What, "tile") {
+			text += ": " + f.Detail
+		}
+		found = append(found, text)
+	}
+	result, err := s.Verify(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(found, cmp.Compare)
+	return result, found
+}
+
+func TestTheMatrixIsClean(t *testing.T) {
+	d, ids := matrix(t)
+	result, found := verify(t, d, ids, store.VerifyOptions{})
+	if len(found) > 0 || !result.Clean() || result.Leaves != 604 || result.Size != 604 || result.Waiting != 0 {
+		t.Errorf("%+v: %q", result, found)
+	}
+	// Only what came after is opened the next time.
+	again, found := verify(t, d, ids, store.VerifyOptions{From: tlog.Tree{N: 600, Hash: prefix(t, d, 600)}})
+	if len(found) > 0 || again.Leaves != 604-512 {
+		t.Errorf("%+v: %q", again, found)
+	}
+}
+
+func prefix(t testing.TB, d signed, size int64) tlog.Hash {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	older, _, _, _, err := s.ProveGrowth(t.Context(), size, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return older.Hash
+}
+
+// tamper is a row of the matrix: what somebody with all rights does to the database,
+// and what verify says. %[1]s and so on are the ids of the victims.
+type tamper struct {
+	sql  string
+	want []string
+}
+
+var tampers = map[string]tamper{
+	"a body is edited": {
+		`UPDATE delivery_bodies SET body = convert_to(replace(convert_from(body, 'UTF8'), '"q"', '"r"'), 'UTF8') WHERE delivery_id = '%[2]s'`,
+		[]string{"TAMPERED body of 1"},
+	},
+	"a body and its SHA-256 are edited": {
+		`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '%[2]s'; UPDATE deliveries SET body_sha256 = sha256('x'), body_size = 1 WHERE id = '%[2]s'`,
+		[]string{"TAMPERED row of 1"},
+	},
+	"a quarantined body is edited": {
+		`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '%[5]s'`, []string{"TAMPERED body of 4"},
+	},
+	"two bodies are swapped": {
+		`UPDATE delivery_bodies SET body = b.body, secret = b.secret FROM delivery_bodies b WHERE delivery_bodies.delivery_id IN ('%[1]s', '%[2]s')
+			AND b.delivery_id IN ('%[1]s', '%[2]s') AND b.delivery_id <> delivery_bodies.delivery_id`,
+		[]string{"TAMPERED body of 0", "TAMPERED body of 1"},
+	},
+	"an event's products are edited": {
+		`UPDATE events SET product_ids = '{p,q}' WHERE delivery_id = '%[2]s'`, []string{"TAMPERED event of 1"},
+	},
+	"an event's time is edited": {
+		`UPDATE events SET occurred_at = occurred_at + interval '1 hour' WHERE delivery_id = '%[2]s';
+		 UPDATE event_flags SET occurred_at = occurred_at + interval '1 hour' WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
+		 UPDATE event_products SET occurred_at = occurred_at + interval '1 hour' WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
+		 UPDATE event_gondolas SET occurred_at = occurred_at + interval '1 hour' WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
+		 UPDATE deliveries SET event_occurred_at = event_occurred_at + interval '1 hour' WHERE id = '%[2]s'`,
+		[]string{"TAMPERED event of 1"},
+	},
+	"an event that two deliveries state is edited": {
+		`UPDATE events SET shopper_id = 'y' WHERE delivery_id = '%[1]s'`, []string{"TAMPERED event of 0", "TAMPERED event of 2"},
+	},
+	"an event is said to come from another delivery": {
+		`UPDATE events SET delivery_id = '%[3]s', received_at = (SELECT received_at FROM deliveries WHERE id = '%[3]s') WHERE delivery_id = '%[1]s'`,
+		[]string{"TAMPERED event of 0", "TAMPERED event of 2"},
+	},
+	"an event's customer is edited": {
+		`UPDATE events SET customer_id = '9' WHERE delivery_id = '%[2]s'`, []string{"TAMPERED customer of 1"},
+	},
+	"a person's e-mail address is edited": {
+		`UPDATE event_personal_info SET email = 'x'`, []string{"TAMPERED personal info of 3"},
+	},
+	"a person is deleted by hand": {
+		`DELETE FROM event_personal_info`, []string{"TAMPERED personal info of 3"},
+	},
+	"an event is deleted": {
+		`DELETE FROM events WHERE delivery_id = '%[2]s'`, []string{"MISSING event of 1"},
+	},
+	"an event that a replay found is edited": {
+		`UPDATE events SET shopper_id = 'y' WHERE delivery_id = '%[6]s'`, []string{"TAMPERED event of 5"},
+	},
+	"an event is made up": {
+		`INSERT INTO events SELECT store_id, kind, occurred_at, gen_random_uuid(), occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id,
+			session_id, customer_id, shopper_id, store_external_id, '{}', '{}', '{}', payment_provider, token_type, check_in_device_id, unreadable
+			FROM events WHERE delivery_id = '%[2]s'`,
+		[]string{"TAMPERED event of 1"},
+	},
+	"a product can no longer be searched": {
+		`DELETE FROM event_products WHERE product_id = 'q' AND event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s')`,
+		[]string{"MISSING product of 1"},
+	},
+	"a flag can no longer be searched": {
+		`DELETE FROM event_flags WHERE flag = 'A' AND event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s')`,
+		[]string{"MISSING flag of 1"},
+	},
+	"a delivery's row is edited": {
+		`UPDATE deliveries SET remote_addr = '192.0.2.2' WHERE id = '%[2]s'`, []string{"TAMPERED row of 1"},
+	},
+	"a delivery's store is edited": {
+		`UPDATE deliveries SET store_id = 0 WHERE id = '%[5]s'; UPDATE deliveries SET webhook = 'tracking' WHERE id = '%[5]s'`, []string{"TAMPERED row of 4"},
+	},
+	"a delivery is deleted with all that it states": {
+		`DELETE FROM event_flags WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s'); DELETE FROM event_products WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
+		 DELETE FROM event_gondolas WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s'); DELETE FROM events WHERE delivery_id = '%[2]s';
+		 DELETE FROM deliveries WHERE id = '%[2]s'; DELETE FROM delivery_bodies WHERE delivery_id = '%[2]s'`,
+		[]string{"MISSING delivery of 1"},
+	},
+	"a body is deleted": {
+		`DELETE FROM delivery_bodies WHERE delivery_id = '%[2]s'`, []string{"MISSING body of 1"},
+	},
+	"a secret is deleted": {
+		`UPDATE delivery_bodies SET secret = NULL WHERE delivery_id = '%[2]s'`, []string{"UNVERIFIABLE body of 1"},
+	},
+	"a delivery leaves quarantine": {
+		`DELETE FROM quarantine WHERE delivery_id = '%[5]s'`, []string{"MISSING quarantine of 4"},
+	},
+	"a delivery is made up": {
+		`INSERT INTO deliveries SELECT store_id, received_at, '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
+			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
+		[]string{"UNSEQUENCED delivery of -1"},
+	},
+	"a leaf of a complete tile is edited": {
+		`UPDATE log_leaves SET hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1) WHERE first_index = 0`, []string{"TAMPERED leaf of 1"},
+	},
+	"a leaf of the last tile is edited": {
+		`UPDATE log_leaves SET hashes = set_byte(hashes, 8, get_byte(hashes, 8) # 1) WHERE first_index = (SELECT max(first_index) FROM log_leaves)`, []string{"TAMPERED leaf of 6"},
+	},
+	"a leaf is said to be of another delivery": {
+		`UPDATE log_leaves SET ids = overlay(ids PLACING substr(ids, 1, 17) FROM 18 FOR 17) WHERE first_index = 0`,
+		[]string{"TAMPERED row of 0", "UNSEQUENCED delivery of 1"},
+	},
+	"two leaves are swapped": {
+		`UPDATE log_leaves SET ids = substr(ids, 18, 17) || substr(ids, 1, 17) || substr(ids, 35), hashes = substr(hashes, 33, 32) || substr(hashes, 1, 32) || substr(hashes, 65) WHERE first_index = 0`,
+		[]string{"TAMPERED leaves at 0"},
+	},
+	"leaves are deleted": {
+		`DELETE FROM log_leaves WHERE first_index = 0`,
+		[]string{
+			"MISSING leaf at 0", "MISSING leaf at 1", "MISSING leaf at 2", "MISSING leaf at 3", "MISSING leaf at 4", "MISSING leaf at 5", "TAMPERED leaves at 0",
+			"UNSEQUENCED delivery of 0", "UNSEQUENCED delivery of 1", "UNSEQUENCED delivery of 2", "UNSEQUENCED delivery of 3", "UNSEQUENCED delivery of 4", "UNSEQUENCED delivery of 5",
+		},
+	},
+	"an entry of the access log is edited": {
+		`UPDATE access_log SET query = ''`, []string{"TAMPERED access"},
+	},
+	"an entry of the access log is deleted": {
+		`DELETE FROM access_log`, []string{"MISSING access"},
+	},
+	"an entry of the access log is made up": {
+		`INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status) SELECT at, 2, action, path, query, remote_addr, gen_random_uuid(), secret, status FROM access_log`,
+		[]string{"UNSEQUENCED access"},
+	},
+	"a tile is edited": {
+		`UPDATE log_tiles SET root = sha256(root) WHERE level = 0 AND n = 1`, []string{"TAMPERED tile: number 1 of level 0"},
+	},
+	"a tile is deleted": {
+		`DELETE FROM log_tiles WHERE level = 0 AND n = 1`, []string{"TAMPERED tile: number 1 of level 0"},
+	},
+	"the newest checkpoint is edited": {
+		`UPDATE log_state SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1)`, []string{"TAMPERED checkpoint"},
+	},
+	"the state is not that of its checkpoint": {
+		`UPDATE log_state SET root = sha256(root)`, []string{"TAMPERED checkpoint", "TAMPERED leaves at 512"},
+	},
+	"a kept checkpoint is edited": {
+		`UPDATE log_checkpoints SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1)`, []string{"TAMPERED checkpoint"},
+	},
+	"an old backup is restored": {
+		`UPDATE log_state SET size = c.size, checkpoint = c.checkpoint, root = decode(split_part(convert_from(c.checkpoint, 'UTF8'), E'\n', 3), 'base64') FROM log_checkpoints c;
+		 DELETE FROM log_leaves WHERE first_index >= 6; DELETE FROM log_tiles; DELETE FROM access_log; DELETE FROM deliveries WHERE id > '%[6]s'; DELETE FROM delivery_bodies WHERE delivery_id > '%[6]s';
+		 DELETE FROM event_flags; DELETE FROM event_products; DELETE FROM event_gondolas; UPDATE events SET flags = '{}', product_ids = '{}', gondola_ids = '{}'; DELETE FROM events WHERE delivery_id >= '%[6]s';
+		 UPDATE quarantine SET replayed_at = NULL, event_store_id = NULL, event_kind = NULL, event_occurred_at = NULL, event_id = NULL`,
+		[]string{"MISSING leaves", "TAMPERED event of 0", "TAMPERED event of 1", "TAMPERED event of 2"},
+	},
+}
+
+// named puts ids in the place of %[1]s and so on.
+func named(sql string, ids []uuid.UUID) string {
+	for i, id := range ids {
+		sql = strings.ReplaceAll(sql, fmt.Sprintf("%%[%d]s", i+1), id.String())
+	}
+	return sql
+}
+
+// Each way to tamper is found, and nothing else.
+func TestTamperMatrix(t *testing.T) {
+	template, ids := matrix(t)
+	remembered := tlog.Tree{N: 604, Hash: prefix(t, template, 604)}
+	other, err := store.NewDeliveryID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := append(ids[:], other)
+	for name, c := range tampers {
+		t.Run(name, func(t *testing.T) {
+			d := template
+			d.url = storetest.Clone(t, template.url)
+			unguarded(t, d.url, named(c.sql, names))
+			result, found := verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+			if diff := gocmp.Diff(c.want, found); diff != "" {
+				t.Error(diff)
+			}
+			if result.Clean() {
+				t.Error("it is said to be clean")
+			}
+		})
+	}
+}
+
+// The tree can be made anew over changed rows, and signed: but not with the key.
+func TestASecondLogIsNotTheFirst(t *testing.T) {
+	d, ids := matrix(t)
+	remembered := tlog.Tree{N: 604, Hash: prefix(t, d, 604)}
+	forger := d
+	var err error
+	if forger.key, forger.public, err = newKey(); err != nil {
+		t.Fatal(err)
+	}
+	forger.memory += ".forged"
+	unguarded(t, d.url, "DELETE FROM log_leaves", "DELETE FROM log_tiles", "DELETE FROM log_state", "DELETE FROM log_checkpoints")
+	s, published := forger.open(t)
+	recordAll(t, s, alcohols(5000, 10)...)
+	wait(t, published, 10)
+	s.Close()
+	_, found := verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+	if !slices.Contains(found, "TAMPERED checkpoint") {
+		t.Errorf("found %q", found)
+	}
+	// Nor does the right key help a forger against who remembers a checkpoint.
+	unguarded(t, d.url, "DELETE FROM log_leaves", "DELETE FROM log_tiles", "DELETE FROM log_state", "DELETE FROM log_checkpoints")
+	forger.key, forger.public = d.key, d.public
+	forger.memory += "2"
+	s, published = forger.open(t)
+	recordAll(t, s, alcohols(6000, 700)...)
+	wait(t, published, 700)
+	s.Close()
+	_, found = verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+	if !slices.Contains(found, "TAMPERED checkpoint") {
+		t.Errorf("found %q", found)
+	}
+}
+
+func newKey() (key, public string, err error) {
+	return translog.NewKey(rand.Reader, "audit.example.com/log")
+}
