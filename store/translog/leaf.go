@@ -58,7 +58,7 @@ func (l Leaf) Append(b []byte) []byte {
 	b = append(b, leafVersion, byte(l.Kind))
 	b = append(b, l.ID[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
-	b = binary.BigEndian.AppendUint64(b, uint64(l.StoreID))       
+	b = binary.BigEndian.AppendUint64(b, uint64(l.StoreID)) //nolint:gosec // two's complement is meant
 	b = append(b, l.Body[:]...)
 	b = append(b, l.Facts[:]...)
 	return append(b, l.Webhook...)
@@ -76,8 +76,8 @@ func ParseLeaf(b []byte) (Leaf, error) {
 		return Leaf{}, ErrLeaf
 	}
 	l := Leaf{Kind: Kind(b[1]), ID: uuid.UUID(b[2:18])}
-	l.At = time.UnixMicro(int64(binary.BigEndian.Uint64(b[18:]))).UTC()
-	l.StoreID = int64(binary.BigEndian.Uint64(b[26:]))                 
+	l.At = time.UnixMicro(int64(binary.BigEndian.Uint64(b[18:]))).UTC() //nolint:gosec // as it was written
+	l.StoreID = int64(binary.BigEndian.Uint64(b[26:]))                  //nolint:gosec // as it was written
 	l.Body, l.Facts = Commitment(b[34:66]), Commitment(b[66:98])
 	l.Webhook = string(b[leafFixed:])
 	return l, nil
