@@ -9,7 +9,10 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR s.first_seen_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR s.first_seen_at <= sqlc.narg('after_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_store_id')::bigint, sqlc.narg('after_session_id')::text))
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR s.first_seen_at >= sqlc.narg('newer_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_store_id')::bigint, sqlc.narg('newer_session_id')::text))
+ORDER BY CASE WHEN @ascending::boolean THEN s.first_seen_at END, CASE WHEN @ascending::boolean THEN s.store_id END,
+    CASE WHEN @ascending::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- name: ListStores :many

@@ -64,11 +64,12 @@ func eventOf(r db.ListEventsRow) Event {
 	}
 }
 
-func (e Event) position() Position { return Position{Time: e.OccurredAt, ID: e.ID.String()} }
+// Position is the event's place in the lists of its kind.
+func (e Event) Position() Position { return Position{Time: e.OccurredAt, ID: e.ID.String()} }
 
 // Events is a page of the events of one kind, newest first.
 func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) ([]Event, *Position, error) {
-	args, none, err := s.eventArgs(ctx, scope, kind, f, p.After)
+	args, none, err := s.eventArgs(ctx, scope, kind, f, p)
 	if err != nil || none {
 		return nil, nil, err
 	}
@@ -86,13 +87,34 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	for i, r := range rows {
 		events[i] = eventOf(r)
 	}
-	events, next := paged(events, p.Limit, Event.position)
+	events, next := paged(events, p, Event.Position)
 	return events, next, nil
+}
+
+// CountEvents counts what Events would give, at most p.Limit. Its cost is what it counts.
+func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) (int64, error) {
+	args, none, err := s.eventArgs(ctx, scope, kind, f, p)
+	if err != nil || none {
+		return 0, err
+	}
+	limit := int64(p.Limit)
+	args.RowLimit = &limit
+	facet, values := facetOf(f, args.StoreIds)
+	if facet == "" {
+		n, err := s.queries.CountEvents(ctx, s.reads, args)
+		return n, known(err)
+	}
+	byFacet, err := s.facetArgs(ctx, facet, values, args)
+	if err != nil {
+		return 0, known(err)
+	}
+	n, err := s.queries.CountEventsByFacet(ctx, s.reads, byFacet)
+	return n, known(err)
 }
 
 // ExportEvents gives all events of one kind from one snapshot, newest first.
 func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filter, each func(Event) error) error {
-	args, none, err := s.eventArgs(ctx, scope, kind, f, nil)
+	args, none, err := s.eventArgs(ctx, scope, kind, f, Page{})
 	if err != nil || none {
 		return err
 	}
@@ -102,7 +124,7 @@ func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filt
 }
 
 // eventArgs makes a filter the arguments of ListEvents; none says that nothing can match.
-func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter, after *Position) (args db.ListEventsParams, none bool, err error) {
+func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) (args db.ListEventsParams, none bool, err error) {
 	stores, err := s.stores(ctx, scope, f)
 	if err != nil {
 		return args, false, err
@@ -110,14 +132,14 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 	args = db.ListEventsParams{
 		Kind: string(kind), StoreIds: stores, StoreExternalIds: f.StoreExternalIDs, SessionIds: f.SessionIDs,
 		CustomerIds: f.CustomerIDs, ProductIds: f.ProductIDs, GondolaIds: f.GondolaIDs, Flags: f.Flags,
-		FromTime: f.From, ToTime: f.To,
+		FromTime: f.From, ToTime: f.To, Ascending: p.ascending(),
 	}
-	if after != nil {
-		id, err := uuid.Parse(after.ID)
-		if err != nil {
-			return args, false, err
-		}
-		args.AfterTime, args.AfterID = &after.Time, &id
+	older, newer := p.bounds()
+	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
+		return args, false, err
+	}
+	if args.NewerTime, args.NewerID, err = timeAndID(newer); err != nil {
+		return args, false, err
 	}
 	return args, stores != nil && len(stores) == 0, nil
 }
@@ -141,24 +163,32 @@ func facetOf(f Filter, stores []int64) (facet string, values []string) {
 }
 
 func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string, a db.ListEventsParams) ([]db.ListEventsRow, error) {
-	stores := a.StoreIds
-	if stores == nil {
-		all, err := s.queries.AllStoreIDs(ctx, s.reads)
-		if err != nil {
-			return nil, err
-		}
-		stores = all
+	args, err := s.facetArgs(ctx, facet, values, a)
+	if err != nil {
+		return nil, err
 	}
-	found, err := s.queries.ListEventsByFacet(ctx, s.reads, db.ListEventsByFacetParams{
-		StoreIds: distinctOf(stores), FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind, StoreExternalIds: a.StoreExternalIds,
-		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
-	})
+	found, err := s.queries.ListEventsByFacet(ctx, s.reads, args)
 	rows := make([]db.ListEventsRow, len(found))
 	for i, r := range found {
 		rows[i] = db.ListEventsRow(r)
 	}
 	return rows, err
+}
+
+func (s *Store) facetArgs(ctx context.Context, facet string, values []string, a db.ListEventsParams) (db.ListEventsByFacetParams, error) {
+	stores := a.StoreIds
+	if stores == nil {
+		all, err := s.queries.AllStoreIDs(ctx, s.reads)
+		if err != nil {
+			return db.ListEventsByFacetParams{}, err
+		}
+		stores = all
+	}
+	return db.ListEventsByFacetParams{
+		StoreIds: distinctOf(stores), FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind, StoreExternalIds: a.StoreExternalIds,
+		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+	}, nil
 }
 
 func distinctOf[T ~int64 | ~string](list []T) []T {

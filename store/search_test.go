@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"aifi-audit/store"
@@ -99,21 +100,42 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 				want = append(want, e)
 			}
 		}
-		page := store.Page{Limit: rapid.IntRange(7, 40).Draw(t, "limit")}
-		var got []store.Event
-		for {
-			events, next, err := s.Events(context.Background(), scope, store.AlcoholInteraction, f, page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, events...)
-			if next == nil {
-				break
-			}
-			page.After = next
+		page := store.Page{Limit: rapid.IntRange(7, 40).Draw(t, "limit"), OldestFirst: rapid.Bool().Draw(t, "oldest first")}
+		if page.OldestFirst {
+			slices.Reverse(want)
 		}
-		if diff := cmp.Diff(ids(want), ids(got)); diff != "" {
+		pages := func(page store.Page, turn func(*store.Page, *store.Position)) (pages [][]string) {
+			for {
+				events, onward, err := s.Events(context.Background(), scope, store.AlcoholInteraction, f, page)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pages = append(pages, ids(events))
+				if onward == nil {
+					return pages
+				}
+				turn(&page, onward)
+			}
+		}
+		forth := pages(page, func(p *store.Page, at *store.Position) { p.After = at })
+		if diff := cmp.Diff(ids(want), slices.Concat(forth...), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
+		}
+		// Back again, from the first item of the last page: what comes before page n is page n-1.
+		last := forth[len(forth)-1]
+		if len(forth) == 1 {
+			return
+		}
+		at := want[len(want)-len(last)].Position()
+		page.Before = &at
+		back := pages(page, func(p *store.Page, at *store.Position) { p.Before = at })
+		slices.Reverse(back)
+		if diff := cmp.Diff(forth[:len(forth)-1], back); diff != "" {
+			t.Fatal(diff)
+		}
+		n, err := s.CountEvents(context.Background(), scope, store.AlcoholInteraction, f, store.Page{Limit: 1000, Before: &at, OldestFirst: page.OldestFirst})
+		if err != nil || int(n) != len(want)-len(last) {
+			t.Fatalf("%d are counted before the last page of %d in %d, %v", n, len(last), len(want), err)
 		}
 	})
 }
@@ -154,16 +176,26 @@ func TestPlansOfPages(t *testing.T) {
 	storetest.SQL(t, url, "ANALYZE")
 	from := time.Date(month.Year(), month.Month(), 1, 0, 0, 0, 0, time.UTC)
 	week := fmt.Sprintf("occurred_at >= '%s' AND occurred_at < '%s'", from.Format(time.DateOnly), from.AddDate(0, 0, 7).Format(time.DateOnly))
+	// The order of the statements, once the planner has put the direction into it.
+	order := func(ascending, id string) string {
+		return fmt.Sprintf(" ORDER BY CASE WHEN %[1]s THEN occurred_at END, CASE WHEN %[1]s THEN %[2]s END, occurred_at DESC, %[2]s DESC LIMIT 51", ascending, id)
+	}
 	for name, sql := range map[string]string{
-		"by time":    "SELECT * FROM events WHERE kind = 'alcohol_interaction' AND " + week + " ORDER BY occurred_at DESC, id DESC LIMIT 51",
-		"by product": "SELECT * FROM event_facets WHERE store_id = 1 AND facet = 'product' AND value = 'p1' AND kind = 'alcohol_interaction' AND " + week + " ORDER BY occurred_at DESC, event_id DESC LIMIT 51",
-		"by store":   "SELECT * FROM event_facets WHERE store_id = 1 AND facet = 'store' AND value = '' AND kind = 'alcohol_interaction' AND " + week + " ORDER BY occurred_at DESC, event_id DESC LIMIT 51",
+		"by time":                  "SELECT * FROM events WHERE kind = 'alcohol_interaction' AND " + week + order("false", "id"),
+		"by time, oldest first":    "SELECT * FROM events WHERE kind = 'alcohol_interaction' AND " + week + order("true", "id"),
+		"by product":               "SELECT * FROM event_facets WHERE store_id = 1 AND facet = 'product' AND value = 'p1' AND kind = 'alcohol_interaction' AND " + week + order("false", "event_id"),
+		"by product, oldest first": "SELECT * FROM event_facets WHERE store_id = 1 AND facet = 'product' AND value = 'p1' AND kind = 'alcohol_interaction' AND " + week + order("true", "event_id"),
+		"by store":                 "SELECT * FROM event_facets WHERE store_id = 1 AND facet = 'store' AND value = '' AND kind = 'alcohol_interaction' AND " + week + order("false", "event_id"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			// Of a small table a sequential scan is cheaper; what is asked here is
 			// whether the ordered way exists at all.
 			plan := strings.Join(storetest.Query(t, url+"&options=-c%20enable_seqscan%3Doff%20-c%20enable_bitmapscan%3Doff", "EXPLAIN "+sql), "\n")
-			if !strings.Contains(plan, "Backward using") || strings.Contains(plan, "Sort  (") || strings.Contains(plan, "Sort Key") && !strings.Contains(plan, "Merge Append") {
+			way := "Backward using"
+			if strings.HasSuffix(name, "oldest first") {
+				way = "Scan using"
+			}
+			if strings.Contains(plan, "Backward using") != (way == "Backward using") || !strings.Contains(plan, way) || strings.Contains(plan, "Sort  (") || strings.Contains(plan, "Sort Key") && !strings.Contains(plan, "Merge Append") {
 				t.Errorf("no ordered index scan:\n%s", plan)
 			}
 			for _, p := range []time.Time{from.AddDate(0, 1, 0), from.AddDate(0, -1, 0)} {

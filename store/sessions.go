@@ -19,17 +19,42 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 		return nil, nil, err
 	}
 	args.RowLimit = oneMore(p)
-	if p.After != nil {
-		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &p.After.Time, &p.After.StoreID, &p.After.ID
-	}
+	setSessionPage(&args, p)
 	rows, err := s.queries.ListSessions(ctx, s.reads, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}
-	rows, next := paged(rows, p.Limit, func(r Session) Position {
-		return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
-	})
+	rows, next := paged(rows, p, SessionPosition)
 	return rows, next, nil
+}
+
+// SessionPosition is a session's place in the list.
+func SessionPosition(r Session) Position {
+	return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
+}
+
+func setSessionPage(args *db.ListSessionsParams, p Page) {
+	args.Ascending = p.ascending()
+	older, newer := p.bounds()
+	if older != nil {
+		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &older.Time, &older.StoreID, &older.ID
+	}
+	if newer != nil {
+		args.NewerTime, args.NewerStoreID, args.NewerSessionID = &newer.Time, &newer.StoreID, &newer.ID
+	}
+}
+
+// CountSessions counts what Sessions would give, at most p.Limit.
+func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
+	args, err := s.sessionArgs(ctx, scope, f)
+	if err != nil {
+		return 0, err
+	}
+	limit := int64(p.Limit)
+	args.RowLimit = &limit
+	setSessionPage(&args, p)
+	n, err := s.queries.CountSessions(ctx, s.reads, args)
+	return n, known(err)
 }
 
 // ExportSessions gives all sessions from one snapshot, newest first.
@@ -69,6 +94,6 @@ func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessio
 	for i, r := range rows {
 		events[i] = eventOf(db.ListEventsRow(r))
 	}
-	events, next := paged(events, p.Limit, Event.position)
+	events, next := paged(events, Page{Limit: p.Limit}, Event.Position)
 	return events, next, nil
 }

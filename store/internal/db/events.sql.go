@@ -33,8 +33,10 @@ WHERE e.kind = $1::text
     AND ($10::timestamptz IS NULL OR e.occurred_at < $10::timestamptz)
     AND ($11::timestamptz IS NULL OR e.occurred_at <= $11::timestamptz)
     AND ($11::timestamptz IS NULL OR (e.occurred_at, e.id) < ($11::timestamptz, $12::uuid))
-ORDER BY e.occurred_at DESC, e.id DESC
-LIMIT $13::bigint
+    AND ($13::timestamptz IS NULL OR e.occurred_at >= $13::timestamptz)
+    AND ($13::timestamptz IS NULL OR (e.occurred_at, e.id) > ($13::timestamptz, $14::uuid))
+ORDER BY CASE WHEN $15::boolean THEN e.occurred_at END, CASE WHEN $15::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+LIMIT $16::bigint
 `
 
 type ListEventsParams struct {
@@ -50,6 +52,9 @@ type ListEventsParams struct {
 	ToTime           *time.Time
 	AfterTime        *time.Time
 	AfterID          *uuid.UUID
+	NewerTime        *time.Time
+	NewerID          *uuid.UUID
+	Ascending        bool
 	RowLimit         *int64
 }
 
@@ -83,7 +88,10 @@ type ListEventsRow struct {
 }
 
 // Lists of events, newest first. A null row_limit means all of them: the pages and
-// the exports are the same statements. A null filter means any.
+// the exports are the same statements. A null filter means any. after_… is a position
+// that the rows are older than, newer_… one that they are newer than. The read pool
+// plans for the very parameters, so that the order is that of an index either way:
+// a CASE that is null for all rows is no sort key.
 // ListEvents walks events in time, or those of some sessions or customers.
 func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams) ([]ListEventsRow, error) {
 	rows, err := db.Query(ctx, listEvents,
@@ -99,6 +107,9 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -152,7 +163,7 @@ SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_
     e.token_type, e.check_in_device_id, e.unreadable,
     p.email, p.first_name, p.last_name, p.phone, p.phone_number
 FROM (
-    SELECT DISTINCT k.store_id, k.occurred_at, k.event_id
+    SELECT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest($1::bigint[]) AS store_id) s
     CROSS JOIN (SELECT unnest($2::text[]) AS value) v
     CROSS JOIN LATERAL (
@@ -168,16 +179,19 @@ FROM (
             AND ($10::timestamptz IS NULL OR (i.occurred_at < $10::timestamptz AND f.occurred_at < $10::timestamptz))
             AND ($11::timestamptz IS NULL OR (i.occurred_at <= $11::timestamptz AND f.occurred_at <= $11::timestamptz))
             AND ($11::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($11::timestamptz, $12::uuid))
-        ORDER BY i.occurred_at DESC, i.event_id DESC
-        LIMIT $13::bigint
+            AND ($13::timestamptz IS NULL OR (i.occurred_at >= $13::timestamptz AND f.occurred_at >= $13::timestamptz))
+            AND ($13::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($13::timestamptz, $14::uuid))
+        ORDER BY CASE WHEN $15::boolean THEN i.occurred_at END, CASE WHEN $15::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
+        LIMIT $16::bigint
     ) k
-    ORDER BY k.occurred_at DESC, k.event_id DESC
-    LIMIT $13::bigint
+    GROUP BY k.store_id, k.occurred_at, k.event_id
+    ORDER BY CASE WHEN $15::boolean THEN k.occurred_at END, CASE WHEN $15::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
+    LIMIT $16::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
-ORDER BY e.occurred_at DESC, e.id DESC
+ORDER BY CASE WHEN $15::boolean THEN e.occurred_at END, CASE WHEN $15::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
 `
 
 type ListEventsByFacetParams struct {
@@ -193,6 +207,9 @@ type ListEventsByFacetParams struct {
 	ToTime           *time.Time
 	AfterTime        *time.Time
 	AfterID          *uuid.UUID
+	NewerTime        *time.Time
+	NewerID          *uuid.UUID
+	Ascending        bool
 	RowLimit         *int64
 }
 
@@ -241,6 +258,9 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -45,8 +45,11 @@ WHERE ($1::bigint[] IS NULL OR s.store_id = ANY ($1::bigint[]))
     AND ($6::timestamptz IS NULL OR s.first_seen_at < $6::timestamptz)
     AND ($7::timestamptz IS NULL OR s.first_seen_at <= $7::timestamptz)
     AND ($7::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) < ($7::timestamptz, $8::bigint, $9::text))
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
-LIMIT $10::bigint
+    AND ($10::timestamptz IS NULL OR s.first_seen_at >= $10::timestamptz)
+    AND ($10::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) > ($10::timestamptz, $11::bigint, $12::text))
+ORDER BY CASE WHEN $13::boolean THEN s.first_seen_at END, CASE WHEN $13::boolean THEN s.store_id END,
+    CASE WHEN $13::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+LIMIT $14::bigint
 `
 
 type ListSessionsParams struct {
@@ -59,6 +62,10 @@ type ListSessionsParams struct {
 	AfterTime      *time.Time
 	AfterStoreID   *int64
 	AfterSessionID *string
+	NewerTime      *time.Time
+	NewerStoreID   *int64
+	NewerSessionID *string
+	Ascending      bool
 	RowLimit       *int64
 }
 
@@ -107,6 +114,10 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 		arg.AfterTime,
 		arg.AfterStoreID,
 		arg.AfterSessionID,
+		arg.NewerTime,
+		arg.NewerStoreID,
+		arg.NewerSessionID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
