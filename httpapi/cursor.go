@@ -32,8 +32,8 @@ func cursor(at store.Position, asked string) string {
 	return base64.RawURLEncoding.EncodeToString(append(checksum(payload, asked), payload...))
 }
 
-func parseCursor(token, asked string) (*store.Position, error) {
-	invalid := badParameter("cursor", "It is not a cursor of this list with these filters. Start again without it.")
+func parseCursor(name, token, asked string) (*store.Position, error) {
+	invalid := badParameter(name, "It is not a cursor of this list with these filters. Start again without it.")
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < cursorSum {
 		return nil, invalid

@@ -148,6 +148,8 @@ func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
 		filters: []string{"storeId", "webhook", "replayed", "from", "to"},
 		page:    s.Quarantine,
 		export:  s.ExportQuarantine,
+		count:   s.CountQuarantine,
+		at:      store.QuarantinePosition,
 		item:    quarantinedJSON,
 		columns: []column[store.QuarantinedDelivery]{
 			{"delivery_id", func(q store.QuarantinedDelivery) string { return q.DeliveryID.String() }},

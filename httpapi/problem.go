@@ -76,11 +76,16 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 	}
 }
 
-func notFound(w http.ResponseWriter, _ *http.Request) {
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	if wantsPage(r) {
+		safeHeaders(w.Header())
+		a.failPage(w, r, nil, problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
+		return
+	}
 	writeProblem(w, problem(http.StatusNotFound, "not-found", "Not found", "There is no such resource; /openapi.yaml lists what there is."))
 }
 
-func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD, POST")
 	writeProblem(w, problem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "This resource does not answer "+cut(r.Method, 20)+"."))
 }

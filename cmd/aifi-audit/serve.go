@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,6 +20,8 @@ type serveCommand struct {
 	databaseFlags
 	Listen  string `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	MaxBody int64  `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
+
+	PublicURL string `help:"Address at which staff reach this server through a proxy with TLS, as https://audit.example.com. Their cookies are then sent over TLS only." env:"AIFI_AUDIT_PUBLIC_URL"`
 }
 
 // Run serves until the context ends.
@@ -25,10 +29,25 @@ func (c serveCommand) Run(env *environment) error {
 	if c.MaxBody < 1 {
 		return errors.New("--max-body must be at least 1")
 	}
+	if _, err := c.publicURL(); err != nil {
+		return err
+	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
 		return err
 	})
+}
+
+// publicURL is nil unless it is set.
+func (c serveCommand) publicURL() (*url.URL, error) {
+	if c.PublicURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, errors.New("--public-url must be a scheme and a host, as https://audit.example.com")
+	}
+	return u, nil
 }
 
 // serve listens first, so that a taken port is told at once; ready is called when
@@ -51,7 +70,11 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	defer s.Close()
-	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version()})
+	public, err := c.publicURL()
+	if err != nil {
+		return err
+	}
+	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version(), PublicURL: public})
 	server := httpapi.NewServer(api, env.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
