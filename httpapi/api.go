@@ -110,6 +110,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/deliveries", deliveries(a.store))
 	mount(a, r, "/api/v1/quarantine", quarantine(a.store))
 	mount(a, r, "/api/v1/stores", stores(a.store))
+	mount(a, r, "/api/v1/notes", notes(a.store))
 
 	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
 	get("/api/v1/summary.csv", a.staff(store.MayExport, "export", a.summaryCSV))
@@ -134,6 +135,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	post(signInPath, a.html(a.signIn))
 	post("/sign-out", a.page(store.MayRead, "sign-out", a.signOut))
 	get("/assets/{name}", http.HandlerFunc(a.asset))
+
+	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)
+	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)
 
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))
 	get("/livez", http.HandlerFunc(live))

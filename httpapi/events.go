@@ -32,6 +32,15 @@ type event struct {
 	CheckInDeviceID  *string    `json:"checkInDeviceId,omitempty"`
 	PersonalInfo     *person    `json:"customerPersonalInfo,omitempty"`
 	UnreadableFields []string   `json:"unreadableFields,omitempty"`
+	review
+}
+
+// review is the part of an event's JSON that staff gave it.
+type review struct {
+	Disposition   *store.Disposition `json:"disposition"`
+	DispositionAt *time.Time         `json:"dispositionAt"`
+	DispositionBy *string            `json:"dispositionBy"`
+	Notes         int64              `json:"notes"`
 }
 
 type person struct {
@@ -49,6 +58,7 @@ func eventJSON(e store.Event) any {
 		OccurredAt: e.OccurredAt.UTC(), OccurredAtKnown: e.OccurredAtKnown, IssuedAt: utc(e.IssuedAt), ReceivedAt: e.ReceivedAt.UTC(),
 		Flags: e.Flags, ProductIDs: e.ProductIDs, GondolaIDs: e.GondolaIDs, PaymentProvider: e.PaymentProvider,
 		TokenType: e.TokenType, CheckInDeviceID: e.CheckInDeviceID, UnreadableFields: e.Unreadable,
+		review: review{e.Review.Disposition, utc(e.Review.DispositionAt), e.Review.DispositionBy, e.Review.Notes},
 	}
 	if p := e.PersonalInfo; p != (store.PersonalInfo{}) {
 		out.PersonalInfo = &person{p.Email, p.FirstName, p.LastName, p.Phone, p.PhoneNumber}
@@ -98,9 +108,16 @@ var moreColumns = map[store.Kind][]column[store.Event]{
 	},
 }
 
+// reviewColumns came last, and so stand last.
+var reviewColumns = []column[store.Event]{
+	{"disposition", func(e store.Event) string { return text((*string)(e.Review.Disposition)) }},
+	{"disposition_at", func(e store.Event) string { return maybeMoment(e.Review.DispositionAt) }},
+	{"disposition_by", func(e store.Event) string { return text(e.Review.DispositionBy) }},
+}
+
 func events(s *store.Store, kind store.Kind) list[store.Event] {
 	return list[store.Event]{
-		filters: []string{"storeId", "storeExternalId", "sessionId", "customerId", "productId", "gondolaId", "flag", "from", "to"},
+		filters: []string{"storeId", "storeExternalId", "sessionId", "customerId", "productId", "gondolaId", "flag", "disposition", "from", "to"},
 		page: func(ctx context.Context, scope store.Scope, f store.Filter, p store.Page) ([]store.Event, *store.Position, error) {
 			return s.Events(ctx, scope, kind, f, p)
 		},
@@ -112,6 +129,6 @@ func events(s *store.Store, kind store.Kind) list[store.Event] {
 		},
 		at:      store.Event.Position,
 		item:    eventJSON,
-		columns: slices.Concat(eventColumns, moreColumns[kind]),
+		columns: slices.Concat(eventColumns, moreColumns[kind], reviewColumns),
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // Exports are the lists that Export can write.
-var Exports = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions"}
+var Exports = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "notes"}
 
 // Export writes a list as CSV, exactly as /api/v1/<list>.csv?<query> answers to a
 // token that sees all stores. After each row it calls row.
@@ -25,6 +25,8 @@ func Export(ctx context.Context, s *store.Store, name string, query url.Values, 
 		return export(ctx, events(s, store.Registration), query, out, row)
 	case "sessions":
 		return export(ctx, sessions(s), query, out, row)
+	case "notes":
+		return export(ctx, notes(s), query, out, row)
 	}
 	return fmt.Errorf("there is no list %q; there are %q", name, Exports)
 }

@@ -106,6 +106,27 @@ func (p params) filter() (f store.Filter, err error) {
 	f.StoreExternalIDs, f.SessionIDs, f.CustomerIDs = p.Values["storeExternalId"], p.Values["sessionId"], p.Values["customerId"]
 	f.ProductIDs, f.GondolaIDs, f.Flags = p.Values["productId"], p.Values["gondolaId"], p.Values["flag"]
 	f.Webhooks = p.Values["webhook"]
+	for _, v := range p.Values["disposition"] {
+		d := store.Disposition(v)
+		if d != store.Unmarked && !slices.Contains(store.Dispositions, d) {
+			return f, badParameter("disposition", "It must be confirmed, false_alarm, under_review or none.")
+		}
+		f.Dispositions = append(f.Dispositions, d)
+	}
+	for _, v := range p.Values["kind"] {
+		k := store.Kind(v)
+		if !slices.Contains([]store.Kind{store.AlcoholInteraction, store.FraudAlert, store.Registration}, k) {
+			return f, badParameter("kind", "It must be alcohol_interaction, fraud_alert or registration.")
+		}
+		f.Kinds = append(f.Kinds, k)
+	}
+	for _, v := range p.Values["deliveryId"] {
+		id, err := deliveryID(v)
+		if err != nil {
+			return f, badParameter("deliveryId", "It must be a UUID.")
+		}
+		f.DeliveryIDs = append(f.DeliveryIDs, id)
+	}
 	if f.From, err = p.moment("from"); err != nil {
 		return f, err
 	}

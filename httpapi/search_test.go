@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 	"aifi-audit/store/storetest"
 )
 
-var lists = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine", "stores"}
+var lists = []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine", "stores", "notes"}
 
 // stock delivers a sample of each kind for two stores, and one malformed body.
 func stock(t testing.TB, s *server) {
@@ -27,6 +28,16 @@ func stock(t testing.TB, s *server) {
 	s.push(t, "suspected-fraud", "not JSON")
 }
 
+// noted is stock with a note of an event of each store.
+func noted(t testing.TB, s *server) {
+	t.Helper()
+	stock(t, s)
+	reviewer := s.token(t, "reviewer", nil, store.MayReview)
+	for _, event := range s.get(t, "/api/v1/fraud-alerts").items(t) {
+		s.addNote(t, reviewer, map[string]any{"deliveryId": event["deliveryId"], "disposition": "confirmed"})
+	}
+}
+
 func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
 	s := serve(t)
 	for _, name := range lists {
@@ -34,7 +45,7 @@ func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
 			t.Errorf("%s of an empty store has %v", name, items)
 		}
 	}
-	stock(t, s)
+	noted(t, s)
 	for _, name := range lists {
 		items := s.get(t, "/api/v1/"+name).items(t)
 		a := s.get(t, "/api/v1/"+name+".csv")
@@ -73,6 +84,7 @@ func TestAFoundEventHasWhatWasStated(t *testing.T) {
 		"sessionId": "d3a00526-1864-4f6e-bb2d-46e3ab7fa780", "customerId": "string", "shopperId": "string",
 		"occurredAt": "2019-08-24T14:15:22Z", "occurredAtKnown": true, "issuedAt": "2019-08-24T14:15:22Z",
 		"flags": []any{"POTENTIALLY_INTERACTED_WITH_ALCOHOL"}, "productIds": []any{"string"}, "gondolaIds": []any{"0"},
+		"disposition": nil, "dispositionAt": nil, "dispositionBy": nil, "notes": 0.0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -98,7 +110,7 @@ func TestASessionHasItsTimeline(t *testing.T) {
 
 func TestATokenOfOneStoreSeesNoOther(t *testing.T) {
 	s := serve(t)
-	stock(t, s)
+	noted(t, s)
 	for _, name := range append(lists, "summary") {
 		query := "?storeId=7&storeId=8"
 		if name == "summary" {
@@ -170,6 +182,47 @@ func TestBadParametersAreNamed(t *testing.T) {
 		if a := s.get(t, "/api/v1/alcohol-interactions?"+query); a.status != 200 {
 			t.Errorf("%s: %d %s", query, a.status, a.body)
 		}
+	}
+}
+
+func TestSummaryGroupsAsAsked(t *testing.T) {
+	s := serve(t)
+	for _, at := range []string{"2026-03-01T08:00:00Z", "2026-03-02T08:00:00Z", "2026-03-09T08:59:59Z", "2026-03-09T09:00:00Z"} {
+		s.push(t, "suspected-fraud", `{"storeId":7,"sessionId":"s","timeOfOrigin":"`+at+`"}`)
+	}
+	for query, want := range map[string]string{
+		"from=2026-03-02&to=2026-04-01":                                    "day,store_id,fraud_alerts|2026-03-09,7,2|2026-03-02,7,1",
+		"from=2026-03-02&to=2026-04-01&by=weekday&by=hour":                 "weekday,hour,store_id,fraud_alerts|1,8,7,2|1,9,7,1",
+		"from=2026-03-01&to=2026-04-01&by=weekday":                         "weekday,store_id,fraud_alerts|1,7,3|7,7,1",
+		"from=2026-03-01&to=2026-04-01&by=store":                           "store_id,fraud_alerts|7,4",
+		"from=2026-03-01T08:00:01Z&to=2026-03-09T08:59:59.000001Z&by=hour": "hour,store_id,fraud_alerts|8,7,2",
+		"from=2026-03-01&to=2026-04-01&storeId=8":                          "day,store_id,fraud_alerts",
+	} {
+		rows, err := csv.NewReader(strings.NewReader(string(s.get(t, "/api/v1/summary.csv?"+query).body))).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, row := range rows {
+			row = slices.Delete(row, len(row)-4, len(row)-3)
+			got = append(got, strings.Join(row[:len(row)-2], ","))
+		}
+		if diff := cmp.Diff(want, strings.Join(got, "|")); diff != "" {
+			t.Errorf("%s: %s", query, diff)
+		}
+		if items := s.get(t, "/api/v1/summary?"+query).items(t); len(items) != len(rows)-1 {
+			t.Errorf("%s: JSON has %v", query, items)
+		}
+	}
+	for query, parameter := range map[string]string{
+		"by=month": "by", "by=": "by", "from=2026-01-01&to=2026-01-01": "to", "from=2020-01-01&to=2026-01-01": "from", "from=2099-01-01": "from", "by=day&raw=true": "raw",
+	} {
+		if a := s.get(t, "/api/v1/summary?"+query); a.status != 400 || a.json(t)["parameter"] != parameter {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	if a := s.get(t, "/api/v1/summary?from=0000-01-01&to=0001-02-01"); a.status != 200 {
+		t.Errorf("the first years: %d %s", a.status, a.body)
 	}
 }
 

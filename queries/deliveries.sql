@@ -55,12 +55,14 @@ WHERE q.received_at = @received_at AND q.delivery_id = @delivery_id
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM deliveries d
 LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
 JOIN events e ON e.store_id = coalesce(q.event_store_id, d.store_id) AND e.kind = coalesce(q.event_kind, d.event_kind)
     AND e.occurred_at = coalesce(q.event_occurred_at, d.event_occurred_at) AND e.id = coalesce(q.event_id, d.event_id)
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE d.received_at = @received_at AND d.id = @id
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR (d.store_id = ANY (sqlc.narg('store_ids')::bigint[]) AND e.store_id = ANY (sqlc.narg('store_ids')::bigint[])));
 

@@ -2,17 +2,21 @@
 -- the exports are the same statements. A null filter means any. after_… is a position
 -- that the rows are older than, newer_… one that they are newer than. The read pool
 -- plans for the very parameters, so that the order is that of an index either way:
--- a CASE that is null for all rows is no sort key.
+-- a CASE that is null for all rows is no sort key. Events without a
+-- disposition are asked for as 'none', and unmarked then says so: the planner would
+-- take IS NULL behind an outer join for rare, and sort them all.
 
 -- ListEvents walks events in time, or those of some sessions or customers.
 -- name: ListEvents :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.kind = @kind::text
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR e.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('store_external_ids')::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
@@ -21,6 +25,8 @@ WHERE e.kind = @kind::text
     AND (sqlc.narg('product_ids')::text[] IS NULL OR e.product_ids && sqlc.narg('product_ids')::text[])
     AND (sqlc.narg('gondola_ids')::text[] IS NULL OR e.gondola_ids && sqlc.narg('gondola_ids')::text[])
     AND (sqlc.narg('flags')::text[] IS NULL OR e.flags && sqlc.narg('flags')::text[])
+    AND (sqlc.narg('dispositions')::text[] IS NULL OR (NOT @unmarked::boolean AND r.disposition = ANY (sqlc.narg('dispositions')::text[]))
+        OR (@unmarked::boolean AND coalesce(r.disposition, 'none') = ANY (sqlc.narg('dispositions')::text[])))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR e.occurred_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR e.occurred_at <= sqlc.narg('after_time')::timestamptz)
@@ -36,7 +42,8 @@ LIMIT sqlc.narg('row_limit')::bigint;
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
     SELECT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) s
@@ -45,11 +52,14 @@ FROM (
         SELECT i.store_id, i.occurred_at, i.event_id
         FROM event_facets i
         JOIN events f ON f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+        LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
         WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = v.value AND i.kind = @kind::text
             AND (sqlc.narg('store_external_ids')::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
             AND (sqlc.narg('product_ids')::text[] IS NULL OR f.product_ids && sqlc.narg('product_ids')::text[])
             AND (sqlc.narg('gondola_ids')::text[] IS NULL OR f.gondola_ids && sqlc.narg('gondola_ids')::text[])
             AND (sqlc.narg('flags')::text[] IS NULL OR f.flags && sqlc.narg('flags')::text[])
+            AND (sqlc.narg('dispositions')::text[] IS NULL OR (NOT @unmarked::boolean AND m.disposition = ANY (sqlc.narg('dispositions')::text[]))
+                OR (@unmarked::boolean AND coalesce(m.disposition, 'none') = ANY (sqlc.narg('dispositions')::text[])))
             AND (sqlc.narg('from_time')::timestamptz IS NULL OR (i.occurred_at >= sqlc.narg('from_time')::timestamptz AND f.occurred_at >= sqlc.narg('from_time')::timestamptz))
             AND (sqlc.narg('to_time')::timestamptz IS NULL OR (i.occurred_at < sqlc.narg('to_time')::timestamptz AND f.occurred_at < sqlc.narg('to_time')::timestamptz))
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.occurred_at <= sqlc.narg('after_time')::timestamptz AND f.occurred_at <= sqlc.narg('after_time')::timestamptz))
@@ -66,6 +76,7 @@ FROM (
 JOIN events e ON e.store_id = page.store_id AND e.kind = @kind::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascending::boolean THEN e.id END, e.occurred_at DESC, e.id DESC;
 
 -- SessionTimeline gives what is known of a session in the order in which it happened.
@@ -73,19 +84,13 @@ ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascend
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.store_id = @store_id AND e.session_id = @session_id::text
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (e.occurred_at, e.id) > (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
 ORDER BY e.occurred_at, e.id
 LIMIT @row_limit;
-
--- name: Summary :many
-SELECT store_id, (occurred_at AT TIME ZONE 'UTC')::date::text AS day, kind, count(*) AS events
-FROM events
-WHERE occurred_at >= @from_time::timestamptz AND occurred_at < @to_time::timestamptz
-    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-GROUP BY 1, 2, 3
-ORDER BY 2 DESC, 1, 3;

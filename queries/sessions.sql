@@ -27,3 +27,6 @@ SELECT store_id FROM stores ORDER BY store_id;
 
 -- name: StoreIDsOfExternalIDs :many
 SELECT DISTINCT store_id FROM store_external_ids WHERE external_id = ANY (@external_ids::text[]);
+
+-- name: SetTimeZone :one
+UPDATE stores SET time_zone = sqlc.narg('time_zone')::text WHERE store_id = @store_id RETURNING *;

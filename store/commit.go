@@ -46,8 +46,10 @@ func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, erro
 		case p.problem != nil:
 			receipts[i].Status = Quarantined
 		case isNew[p.delivery.ID]:
+			delete(isNew, p.delivery.ID) // recorded twice in one batch, it is new once
 			receipts[i].Status = Stored
 			rows.addEventParts(p)
+			rows.countEvent(p)
 		}
 		if p.replayed == nil {
 			rows.addDelivery(p)

@@ -164,7 +164,7 @@ func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Pa
 	if err := setQuarantinePage(&args, p); err != nil {
 		return 0, err
 	}
-	n, err := s.queries.CountQuarantine(ctx, s.reads, args)
+	n, err := s.queries.CountQuarantineList(ctx, s.reads, args)
 	return n, known(err)
 }
 

@@ -46,11 +46,20 @@ type Event struct {
 	CheckInDeviceID *string
 	Unreadable      []string
 	PersonalInfo    PersonalInfo // of registrations
+	Review          Review
 }
 
 // PersonalInfo is what a registration says of a person.
 type PersonalInfo struct {
 	Email, FirstName, LastName, Phone, PhoneNumber *string
+}
+
+// Review is what the notes of an event come to.
+type Review struct {
+	Disposition   *Disposition // the newest; nil if there is none
+	DispositionAt *time.Time
+	DispositionBy *string // the token's name, as it was then
+	Notes         int64
 }
 
 func eventOf(r db.ListEventsRow) Event {
@@ -61,6 +70,7 @@ func eventOf(r db.ListEventsRow) Event {
 		ReceivedAt: r.ReceivedAt, Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds,
 		PaymentProvider: r.PaymentProvider, TokenType: r.TokenType, CheckInDeviceID: r.CheckInDeviceID, Unreadable: r.Unreadable,
 		PersonalInfo: PersonalInfo{r.Email, r.FirstName, r.LastName, r.Phone, r.PhoneNumber},
+		Review:       Review{(*Disposition)(r.Disposition), r.DispositionAt, r.DispositionBy, r.Notes},
 	}
 }
 
@@ -101,14 +111,14 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	args.RowLimit = &limit
 	facet, values := facetOf(f, args.StoreIds)
 	if facet == "" {
-		n, err := s.queries.CountEvents(ctx, s.reads, args)
+		n, err := s.queries.CountEventList(ctx, s.reads, args)
 		return n, known(err)
 	}
 	byFacet, err := s.facetArgs(ctx, facet, values, args)
 	if err != nil {
 		return 0, known(err)
 	}
-	n, err := s.queries.CountEventsByFacet(ctx, s.reads, byFacet)
+	n, err := s.queries.CountEventListByFacet(ctx, s.reads, byFacet)
 	return n, known(err)
 }
 
@@ -134,6 +144,7 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 		CustomerIds: f.CustomerIDs, ProductIds: f.ProductIDs, GondolaIds: f.GondolaIDs, Flags: f.Flags,
 		FromTime: f.From, ToTime: f.To, Ascending: p.ascending(),
 	}
+	args.Dispositions, args.Unmarked = f.marks()
 	older, newer := p.bounds()
 	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
 		return args, false, err
@@ -143,6 +154,9 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 	}
 	return args, stores != nil && len(stores) == 0, nil
 }
+
+// byDisposition is the one facet whose values an event itself does not have.
+const byDisposition = "disposition"
 
 // facetOf chooses the ordered way into the events: by session or customer, who have
 // few of them, none is needed.
@@ -154,6 +168,9 @@ func facetOf(f Filter, stores []int64) (facet string, values []string) {
 		return "product", f.ProductIDs
 	case f.GondolaIDs != nil:
 		return "gondola", f.GondolaIDs
+	case f.Dispositions != nil && !slices.Contains(f.Dispositions, Unmarked):
+		dispositions, _ := f.marks()
+		return byDisposition, dispositions
 	case f.Flags != nil:
 		return "flag", f.Flags
 	case stores != nil:
@@ -184,9 +201,12 @@ func (s *Store) facetArgs(ctx context.Context, facet string, values []string, a 
 		}
 		stores = all
 	}
+	if facet == byDisposition {
+		a.Dispositions = nil // to look them up again would mislead the planner
+	}
 	return db.ListEventsByFacetParams{
 		StoreIds: distinctOf(stores), FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind, StoreExternalIds: a.StoreExternalIds,
-		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, FromTime: a.FromTime, ToTime: a.ToTime,
+		ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags, Dispositions: a.Dispositions, Unmarked: a.Unmarked, FromTime: a.FromTime, ToTime: a.ToTime,
 		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
 	}, nil
 }

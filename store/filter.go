@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Scope is the stores that somebody may see. The zero Scope is all of them.
@@ -44,7 +46,11 @@ type Filter struct {
 	GondolaIDs       []string
 	Flags            []string
 	Webhooks         []string
-	Replayed         *bool // of quarantine
+	Dispositions     []Disposition // Unmarked: without any
+	Kinds            []Kind        // of notes
+	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
+	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
+	Replayed         *bool         // of quarantine
 	From, To         *time.Time
 }
 
@@ -59,7 +65,7 @@ type Position struct {
 // Page asks for up to Limit items of a list: its first ones, or those that follow
 // After, or those right before Before. Items come in the order of the list whichever
 // way is walked; the Position that comes with them is where the same way goes on, nil
-// at its end. Lists that are ordered otherwise than newest first know only After.
+// at its end. Stores, notes and timelines know only After.
 type Page struct {
 	Limit       int
 	After       *Position

@@ -53,7 +53,7 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	limit := int64(p.Limit)
 	args.RowLimit = &limit
 	setSessionPage(&args, p)
-	n, err := s.queries.CountSessions(ctx, s.reads, args)
+	n, err := s.queries.CountSessionList(ctx, s.reads, args)
 	return n, known(err)
 }
 

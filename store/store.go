@@ -30,6 +30,7 @@ type Config struct {
 	Logger      *slog.Logger     // nil discards
 	Metrics     *Metrics         // nil counts into nothing
 	Now         func() time.Time // nil is time.Now
+	TimeZone    *time.Location   // of stores without one of their own: UTC, or one of the IANA database; nil is UTC
 }
 
 // Store is safe for concurrent use.
@@ -40,6 +41,7 @@ type Store struct {
 	log     *slog.Logger
 	metrics *Metrics
 	now     func() time.Time
+	zone    *time.Location // of stores without one of their own
 	tokens  tokenCache
 
 	recorder recorder
@@ -55,7 +57,7 @@ const (
 
 // Open connects, checks the schema, and starts the background work. Close it.
 func Open(ctx context.Context, c Config) (*Store, error) {
-	s := &Store{queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now}
+	s := &Store{queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now, zone: c.TimeZone}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -64,6 +66,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.zone == nil {
+		s.zone = time.UTC
 	}
 	if err := CheckSchema(ctx, c.DatabaseURL); err != nil {
 		return nil, err
@@ -92,6 +97,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
+	if err := s.checkZone(ctx, s.zone.String()); err != nil {
+		return err
+	}
 	if err := s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0)); err != nil {
 		return err
 	}

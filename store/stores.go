@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"aifi-audit/store/internal/db"
 )
@@ -44,17 +43,4 @@ func (s *Store) ExportStores(ctx context.Context, scope Scope, f Filter, each fu
 		}
 	}
 	return nil
-}
-
-// DayCount is how many events of a kind a store had on a day of UTC.
-type DayCount = db.SummaryRow
-
-// Summary counts events by store, day and kind. Its cost is the period's events.
-func (s *Store) Summary(ctx context.Context, scope Scope, f Filter, from, to time.Time) ([]DayCount, error) {
-	ids, err := s.stores(ctx, scope, f)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := s.queries.Summary(ctx, s.reads, db.SummaryParams{FromTime: from, ToTime: to, StoreIds: ids})
-	return rows, known(err)
 }

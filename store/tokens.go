@@ -21,11 +21,12 @@ const (
 	MayIngest     Right = "ingest" // post webhooks
 	MayRead       Right = "read"   // search and view
 	MayExport     Right = "export" // CSV
-	MayAdminister Right = "admin"  // replay
+	MayReview     Right = "review" // mark events, and comment on them
+	MayAdminister Right = "admin"  // replay, set time zones
 )
 
 // Rights are all of them.
-var Rights = []Right{MayIngest, MayRead, MayExport, MayAdminister}
+var Rights = []Right{MayIngest, MayRead, MayExport, MayReview, MayAdminister}
 
 const (
 	tokenPrefix  = "aifi_audit_"
@@ -245,7 +246,7 @@ func (s *Store) flushTokenUse(ctx context.Context) {
 // Access is one look at the data by staff.
 type Access struct {
 	TokenID    int64
-	Action     string // search, view, export, replay
+	Action     string // search, view, export, replay, configure, review
 	Path       string
 	Query      string
 	RemoteAddr string

@@ -44,7 +44,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 		if err != nil {
 			return err
 		}
-		staff, err := s.CreateToken(env.ctx, "demo staff", []store.Right{store.MayRead, store.MayExport, store.MayAdminister}, nil, nil)
+		staff, err := s.CreateToken(env.ctx, "demo staff", []store.Right{store.MayRead, store.MayExport, store.MayReview, store.MayAdminister}, nil, nil)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,7 @@ import (
 
 type exportCommand struct {
 	databaseFlags
-	List   string `arg:"" help:"alcohol-interactions, fraud-alerts, registrations or sessions." enum:"alcohol-interactions,fraud-alerts,registrations,sessions"`
+	List   string `arg:"" help:"alcohol-interactions, fraud-alerts, registrations, sessions or notes." enum:"alcohol-interactions,fraud-alerts,registrations,sessions,notes"`
 	Output string `help:"File to write. - is standard output." short:"o" default:"-" env:"AIFI_AUDIT_EXPORT_OUTPUT"`
 
 	StoreID         []string `help:"Only of this AiFi store. Repeatable, as are the next." name:"store-id" env:"AIFI_AUDIT_EXPORT_STORE_ID"`
@@ -26,6 +26,7 @@ type exportCommand struct {
 	ProductID       []string `help:"Only with this product." name:"product-id" env:"AIFI_AUDIT_EXPORT_PRODUCT_ID"`
 	GondolaID       []string `help:"Only at this gondola." name:"gondola-id" env:"AIFI_AUDIT_EXPORT_GONDOLA_ID"`
 	Flag            []string `help:"Only with this flag." env:"AIFI_AUDIT_EXPORT_FLAG"`
+	Disposition     []string `help:"Only with this disposition: confirmed, false_alarm, under_review or none." env:"AIFI_AUDIT_EXPORT_DISPOSITION"`
 	From            string   `help:"Only from this date or RFC 3339 time on." env:"AIFI_AUDIT_EXPORT_FROM"`
 	To              string   `help:"Only before this date or RFC 3339 time." env:"AIFI_AUDIT_EXPORT_TO"`
 	Raw             bool     `help:"Leave cells alone that a spreadsheet would run as formulas." env:"AIFI_AUDIT_EXPORT_RAW"`
@@ -36,7 +37,7 @@ func (c exportCommand) query() url.Values {
 	q := url.Values{}
 	for name, values := range map[string][]string{
 		"storeId": c.StoreID, "storeExternalId": c.StoreExternalID, "sessionId": c.SessionID, "customerId": c.CustomerID,
-		"productId": c.ProductID, "gondolaId": c.GondolaID, "flag": c.Flag,
+		"productId": c.ProductID, "gondolaId": c.GondolaID, "flag": c.Flag, "disposition": c.Disposition,
 	} {
 		if len(values) > 0 {
 			q[name] = values

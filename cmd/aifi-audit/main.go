@@ -29,6 +29,7 @@ type cli struct {
 	Serve    serveCommand    `cmd:"" help:"Receive webhooks and serve the API."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema up to date, or show its state."`
 	Token    tokenCommand    `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
+	Store    storeCommand    `cmd:"" help:"List the stores, or set their time zones."`
 	Export   exportCommand   `cmd:"" help:"Write a list as CSV, straight from the database."`
 	Simulate simulateCommand `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -54,7 +54,7 @@ func TestServeSimulateExport(t *testing.T) {
 	db := "--database-url=" + storetest.URL(t)
 	url := started(t, "serve", "--listen=127.0.0.1:0", db)
 	ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
-	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,export", db))
+	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,export,review", db))
 	report := command(t, "simulate", "--url="+url, "--token="+ingest, "--rate=0", "--count=400", "--malformed=0.1")
 	for _, want := range []string{"sent", "400 deliveries", "answer 200 stored", "answer 200 duplicate", "answer 422"} {
 		if !strings.Contains(report, want) {
@@ -79,6 +79,16 @@ func TestServeSimulateExport(t *testing.T) {
 	command(t, "export", "alcohol-interactions", "-o", file, db)
 	if written, err := os.ReadFile(file); err != nil || !bytes.Equal(written, served) {
 		t.Errorf("export and the API differ: %v", err)
+	}
+	if none := command(t, "export", "alcohol-interactions", "--disposition=none", db); none != string(served) {
+		t.Error("not all events are without a disposition")
+	}
+	if notes := command(t, "export", "notes", db); !strings.HasSuffix(notes, ",disposition,comment\r\n") {
+		t.Errorf("notes are %q", notes)
+	}
+	command(t, "store", "set-time-zone", "101", "Asia/Kathmandu", db)
+	if list := command(t, "store", "list", db); !strings.Contains(list, "Asia/Kathmandu") {
+		t.Error(list)
 	}
 	command(t, "token", "revoke", "staff", db)
 	if list := command(t, "token", "list", db); !strings.Contains(list, "AiFi") {
@@ -109,7 +119,7 @@ func TestDemo(t *testing.T) {
 
 func TestHelpAndMistakes(t *testing.T) {
 	for args, want := range map[string]int{
-		"--help": 0, "serve --help": 0, "": 2, "nonsense": 2, "migrate up": 1, "simulate --url=http://127.0.0.1:1 --token=x --stores=0": 1,
+		"--help": 0, "serve --help": 0, "": 2, "nonsense": 2, "migrate up": 1, "serve --time-zone=Nowhere/Land": 2, "simulate --url=http://127.0.0.1:1 --token=x --stores=0": 1,
 	} {
 		var out bytes.Buffer
 		t.Setenv("DATABASE_URL", "")

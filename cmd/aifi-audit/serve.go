@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -18,10 +19,20 @@ import (
 
 type serveCommand struct {
 	databaseFlags
-	Listen  string `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
-	MaxBody int64  `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
+	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
+	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
+	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
 
 	PublicURL string `help:"Address at which staff reach this server through a proxy with TLS, as https://audit.example.com. Their cookies are then sent over TLS only." env:"AIFI_AUDIT_PUBLIC_URL"`
+}
+
+// timeZone is a flag that is a time zone.
+type timeZone struct{ *time.Location }
+
+// UnmarshalText reads an IANA name.
+func (z *timeZone) UnmarshalText(name []byte) (err error) {
+	z.Location, err = time.LoadLocation(string(name))
+	return err
 }
 
 // Run serves until the context ends.
@@ -65,7 +76,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	defer func() { err = errors.Join(err, d.close()) }()
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log, Metrics: store.NewMetrics(registry)})
+	s, err := store.Open(env.ctx, store.Config{DatabaseURL: d.url, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location})
 	if err != nil {
 		return err
 	}

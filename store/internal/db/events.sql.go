@@ -17,10 +17,12 @@ const listEvents = `-- name: ListEvents :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON $1::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.kind = $1::text
     AND ($2::bigint[] IS NULL OR e.store_id = ANY ($2::bigint[]))
     AND ($3::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY ($3::text[]))
@@ -29,14 +31,16 @@ WHERE e.kind = $1::text
     AND ($6::text[] IS NULL OR e.product_ids && $6::text[])
     AND ($7::text[] IS NULL OR e.gondola_ids && $7::text[])
     AND ($8::text[] IS NULL OR e.flags && $8::text[])
-    AND ($9::timestamptz IS NULL OR e.occurred_at >= $9::timestamptz)
-    AND ($10::timestamptz IS NULL OR e.occurred_at < $10::timestamptz)
-    AND ($11::timestamptz IS NULL OR e.occurred_at <= $11::timestamptz)
-    AND ($11::timestamptz IS NULL OR (e.occurred_at, e.id) < ($11::timestamptz, $12::uuid))
-    AND ($13::timestamptz IS NULL OR e.occurred_at >= $13::timestamptz)
-    AND ($13::timestamptz IS NULL OR (e.occurred_at, e.id) > ($13::timestamptz, $14::uuid))
-ORDER BY CASE WHEN $15::boolean THEN e.occurred_at END, CASE WHEN $15::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
-LIMIT $16::bigint
+    AND ($9::text[] IS NULL OR (NOT $10::boolean AND r.disposition = ANY ($9::text[]))
+        OR ($10::boolean AND coalesce(r.disposition, 'none') = ANY ($9::text[])))
+    AND ($11::timestamptz IS NULL OR e.occurred_at >= $11::timestamptz)
+    AND ($12::timestamptz IS NULL OR e.occurred_at < $12::timestamptz)
+    AND ($13::timestamptz IS NULL OR e.occurred_at <= $13::timestamptz)
+    AND ($13::timestamptz IS NULL OR (e.occurred_at, e.id) < ($13::timestamptz, $14::uuid))
+    AND ($15::timestamptz IS NULL OR e.occurred_at >= $15::timestamptz)
+    AND ($15::timestamptz IS NULL OR (e.occurred_at, e.id) > ($15::timestamptz, $16::uuid))
+ORDER BY CASE WHEN $17::boolean THEN e.occurred_at END, CASE WHEN $17::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+LIMIT $18::bigint
 `
 
 type ListEventsParams struct {
@@ -48,6 +52,8 @@ type ListEventsParams struct {
 	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
+	Dispositions     []string
+	Unmarked         bool
 	FromTime         *time.Time
 	ToTime           *time.Time
 	AfterTime        *time.Time
@@ -85,13 +91,19 @@ type ListEventsRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // Lists of events, newest first. A null row_limit means all of them: the pages and
 // the exports are the same statements. A null filter means any. after_… is a position
 // that the rows are older than, newer_… one that they are newer than. The read pool
 // plans for the very parameters, so that the order is that of an index either way:
-// a CASE that is null for all rows is no sort key.
+// a CASE that is null for all rows is no sort key. Events without a
+// disposition are asked for as 'none', and unmarked then says so: the planner would
+// take IS NULL behind an outer join for rare, and sort them all.
 // ListEvents walks events in time, or those of some sessions or customers.
 func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams) ([]ListEventsRow, error) {
 	rows, err := db.Query(ctx, listEvents,
@@ -103,6 +115,8 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
+		arg.Dispositions,
+		arg.Unmarked,
 		arg.FromTime,
 		arg.ToTime,
 		arg.AfterTime,
@@ -146,6 +160,10 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}
@@ -161,7 +179,8 @@ const listEventsByFacet = `-- name: ListEventsByFacet :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
     SELECT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest($1::bigint[]) AS store_id) s
@@ -170,28 +189,32 @@ FROM (
         SELECT i.store_id, i.occurred_at, i.event_id
         FROM event_facets i
         JOIN events f ON f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+        LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
         WHERE i.store_id = s.store_id AND i.facet = $3::text AND i.value = v.value AND i.kind = $4::text
             AND ($5::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($5::text[]))
             AND ($6::text[] IS NULL OR f.product_ids && $6::text[])
             AND ($7::text[] IS NULL OR f.gondola_ids && $7::text[])
             AND ($8::text[] IS NULL OR f.flags && $8::text[])
-            AND ($9::timestamptz IS NULL OR (i.occurred_at >= $9::timestamptz AND f.occurred_at >= $9::timestamptz))
-            AND ($10::timestamptz IS NULL OR (i.occurred_at < $10::timestamptz AND f.occurred_at < $10::timestamptz))
-            AND ($11::timestamptz IS NULL OR (i.occurred_at <= $11::timestamptz AND f.occurred_at <= $11::timestamptz))
-            AND ($11::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($11::timestamptz, $12::uuid))
-            AND ($13::timestamptz IS NULL OR (i.occurred_at >= $13::timestamptz AND f.occurred_at >= $13::timestamptz))
-            AND ($13::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($13::timestamptz, $14::uuid))
-        ORDER BY CASE WHEN $15::boolean THEN i.occurred_at END, CASE WHEN $15::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
-        LIMIT $16::bigint
+            AND ($9::text[] IS NULL OR (NOT $10::boolean AND m.disposition = ANY ($9::text[]))
+                OR ($10::boolean AND coalesce(m.disposition, 'none') = ANY ($9::text[])))
+            AND ($11::timestamptz IS NULL OR (i.occurred_at >= $11::timestamptz AND f.occurred_at >= $11::timestamptz))
+            AND ($12::timestamptz IS NULL OR (i.occurred_at < $12::timestamptz AND f.occurred_at < $12::timestamptz))
+            AND ($13::timestamptz IS NULL OR (i.occurred_at <= $13::timestamptz AND f.occurred_at <= $13::timestamptz))
+            AND ($13::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($13::timestamptz, $14::uuid))
+            AND ($15::timestamptz IS NULL OR (i.occurred_at >= $15::timestamptz AND f.occurred_at >= $15::timestamptz))
+            AND ($15::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($15::timestamptz, $16::uuid))
+        ORDER BY CASE WHEN $17::boolean THEN i.occurred_at END, CASE WHEN $17::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
+        LIMIT $18::bigint
     ) k
     GROUP BY k.store_id, k.occurred_at, k.event_id
-    ORDER BY CASE WHEN $15::boolean THEN k.occurred_at END, CASE WHEN $15::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
-    LIMIT $16::bigint
+    ORDER BY CASE WHEN $17::boolean THEN k.occurred_at END, CASE WHEN $17::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
+    LIMIT $18::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
-ORDER BY CASE WHEN $15::boolean THEN e.occurred_at END, CASE WHEN $15::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
+ORDER BY CASE WHEN $17::boolean THEN e.occurred_at END, CASE WHEN $17::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
 `
 
 type ListEventsByFacetParams struct {
@@ -203,6 +226,8 @@ type ListEventsByFacetParams struct {
 	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
+	Dispositions     []string
+	Unmarked         bool
 	FromTime         *time.Time
 	ToTime           *time.Time
 	AfterTime        *time.Time
@@ -240,6 +265,10 @@ type ListEventsByFacetRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // ListEventsByFacet merges the newest events of each store and value, so that its
@@ -254,6 +283,8 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
+		arg.Dispositions,
+		arg.Unmarked,
 		arg.FromTime,
 		arg.ToTime,
 		arg.AfterTime,
@@ -297,6 +328,10 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}
@@ -312,10 +347,12 @@ const sessionTimeline = `-- name: SessionTimeline :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
     e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM events e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.store_id = $1 AND e.session_id = $2::text
     AND ($3::timestamptz IS NULL OR (e.occurred_at, e.id) > ($3::timestamptz, $4::uuid))
 ORDER BY e.occurred_at, e.id
@@ -357,6 +394,10 @@ type SessionTimelineRow struct {
 	LastName        *string
 	Phone           *string
 	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
 }
 
 // SessionTimeline gives what is known of a session in the order in which it happened.
@@ -402,53 +443,10 @@ func (q *Queries) SessionTimeline(ctx context.Context, db DBTX, arg SessionTimel
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const summary = `-- name: Summary :many
-SELECT store_id, (occurred_at AT TIME ZONE 'UTC')::date::text AS day, kind, count(*) AS events
-FROM events
-WHERE occurred_at >= $1::timestamptz AND occurred_at < $2::timestamptz
-    AND ($3::bigint[] IS NULL OR store_id = ANY ($3::bigint[]))
-GROUP BY 1, 2, 3
-ORDER BY 2 DESC, 1, 3
-`
-
-type SummaryParams struct {
-	FromTime time.Time
-	ToTime   time.Time
-	StoreIds []int64
-}
-
-type SummaryRow struct {
-	StoreID int64
-	Day     string
-	Kind    string
-	Events  int64
-}
-
-func (q *Queries) Summary(ctx context.Context, db DBTX, arg SummaryParams) ([]SummaryRow, error) {
-	rows, err := db.Query(ctx, summary, arg.FromTime, arg.ToTime, arg.StoreIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SummaryRow
-	for rows.Next() {
-		var i SummaryRow
-		if err := rows.Scan(
-			&i.StoreID,
-			&i.Day,
-			&i.Kind,
-			&i.Events,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
 		); err != nil {
 			return nil, err
 		}

@@ -127,7 +127,15 @@ type Event struct {
 	Unreadable []string
 }
 
-// One ordered way into events for each facet: a constant facet leaves one branch of the plan.
+// How many events a store had in a quarter of an hour of occurred_at. Written with the events, in one transaction.
+type EventCount struct {
+	StoreID int64
+	Kind    string
+	// The start of the quarter of an hour
+	Bucket time.Time
+	Events int64
+}
+
 type EventFacet struct {
 	StoreID    int64
 	Kind       string
@@ -176,7 +184,27 @@ type EventGondolasDefault struct {
 	EventID    uuid.UUID
 }
 
-// customerPersonalInfo as an event states it. Personal data lives here, in customers.metadata, in sessions.metadata and in delivery_bodies, and nowhere else.
+// What staff noted of an event. Insert only.
+type EventNote struct {
+	StoreID int64
+	// Of the notes of one event each has a later time than those before it
+	At time.Time
+	// UUIDv7
+	ID         uuid.UUID
+	Kind       string
+	OccurredAt time.Time
+	EventID    uuid.UUID
+	// The delivery by which the event was named
+	DeliveryID uuid.UUID
+	TokenID    int64
+	// What the token was called then
+	TokenName   string
+	Disposition *string
+	// Free text of staff: it may hold personal data
+	Comment *string
+}
+
+// customerPersonalInfo as an event states it. Personal data lives here, in customers.metadata, in sessions.metadata, in event_notes.comment and in delivery_bodies, and nowhere else.
 type EventPersonalInfo struct {
 	StoreID     int64
 	Kind        string
@@ -204,6 +232,20 @@ type EventProductsDefault struct {
 	Kind       string
 	OccurredAt time.Time
 	EventID    uuid.UUID
+}
+
+// What the notes of an event come to: the disposition of the last one that has any.
+type EventReview struct {
+	StoreID       int64
+	Kind          string
+	OccurredAt    time.Time
+	EventID       uuid.UUID
+	Disposition   *string
+	DispositionAt *time.Time
+	// The name of the token at that time
+	DispositionBy *string
+	Notes         int64
+	LastNoteAt    time.Time
 }
 
 type EventsDefault struct {
@@ -319,6 +361,8 @@ type Store struct {
 	AifiUniqueStoreID *string
 	FirstSeenAt       time.Time
 	LastSeenAt        time.Time
+	// IANA name of the store's time zone, set by an operator; null: the installation's
+	TimeZone *string
 }
 
 // Every storeExternalId that a store was ever seen with.

@@ -171,7 +171,7 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 }
 
 const listStores = `-- name: ListStores :many
-SELECT store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at FROM stores
+SELECT store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at, time_zone FROM stores
 WHERE ($1::bigint[] IS NULL OR store_id = ANY ($1::bigint[]))
     AND ($2::bigint IS NULL OR store_id > $2::bigint)
 ORDER BY store_id
@@ -199,6 +199,7 @@ func (q *Queries) ListStores(ctx context.Context, db DBTX, arg ListStoresParams)
 			&i.AifiUniqueStoreID,
 			&i.FirstSeenAt,
 			&i.LastSeenAt,
+			&i.TimeZone,
 		); err != nil {
 			return nil, err
 		}
@@ -208,6 +209,29 @@ func (q *Queries) ListStores(ctx context.Context, db DBTX, arg ListStoresParams)
 		return nil, err
 	}
 	return items, nil
+}
+
+const setTimeZone = `-- name: SetTimeZone :one
+UPDATE stores SET time_zone = $1::text WHERE store_id = $2 RETURNING store_id, external_id, aifi_unique_store_id, first_seen_at, last_seen_at, time_zone
+`
+
+type SetTimeZoneParams struct {
+	TimeZone *string
+	StoreID  int64
+}
+
+func (q *Queries) SetTimeZone(ctx context.Context, db DBTX, arg SetTimeZoneParams) (Store, error) {
+	row := db.QueryRow(ctx, setTimeZone, arg.TimeZone, arg.StoreID)
+	var i Store
+	err := row.Scan(
+		&i.StoreID,
+		&i.ExternalID,
+		&i.AifiUniqueStoreID,
+		&i.FirstSeenAt,
+		&i.LastSeenAt,
+		&i.TimeZone,
+	)
+	return i, err
 }
 
 const storeIDsOfExternalIDs = `-- name: StoreIDsOfExternalIDs :many

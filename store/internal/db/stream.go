@@ -16,15 +16,15 @@ func (q *Queries) StreamEvents(ctx context.Context, tx DBTX, a ListEventsParams,
 	return stream(ctx, tx, each, listEvents, a.values()...)
 }
 
-// CountEvents counts what ListEvents would give.
-func (q *Queries) CountEvents(ctx context.Context, tx DBTX, a ListEventsParams) (int64, error) {
+// CountEventList counts what ListEvents would give.
+func (q *Queries) CountEventList(ctx context.Context, tx DBTX, a ListEventsParams) (int64, error) {
 	return count(ctx, tx, listEvents, a.values()...)
 }
 
-// CountEventsByFacet counts what ListEventsByFacet would give.
-func (q *Queries) CountEventsByFacet(ctx context.Context, tx DBTX, a ListEventsByFacetParams) (int64, error) {
+// CountEventListByFacet counts what ListEventsByFacet would give.
+func (q *Queries) CountEventListByFacet(ctx context.Context, tx DBTX, a ListEventsByFacetParams) (int64, error) {
 	return count(ctx, tx, listEventsByFacet, a.StoreIds, a.FacetValues, a.Facet, a.Kind, a.StoreExternalIds, a.ProductIds, a.GondolaIds,
-		a.Flags, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.NewerTime, a.NewerID, a.Ascending, a.RowLimit)
+		a.Flags, a.Dispositions, a.Unmarked, a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.NewerTime, a.NewerID, a.Ascending, a.RowLimit)
 }
 
 // StreamSessions is ListSessions, row by row.
@@ -32,8 +32,8 @@ func (q *Queries) StreamSessions(ctx context.Context, tx DBTX, a ListSessionsPar
 	return stream(ctx, tx, each, listSessions, a.values()...)
 }
 
-// CountSessions counts what ListSessions would give.
-func (q *Queries) CountSessions(ctx context.Context, tx DBTX, a ListSessionsParams) (int64, error) {
+// CountSessionList counts what ListSessions would give.
+func (q *Queries) CountSessionList(ctx context.Context, tx DBTX, a ListSessionsParams) (int64, error) {
 	return count(ctx, tx, listSessions, a.values()...)
 }
 
@@ -48,13 +48,13 @@ func (q *Queries) StreamQuarantine(ctx context.Context, tx DBTX, a ListQuarantin
 	return stream(ctx, tx, each, listQuarantine, a.values()...)
 }
 
-// CountQuarantine counts what ListQuarantine would give.
-func (q *Queries) CountQuarantine(ctx context.Context, tx DBTX, a ListQuarantineParams) (int64, error) {
+// CountQuarantineList counts what ListQuarantine would give.
+func (q *Queries) CountQuarantineList(ctx context.Context, tx DBTX, a ListQuarantineParams) (int64, error) {
 	return count(ctx, tx, listQuarantine, a.values()...)
 }
 
 func (a ListEventsParams) values() []any {
-	return []any{a.Kind, a.StoreIds, a.StoreExternalIds, a.SessionIds, a.CustomerIds, a.ProductIds, a.GondolaIds, a.Flags,
+	return []any{a.Kind, a.StoreIds, a.StoreExternalIds, a.SessionIds, a.CustomerIds, a.ProductIds, a.GondolaIds, a.Flags, a.Dispositions, a.Unmarked,
 		a.FromTime, a.ToTime, a.AfterTime, a.AfterID, a.NewerTime, a.NewerID, a.Ascending, a.RowLimit}
 }
 
@@ -72,6 +72,12 @@ func count(ctx context.Context, tx DBTX, list string, args ...any) (int64, error
 	var n int64
 	err := tx.QueryRow(ctx, "SELECT count(*) FROM ("+list+"\n) AS list", args...).Scan(&n)
 	return n, err
+}
+
+// StreamNotes is ListNotes, row by row.
+func (q *Queries) StreamNotes(ctx context.Context, tx DBTX, a ListNotesParams, each func(ListNotesRow) error) error {
+	return stream(ctx, tx, each, listNotes, a.StoreIds, a.StoreExternalIds, a.EventIds, a.Kinds, a.Dispositions, a.FromTime, a.ToTime,
+		a.AfterTime, a.AfterID, a.RowLimit)
 }
 
 func stream[T any](ctx context.Context, tx DBTX, each func(T) error, sql string, args ...any) error {

@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// maxStaffBody is how many bytes the body of a request by staff may have: enough for
+// a comment of which each character is escaped.
+const maxStaffBody = 64 << 10
+
+// object is the JSON object of a body, by member.
+type object map[string]json.RawMessage
+
+// readObject reads a body that must be one JSON object with none but the allowed
+// members: what is not understood is an error, never ignored.
+func readObject(r *http.Request, allowed ...string) (object, error) {
+	body, err := readBody(r.Body, maxStaffBody)
+	if errors.Is(err, errTooLarge) {
+		return nil, problem(http.StatusRequestEntityTooLarge, "too-large", "Body too large", fmt.Sprintf("The body may have %d bytes.", maxStaffBody))
+	}
+	if err != nil {
+		return nil, problem(http.StatusBadRequest, "incomplete", "Incomplete body", "The body ended early.")
+	}
+	var o object
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		err = json.Unmarshal(body, &o)
+	}
+	if err != nil || o == nil {
+		return nil, badMember("", "The body must be a JSON object.")
+	}
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if !slices.Contains(allowed, name) {
+			return nil, badMember("/"+pointerEscapes.Replace(cut(name, 100)), "There is no such member; there are %s.", strings.Join(allowed, ", "))
+		}
+	}
+	return o, nil
+}
+
+var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
+
+func (o object) has(name string) bool { return o[name] != nil }
+
+// text is a member that is a string; nil if it is null or absent.
+func (o object) text(name string) (*string, error) {
+	if !o.has(name) {
+		return nil, nil
+	}
+	var s *string
+	if err := json.Unmarshal(o[name], &s); err != nil {
+		return nil, badMember("/"+name, "It must be a string or null.")
+	}
+	return s, nil
+}
+
+// badMember names the member of a body at fault by its JSON Pointer.
+func badMember(pointer, format string, args ...any) *Problem {
+	p := problem(http.StatusBadRequest, "invalid-body", "Invalid body", fmt.Sprintf(format, args...))
+	p.Pointer = pointer
+	return p
+}

@@ -1,0 +1,108 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"aifi-audit/store"
+)
+
+// note is a note's JSON.
+type note struct {
+	ID          string             `json:"id"`
+	StoreID     int64              `json:"storeId"`
+	Kind        store.Kind         `json:"kind"`
+	EventID     string             `json:"event"`
+	DeliveryID  string             `json:"deliveryId"`
+	SessionID   *string            `json:"sessionId"`
+	OccurredAt  time.Time          `json:"occurredAt"`
+	At          time.Time          `json:"at"`
+	TokenName   string             `json:"tokenName"`
+	Disposition *store.Disposition `json:"disposition"`
+	Comment     *string            `json:"comment"`
+}
+
+func noteJSON(n store.Note) any {
+	return note{
+		ID: n.ID.String(), StoreID: n.StoreID, Kind: n.Kind, EventID: n.EventID.String(), DeliveryID: n.DeliveryID.String(),
+		SessionID: n.SessionID, OccurredAt: n.OccurredAt.UTC(), At: n.At.UTC(), TokenName: n.TokenName,
+		Disposition: n.Disposition, Comment: n.Comment,
+	}
+}
+
+func notes(s *store.Store) list[store.Note] {
+	return list[store.Note]{
+		filters: []string{"storeId", "storeExternalId", "deliveryId", "kind", "disposition", "from", "to"},
+		page:    s.Notes,
+		export:  s.ExportNotes,
+		item:    noteJSON,
+		columns: []column[store.Note]{
+			{"id", func(n store.Note) string { return n.ID.String() }},
+			{"store_id", func(n store.Note) string { return integer(n.StoreID) }},
+			{"kind", func(n store.Note) string { return string(n.Kind) }},
+			{"event", func(n store.Note) string { return n.EventID.String() }},
+			{"delivery_id", func(n store.Note) string { return n.DeliveryID.String() }},
+			{"session_id", func(n store.Note) string { return text(n.SessionID) }},
+			{"occurred_at", func(n store.Note) string { return moment(n.OccurredAt) }},
+			{"at", func(n store.Note) string { return moment(n.At) }},
+			{"token_name", func(n store.Note) string { return n.TokenName }},
+			{"disposition", func(n store.Note) string { return text((*string)(n.Disposition)) }},
+			{"comment", func(n store.Note) string { return text(n.Comment) }},
+		},
+	}
+}
+
+// addNote marks the event that a delivery states, comments on it, or both.
+func (a *API) addNote(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	n, err := readNote(r)
+	if err != nil {
+		return err
+	}
+	if err := c.sees(r); err != nil {
+		return err
+	}
+	made, err := a.store.AddNote(r.Context(), c.Token, n)
+	var fault *store.NoteError
+	switch {
+	case errors.As(err, &fault) && fault.Field == "":
+		return badMember("", "%s", fault.Detail)
+	case errors.As(err, &fault):
+		return badMember("/"+fault.Field, "%s", fault.Detail)
+	case errors.Is(err, store.ErrNoEvent):
+		p := problem(http.StatusUnprocessableEntity, "no-event", "No event", "The delivery states no alcohol interaction, fraud alert or registration.")
+		p.Pointer, p.DeliveryID = "/deliveryId", n.DeliveryID.String()
+		return p
+	case err != nil:
+		return err
+	}
+	writeJSON(w, r, http.StatusCreated, noteJSON(made))
+	return nil
+}
+
+func readNote(r *http.Request) (n store.NewNote, err error) {
+	body, err := readObject(r, "deliveryId", "disposition", "comment")
+	if err != nil {
+		return n, err
+	}
+	id, err := body.text("deliveryId")
+	if err != nil {
+		return n, err
+	}
+	if n.DeliveryID, err = deliveryID(text(id)); err != nil {
+		return n, badMember("/deliveryId", "It must be the id of a delivery, a UUID.")
+	}
+	disposition, err := body.text("disposition")
+	if err != nil {
+		return n, err
+	}
+	if disposition != nil && *disposition == "" {
+		return n, badMember("/disposition", "It must be confirmed, false_alarm or under_review.")
+	}
+	comment, err := body.text("comment")
+	n.Disposition, n.Comment = store.Disposition(text(disposition)), text(comment)
+	return n, err
+}

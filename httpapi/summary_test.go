@@ -1,0 +1,41 @@
+package httpapi_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"aifi-audit/httpapi"
+	"aifi-audit/store"
+)
+
+// Late on the 31st of January in Los Angeles it is the 1st of February in UTC.
+func TestPeriodsOfCounts(t *testing.T) {
+	zone, err := time.LoadLocation("America/Los_Angeles")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 1, 31, 20, 0, 0, 0, zone)
+	at := func(s string) time.Time {
+		t.Helper()
+		v, err := time.Parse(time.RFC3339, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	for query, want := range map[string]store.Period{
+		"":                               {From: at("2026-01-02T00:00:00Z"), To: at("2026-02-01T00:00:00Z"), OnClock: true},
+		"from=2026-01-31":                {From: at("2026-01-31T00:00:00Z"), To: at("2026-02-01T00:00:00Z"), OnClock: true},
+		"to=2026-01-31":                  {From: at("2026-01-01T00:00:00Z"), To: at("2026-01-31T00:00:00Z"), OnClock: true},
+		"from=2026-02-01T03:00:00Z":      {From: at("2026-02-01T03:00:00Z"), To: at("2026-02-01T08:00:00Z")},
+		"to=2026-02-01T03:00:00%2B01:00": {From: at("2026-01-02T02:00:00Z"), To: at("2026-02-01T02:00:00Z")},
+		"from=2026-01-01&to=2026-01-02T00:00:00Z": {From: at("2026-01-01T00:00:00Z"), To: at("2026-01-02T00:00:00Z")},
+	} {
+		got, err := httpapi.PeriodOf(query, now)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", query, err, diff)
+		}
+	}
+}
