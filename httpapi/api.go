@@ -131,6 +131,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/deliveries/{deliveryId}", a.page(store.MayRead, "view", a.deliveryPage))
 	get("/deliveries/{deliveryId}/body", a.page(store.MayRead, "view", a.bodyPage))
 	post("/deliveries/{deliveryId}/replay", a.page(store.MayAdminister, "replay", a.replayOne))
+	post("/deliveries/{deliveryId}/notes", a.page(store.MayReview, "review", a.notePage))
 	get(signInPath, a.html(a.signInForm))
 	post(signInPath, a.html(a.signIn))
 	post("/sign-out", a.page(store.MayRead, "sign-out", a.signOut))

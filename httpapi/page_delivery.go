@@ -55,6 +55,12 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	case err == nil:
 		zone = c.zones.of(e.StoreID)
 		view.Made = madeFacts(c, e)
+		notes, err := v.notesOf(r.Context(), []store.Event{e})
+		if err != nil {
+			return err
+		}
+		view.Marks = v.marks(c, e, notes[e.ID], here)
+		view.Anchor = "d-" + e.DeliveryID.String()
 		repeats, err := a.store.Repeats(r.Context(), v.Scope(), e, repeatsMost)
 		if err != nil {
 			return err

@@ -12,8 +12,10 @@ import (
 	"aifi-audit/store"
 )
 
-// pickMost is how many stores the form offers to choose from.
-const pickMost = 200
+const (
+	pickMost   = 200    // stores that the form offers to choose from
+	storesMost = 10_000 // stores whose names and zones are known to a page
+)
 
 // pageContext is what the parts of a page need to know of its request.
 type pageContext struct {
@@ -27,14 +29,11 @@ type pageContext struct {
 }
 
 func (v visitor) context(r *http.Request, path string, filters []string) (*pageContext, error) {
-	shops, _, err := v.api.store.Stores(r.Context(), v.Scope(), store.Filter{}, store.Page{Limit: pickMost + 1})
+	shops, _, err := v.api.store.Stores(r.Context(), v.Scope(), store.Filter{}, store.Page{Limit: storesMost})
 	if err != nil {
 		return nil, err
 	}
-	zones, err := v.api.zones(r.Context(), v.Scope())
-	if err != nil {
-		return nil, err
-	}
+	zones := v.api.zones(shops)
 	c := &pageContext{path: path, query: r.URL.Query(), known: filters, stores: shops, zones: zones, zone: zones.home, now: time.Now()}
 	if chosen := c.query["storeId"]; len(chosen) == 1 {
 		if id, err := strconv.ParseInt(chosen[0], 10, 64); err == nil {
@@ -103,7 +102,7 @@ func (c *pageContext) narrow(name, value string) string {
 
 var filterNames = map[string]string{
 	"storeId": "Store", "storeExternalId": "Retailer's store id", "sessionId": "Session", "customerId": "Customer", "productId": "Product",
-	"gondolaId": "Gondola", "flag": "Flag", "webhook": "Webhook", "replayed": "State",
+	"gondolaId": "Gondola", "flag": "Flag", "webhook": "Webhook", "replayed": "State", "disposition": "Review",
 }
 
 // activeFilters are links to the page without one of its filters. The period is not
@@ -140,13 +139,17 @@ func (c *pageContext) valueText(name, value string) string {
 
 // optionsOf are the filters that have few values.
 var optionsOf = map[string][]ui.Choice{
+	"disposition": {
+		{Value: "", Text: "Any"}, {Value: string(store.Unmarked), Text: "Not reviewed"}, {Value: string(store.UnderReview), Text: "Under review"},
+		{Value: string(store.Confirmed), Text: "Confirmed"}, {Value: string(store.FalseAlarm), Text: "False alarm"},
+	},
 	"replayed": {{Value: "", Text: "Any"}, {Value: "false", Text: "Waiting"}, {Value: "true", Text: "Understood later"}},
 }
 
 func (c *pageContext) filtersView(f store.Filter) ui.Filters {
 	view := ui.Filters{
 		StoreLabel: "All stores", From: fieldTime(f.From, c.zone), To: fieldTime(f.To, c.zone), RangeLabel: c.rangeLabel(f.From, f.To),
-		Active: c.activeFilters(), Zone: c.zone.String(),
+		Active: c.activeFilters(), Zone: c.zoneLabel(),
 	}
 	if len(c.stores) <= pickMost {
 		view.Stores, view.StoreLabel = c.choices(f)
@@ -180,6 +183,14 @@ func (c *pageContext) filtersView(f store.Filter) ui.Filters {
 		view.Clear = c.path
 	}
 	return view
+}
+
+// zoneLabel says in which zone the times are.
+func (c *pageContext) zoneLabel() string {
+	if len(c.zones.own) > 0 && len(c.query["storeId"]) != 1 && len(c.stores) != 1 {
+		return "Each store's own time; filters in " + c.zone.String()
+	}
+	return "Times in " + c.zone.String()
 }
 
 // choices are the stores to tick, and what to call those that are.

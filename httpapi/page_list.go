@@ -89,7 +89,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 	}
 	view := ui.Search{
 		Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: path, Columns: slices.Clone(s.columns), Shown: int64(len(items)),
-		Filters: c.filtersView(f), Oldest: page.OldestFirst, Zone: c.zone.String(), Notice: said,
+		Filters: c.filtersView(f), Oldest: page.OldestFirst, Notice: said,
 	}
 	s.turn(&view, p, path, items, onward, page, f)
 	if view.Total, err = s.total(r.Context(), v, f, page, len(items), onward); err != nil {

@@ -60,3 +60,26 @@ func (c *pageContext) rangeLabel(from, to *time.Time) string {
 	}
 	return text(*from) + " – " + text(*to)
 }
+
+// dayRanges are the quick ranges of the overview: whole days, on each store's clock.
+func (c *pageContext) dayRanges(from, to string) []ui.Link {
+	today := midnight(c.now.In(c.zone))
+	days := func(n int) time.Time { return today.AddDate(0, 0, n) }
+	monday := days(-(int(today.Weekday()) + 6) % 7)
+	month := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, c.zone)
+	links := []ui.Link{{Text: "30 days", Href: c.address(with(with(c.filtersOnly(), "from", ""), "to", "")), Current: from == "" && to == ""}}
+	for _, p := range []period{
+		{"Today", today, days(1)},
+		{"7 days", days(-6), days(1)},
+		{"Licensing week", monday, monday.AddDate(0, 0, 7)},
+		{"Last licensing week", monday.AddDate(0, 0, -7), monday},
+		{"This month", month, month.AddDate(0, 1, 0)},
+		{"Last month", month.AddDate(0, -1, 0), month},
+		{"12 weeks", monday.AddDate(0, 0, -77), monday.AddDate(0, 0, 7)},
+		{"12 months", month.AddDate(0, -11, 0), month.AddDate(0, 1, 0)},
+	} {
+		first, end := p.from.Format(time.DateOnly), p.to.Format(time.DateOnly)
+		links = append(links, ui.Link{Text: p.name, Href: c.address(with(with(c.filtersOnly(), "from", first), "to", end)), Current: from == first && to == end})
+	}
+	return links
+}

@@ -124,12 +124,21 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	if err != nil {
 		return view, err
 	}
+	notes, err := s.v.notesOf(ctx, timeline)
+	if err != nil {
+		return view, err
+	}
+	back := sessionPath(x.SessionID, x.StoreID)
+	if at := s.c.query.Get("cursor"); at != "" {
+		back += "&cursor=" + url.QueryEscape(at)
+	}
 	day, shopper := "", ""
 	var before *aifi.Statement
 	for _, e := range timeline {
 		step := s.step(e, shopper)
 		shopper = text(e.ShopperID)
 		step.Times = times[e.ID]
+		step.Marks = s.v.marks(s.c, e, notes[e.ID], back)
 		if d := step.Time.Day(); d != day {
 			step.Day, day = d, d
 		}
@@ -205,7 +214,7 @@ func titleOf(webhook string) string {
 func (s storyteller) step(e store.Event, shopper string) ui.Step {
 	step := ui.Step{
 		Title: titleOf(e.Webhook), Kind: strings.ReplaceAll(string(e.Kind), "_", "-"), Time: ui.In(s.zone, e.OccurredAt), Doubtful: !e.OccurredAtKnown,
-		Delivery: deliveryPath(e.DeliveryID.String()),
+		Anchor: "d-" + e.DeliveryID.String(), Delivery: deliveryPath(e.DeliveryID.String()),
 	}
 	fact := func(name string, c ui.Cell) {
 		if c.Text != "" || len(c.Links) > 0 || len(c.Tags) > 0 {

@@ -70,10 +70,10 @@ func alcoholShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
 		list: events(s, store.AlcoholInteraction), heading: "Alcohol interactions", noun: "alcohol interactions", when: when,
 		intro:   "A shopper handled a restricted product at a gondola.",
-		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Products", Class: "mono"}, {Name: "Gondola", Class: "mono"}, {Name: "Customer", Class: "mono"}, {Name: "Flags"}},
+		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Products", Class: "mono"}, {Name: "Gondola", Class: "mono"}, {Name: "Customer", Class: "mono"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
 			return append(eventCells(c, e), ui.Cell{Links: c.narrowing("productId", e.ProductIDs)}, ui.Cell{Links: c.narrowing("gondolaId", e.GondolaIDs)},
-				c.customer(e.CustomerID), ui.Cell{Tags: flagTags(e.Flags)})
+				c.customer(e.CustomerID), ui.Cell{Tags: flagTags(e.Flags)}, reviewCell(e.Review))
 		},
 	}
 }
@@ -82,9 +82,9 @@ func fraudShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
 		list: events(s, store.FraudAlert), heading: "Fraud alerts", noun: "fraud alerts", when: when,
 		intro:   "AiFi suspects fraud, or saw strange behaviour.",
-		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Customer", Class: "mono"}, {Name: "Payment"}, {Name: "Flags"}},
+		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Customer", Class: "mono"}, {Name: "Payment"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
-			return append(eventCells(c, e), c.customer(e.CustomerID), ui.Cell{Text: ui.Human(text(e.PaymentProvider))}, ui.Cell{Tags: flagTags(e.Flags)})
+			return append(eventCells(c, e), c.customer(e.CustomerID), ui.Cell{Text: ui.Human(text(e.PaymentProvider))}, ui.Cell{Tags: flagTags(e.Flags)}, reviewCell(e.Review))
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"time"
 
 	"aifi-audit/store"
@@ -20,6 +19,17 @@ func (z zones) of(storeID int64) *time.Location {
 	return z.home
 }
 
-func (a *API) zones(_ context.Context, _ store.Scope) (zones, error) {
-	return zones{home: time.UTC}, nil
+func (a *API) zones(shops []store.Shop) zones {
+	z := zones{home: a.store.TimeZone(), own: map[int64]*time.Location{}}
+	loaded := map[string]*time.Location{} // reading a zone costs more than a row
+	for _, s := range shops {
+		if s.TimeZone == nil {
+			continue
+		}
+		if _, ok := loaded[*s.TimeZone]; !ok {
+			loaded[*s.TimeZone] = a.store.Zone(s)
+		}
+		z.own[s.StoreID] = loaded[*s.TimeZone]
+	}
+	return z
 }

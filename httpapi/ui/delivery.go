@@ -11,6 +11,8 @@ type Delivery struct {
 	Repeats    []Repeat
 	RepeatNote string
 	Quarantine *Quarantined
+	Marks      *Marks // nil if there is nothing to mark
+	Anchor     string
 	Body       Body
 	Altered    bool
 	NotJSON    bool

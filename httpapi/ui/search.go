@@ -19,7 +19,6 @@ type Search struct {
 	Empty   *Empty // not nil if nothing was found
 	Replay  *Replay
 	Notice  string // what a form that was sent did
-	Zone    string // the zone of the times, if all are in one
 }
 
 // Total is how many items match.
@@ -49,6 +48,7 @@ type Filters struct {
 	StoreIDs   []string // where there is no choice
 	From, To   string   // local times, as a form field takes them
 	Seconds    bool     // they have seconds
+	Dates      bool     // they are days
 	Ranges     []Link
 	RangeLabel string
 	Fields     []Field

@@ -32,6 +32,7 @@ type Step struct {
 	Facts    []Fact
 	Changes  []Change
 	Silent   string // why changes cannot be told; "" if they can
+	Anchor   string // where to jump to
 	Delivery string // address
 	Times    int64  // how often it was delivered
 	Marks    *Marks // nil if it cannot be marked
