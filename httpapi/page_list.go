@@ -17,11 +17,12 @@ import (
 // shelf is a list as staff see it: a page, its CSV, and a count of what is new.
 type shelf[T any] struct {
 	list[T]
-	heading, intro, noun string
-	columns              []ui.Column
-	cells                func(c *pageContext, item T) []ui.Cell // one for each column
-	when                 func(T) (time.Time, int64)             // and in which store
-	extend               func(c *pageContext, v visitor, s *ui.Search)
+	heading, intro string
+	one, noun      string // what is found, once and often
+	columns        []ui.Column
+	cells          func(c *pageContext, item T) []ui.Cell // one for each column
+	when           func(T) (time.Time, int64)             // and in which store
+	extend         func(c *pageContext, v visitor, s *ui.Search)
 }
 
 const (
@@ -94,6 +95,9 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 	s.turn(&view, p, path, items, onward, page, f)
 	if view.Total, err = s.total(r.Context(), v, f, page, len(items), onward); err != nil {
 		return err
+	}
+	if view.Total == (ui.Total{Count: 1}) {
+		view.Noun = s.one
 	}
 	for i := range view.Columns {
 		if i == 0 {

@@ -68,7 +68,7 @@ func (c *pageContext) customer(id *string) ui.Cell {
 
 func alcoholShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
-		list: events(s, store.AlcoholInteraction), heading: "Alcohol interactions", noun: "alcohol interactions", when: when,
+		list: events(s, store.AlcoholInteraction), heading: "Alcohol interactions", one: "alcohol interaction", noun: "alcohol interactions", when: when,
 		intro:   "A shopper handled a restricted product at a gondola.",
 		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Products", Class: "mono"}, {Name: "Gondola", Class: "mono"}, {Name: "Customer", Class: "mono"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
@@ -80,7 +80,7 @@ func alcoholShelf(s *store.Store) shelf[store.Event] {
 
 func fraudShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
-		list: events(s, store.FraudAlert), heading: "Fraud alerts", noun: "fraud alerts", when: when,
+		list: events(s, store.FraudAlert), heading: "Fraud alerts", one: "fraud alert", noun: "fraud alerts", when: when,
 		intro:   "AiFi suspects fraud, or saw strange behaviour.",
 		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Customer", Class: "mono"}, {Name: "Payment"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
@@ -91,7 +91,7 @@ func fraudShelf(s *store.Store) shelf[store.Event] {
 
 func registrationShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
-		list: events(s, store.Registration), heading: "Registrations", noun: "registrations", when: when,
+		list: events(s, store.Registration), heading: "Registrations", one: "registration", noun: "registrations", when: when,
 		intro:   "A customer was to be registered for a session at the checkout.",
 		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Customer", Class: "mono"}, {Name: "Name"}, {Name: "E-mail"}, {Name: "Phone", Class: "mono"}, {Name: "Device", Class: "mono"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
@@ -104,7 +104,7 @@ func registrationShelf(s *store.Store) shelf[store.Event] {
 
 func sessionShelf(s *store.Store) shelf[store.Session] {
 	return shelf[store.Session]{
-		list: sessions(s), heading: "Sessions", noun: "sessions", intro: "The newest state of each shopping session, by the time it was first seen.",
+		list: sessions(s), heading: "Sessions", one: "session", noun: "sessions", intro: "The newest state of each shopping session, by the time it was first seen.",
 		when:    func(s store.Session) (time.Time, int64) { return s.FirstSeenAt, s.StoreID },
 		columns: []ui.Column{{Name: "First seen", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Status"}, {Name: "Customer", Class: "mono"}, {Name: "People", Class: "n"}, {Name: "Last seen", Class: "t"}, {Name: "Flags"}},
 		cells: func(c *pageContext, s store.Session) []ui.Cell {
@@ -122,7 +122,7 @@ func sessionShelf(s *store.Store) shelf[store.Session] {
 
 func quarantineShelf(s *store.Store) shelf[store.QuarantinedDelivery] {
 	return shelf[store.QuarantinedDelivery]{
-		list: quarantine(s), heading: "Quarantine", noun: "deliveries", intro: "What was kept, but not understood, and why. After an update that understands more, try it again.",
+		list: quarantine(s), heading: "Quarantine", one: "delivery", noun: "deliveries", intro: "What was kept, but not understood, and why. After an update that understands more, try it again.",
 		when:    func(q store.QuarantinedDelivery) (time.Time, int64) { return q.ReceivedAt, q.StoreID },
 		columns: []ui.Column{{Name: "Received", Class: "t"}, {Name: "Delivery", Class: "id"}, {Name: "Webhook", Class: "mono"}, {Name: "Why"}, {Name: "Where", Class: "mono"}, {Name: "State"}},
 		cells: func(c *pageContext, q store.QuarantinedDelivery) []ui.Cell {

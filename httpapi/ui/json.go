@@ -64,10 +64,24 @@ func (p *printer) add(indent, name, text string) error {
 	l.Fault = p.mark && p.fault != "" && p.inFault()
 	p.size += len(indent) + escapedSize(l.Name) + escapedSize(l.Text) + 60
 	if p.size > BodyLimit {
+		const most = 1000 // bytes of the last line, so that a long one is not missing altogether
+		l.Name, l.Text = beginning(l.Name, most), beginning(l.Text, most)
+		p.lines = append(p.lines, l)
 		return errCut
 	}
 	p.lines = append(p.lines, l)
 	return nil
+}
+
+// beginning cuts a text, not in the middle of a character, and says so.
+func beginning(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most] + "…"
 }
 
 func (p *printer) inFault() bool {
