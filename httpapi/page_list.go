@@ -26,8 +26,9 @@ type shelf[T any] struct {
 }
 
 const (
-	countMost = 10_000 // so far matches are counted
-	newMost   = 100    // so far what is new is counted
+	countMost = 10_000         // so far matches are counted
+	newMost   = 100            // so far what is new is counted
+	lateness  = 24 * time.Hour // so late a webhook may still come
 )
 
 // mountShelf serves a list at path, its CSV at path.csv, and a count at path.count.
@@ -147,7 +148,7 @@ func (s shelf[T]) turn(view *ui.Search, p params, path string, items []T, onward
 			view.Older = to("cursor", last)
 		}
 	}
-	past := f.To != nil && f.To.Before(time.Now())
+	past := f.To != nil && f.To.Before(time.Now().Add(-lateness))
 	if !past && !page.OldestFirst && view.Newer == "" {
 		count := url.Values{}
 		for name, values := range kept {
