@@ -1,11 +1,13 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -58,6 +60,9 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	view, err := s.story(r.Context(), timeline)
 	if err != nil {
 		return err
+	}
+	if page.After != nil && len(view.Steps) > 0 && view.Steps[0].Silent == "" {
+		view.Steps[0].Silent = "What it changed cannot be told here: the webhook before it is on the page before."
 	}
 	base := sessionPath(found.SessionID, found.StoreID)
 	if page.After != nil {
@@ -133,8 +138,8 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 		back += "&cursor=" + url.QueryEscape(at)
 	}
 	day, shopper := "", ""
-	var before *aifi.Statement
-	for _, e := range timeline {
+	said := make([]*aifi.Statement, len(timeline))
+	for i, e := range timeline {
 		step := s.step(e, shopper)
 		shopper = text(e.ShopperID)
 		step.Times = times[e.ID]
@@ -142,12 +147,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 		if d := step.Time.Day(); d != day {
 			step.Day, day = d, d
 		}
-		said, silent := statementOf(e, bodies)
-		step.Silent = silent
-		if said != nil && said.Session != nil {
-			step.Changes = s.changes(aifi.Changes(before, said))
-			before = said
-		}
+		said[i], step.Silent = statementOf(e, bodies)
 		view.Steps = append(view.Steps, step)
 		if d, ok := kept[e.DeliveryID]; ok {
 			view.Sources = append(view.Sources, ui.Source{
@@ -155,7 +155,37 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 			})
 		}
 	}
+	for i, before := range statesBefore(said) {
+		if before >= 0 {
+			view.Steps[i].Changes = s.changes(aifi.Changes(said[before], said[i]))
+		}
+	}
 	return view, nil
+}
+
+// statesBefore gives, for each statement, the one that tells the state of the session
+// before it; -1 if there is none. AiFi's session.updatedAt decides, and not the order
+// of the events: a webhook that comes late tells an old event with a new state.
+func statesBefore(said []*aifi.Statement) []int {
+	before := make([]int, len(said))
+	var told []int
+	for i, st := range said {
+		before[i] = -1
+		if st != nil && st.Session != nil {
+			told = append(told, i)
+		}
+	}
+	slices.SortStableFunc(told, func(a, b int) int {
+		x, y := said[a].Session.UpdatedAt, said[b].Session.UpdatedAt
+		if x.IsZero() || y.IsZero() {
+			return cmp.Compare(a, b)
+		}
+		return x.Compare(y)
+	})
+	for n := 1; n < len(told); n++ {
+		before[told[n]] = told[n-1]
+	}
+	return before
 }
 
 // statementOf decodes the body that stated an event first, or says why not.
