@@ -18,7 +18,7 @@ const (
 
 // attention gathers what somebody should look at. Each source is a function of its
 // own, so that another one is a line here.
-func (o overview) attention(ctx context.Context, view *ui.Overview) error {
+func (o *overview) attention(ctx context.Context, view *ui.Overview) error {
 	for _, source := range []func(context.Context) ([]ui.Attention, error){o.waiting, o.silent} {
 		found, err := source(ctx)
 		if err != nil {
@@ -30,7 +30,7 @@ func (o overview) attention(ctx context.Context, view *ui.Overview) error {
 }
 
 // waiting is what stands in quarantine.
-func (o overview) waiting(ctx context.Context) ([]ui.Attention, error) {
+func (o *overview) waiting(ctx context.Context) ([]ui.Attention, error) {
 	no := false
 	n, err := o.v.api.store.CountQuarantine(ctx, o.v.Scope(), store.Filter{Replayed: &no}, store.Page{Limit: quarantineMost + 1})
 	if err != nil || n == 0 {
@@ -45,7 +45,7 @@ func (o overview) waiting(ctx context.Context) ([]ui.Attention, error) {
 }
 
 // silent is the stores that nothing was heard of for long, the longest first.
-func (o overview) silent(context.Context) ([]ui.Attention, error) {
+func (o *overview) silent(context.Context) ([]ui.Attention, error) {
 	var quiet []store.Shop
 	for _, s := range o.c.stores {
 		if s.StoreID != 0 && o.c.now.Sub(s.LastSeenAt) > silentAfter {

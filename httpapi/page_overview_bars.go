@@ -1,26 +1,20 @@
 package httpapi
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"aifi-audit/httpapi/ui"
-	"aifi-audit/store"
 )
 
 // barsMost is how many days are shown singly; longer periods are shown by week.
 const barsMost = 100
 
 // bars draws the counts of each day, or of each week of a long period.
-func (o overview) bars(ctx context.Context, view *ui.Overview) error {
-	counts, err := o.counts(ctx, store.Grouping{Day: true})
-	if err != nil {
-		return err
-	}
+func (o *overview) bars(view *ui.Overview) {
 	alcohol, fraud := map[string]int64{}, map[string]int64{}
 	var allAlcohol, allFraud int64
-	for _, n := range counts {
+	for _, n := range o.byDay {
 		alcohol[n.Day] += n.AlcoholInteractions
 		fraud[n.Day] += n.FraudAlerts
 		allAlcohol += n.AlcoholInteractions
@@ -60,7 +54,6 @@ func (o overview) bars(ctx context.Context, view *ui.Overview) error {
 		ui.NewChart("alcohol", "Alcohol interactions", summaryOf(alcoholBars, view.Span), alcoholBars),
 		ui.NewChart("fraud", "Fraud alerts", summaryOf(fraudBars, view.Span), fraudBars),
 	}
-	return nil
 }
 
 // summaryOf says in a sentence what a chart shows.
