@@ -7,12 +7,14 @@ import (
 	_ "embed"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"aifi-audit/httpapi/ui"
 	"aifi-audit/store"
 )
 
@@ -29,21 +31,36 @@ type Config struct {
 	Registry *prometheus.Registry // served at /metrics; nil serves none
 	MaxBody  int64                // bytes of a webhook's body; 0 is DefaultMaxBody
 	Version  string
+
+	// PublicURL is what the browsers of staff see, if that is a proxy before this
+	// server; nil: they see the server itself.
+	PublicURL *url.URL
 }
 
-// API serves HTTP. It holds no state of its own.
+// API serves HTTP. Beside who failed to sign in lately, it holds no state of its own.
 type API struct {
-	store   *store.Store
-	log     *slog.Logger
-	maxBody int64
-	version string
-	router  *mux.Router
-	refused *prometheus.CounterVec
+	store       *store.Store
+	log         *slog.Logger
+	maxBody     int64
+	version     string
+	router      *mux.Router
+	refused     *prometheus.CounterVec
+	pages       *ui.UI
+	publicURL   *url.URL
+	crossOrigin *http.CrossOriginProtection
+	attempts    attempts
 }
 
 // New makes the API.
 func New(c Config) *API {
-	a := &API{store: c.Store, log: c.Logger, maxBody: c.MaxBody, version: c.Version}
+	a := &API{
+		store: c.Store, log: c.Logger, maxBody: c.MaxBody, version: c.Version,
+		pages: ui.New(), publicURL: c.PublicURL, crossOrigin: http.NewCrossOriginProtection(),
+	}
+	if u := c.PublicURL; u != nil {
+		// An origin that is none is never sent by a browser: refusing it helps nobody.
+		_ = a.crossOrigin.AddTrustedOrigin(u.Scheme + "://" + u.Host)
+	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}
@@ -80,9 +97,10 @@ func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
 
 func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	r := mux.NewRouter().UseEncodedPath().SkipClean(true)
-	r.NotFoundHandler = http.HandlerFunc(notFound)
-	r.MethodNotAllowedHandler = http.HandlerFunc(methodNotAllowed)
+	r.NotFoundHandler = http.HandlerFunc(a.notFound)
+	r.MethodNotAllowedHandler = http.HandlerFunc(a.methodNotAllowed)
 	get := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
+	post := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodPost) }
 
 	r.PathPrefix("/api/push/").Handler(http.HandlerFunc(a.ingest)).Methods(http.MethodPost)
 
@@ -102,9 +120,27 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
-	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
-	r.Handle("/api/v1/refused/replay", a.staff(store.MayAdminister, "replay", a.replayAllRefused)).Methods(http.MethodPost)
-	r.Handle("/api/v1/refused/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replayRefused)).Methods(http.MethodPost)
+	post("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay))
+	post("/api/v1/refused/replay", a.staff(store.MayAdminister, "replay", a.replayAllRefused))
+	post("/api/v1/refused/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replayRefused))
+
+	// The staff page. Each list has its CSV at .csv, and a count of what is new at .count.
+	get("/", a.page(store.MayRead, "search", a.overview))
+	mountShelf(a, r, "/alcohol-interactions", alcoholShelf(a.store))
+	mountShelf(a, r, "/fraud-alerts", fraudShelf(a.store))
+	mountShelf(a, r, "/registrations", registrationShelf(a.store))
+	mountShelf(a, r, "/sessions", sessionShelf(a.store))
+	mountShelf(a, r, "/quarantine", quarantineShelf(a.store))
+	post("/quarantine", a.page(store.MayAdminister, "replay", a.replayMatching))
+	get("/sessions/{sessionId}", a.page(store.MayRead, "view", a.sessionPage))
+	get("/deliveries/{deliveryId}", a.page(store.MayRead, "view", a.deliveryPage))
+	get("/deliveries/{deliveryId}/body", a.page(store.MayRead, "view", a.bodyPage))
+	post("/deliveries/{deliveryId}/replay", a.page(store.MayAdminister, "replay", a.replayOne))
+	post("/deliveries/{deliveryId}/notes", a.page(store.MayReview, "review", a.notePage))
+	get(signInPath, a.html(a.signInForm))
+	post(signInPath, a.html(a.signIn))
+	post("/sign-out", a.page(store.MayRead, "sign-out", a.signOut))
+	get("/assets/{name}", http.HandlerFunc(a.asset))
 
 	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)
 	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)

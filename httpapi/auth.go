@@ -13,11 +13,7 @@ import (
 func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Problem) {
 	if secret := bearer(r); secret != "" {
 		if t, ok := a.store.Authenticate(r.Context(), secret); ok {
-			if t.May(right) {
-				return t, nil
-			}
-			a.refused.WithLabelValues("403").Inc()
-			return t, problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+			return t, a.authorize(t, right)
 		}
 	}
 	a.refused.WithLabelValues("401").Inc()
@@ -31,6 +27,15 @@ func bearer(r *http.Request) string {
 		return ""
 	}
 	return strings.TrimSpace(secret)
+}
+
+// authorize checks the right of a token.
+func (a *API) authorize(t store.Token, right store.Right) *Problem {
+	if t.May(right) {
+		return nil
+	}
+	a.refused.WithLabelValues("403").Inc()
+	return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
 }
 
 // caller is a member of staff whose request passed authentication.
@@ -101,11 +106,16 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 }
 
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	writeProblem(w, a.known(r, err))
+}
+
+// known is what may be told of an error; what is ours to mend goes into the log.
+func (a *API) known(r *http.Request, err error) *Problem {
 	p := problemOf(err)
 	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
 		a.log.Error("a request failed", "method", r.Method, "route", r.URL.EscapedPath(), "error", err)
 	}
-	writeProblem(w, p)
+	return p
 }
 
 func remoteAddr(r *http.Request) string {

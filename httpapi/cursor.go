@@ -33,8 +33,8 @@ func cursor(at store.Position, asked string) string {
 	return base64.RawURLEncoding.EncodeToString(append(checksum(payload, asked), payload...))
 }
 
-func parseCursor(token, asked string) (*store.Position, error) {
-	invalid := badCursor()
+func parseCursor(name, token, asked string) (*store.Position, error) {
+	invalid := badCursor(name)
 	raw, err := base64.RawURLEncoding.DecodeString(token)
 	if err != nil || len(raw) < cursorSum {
 		return nil, invalid
@@ -52,8 +52,8 @@ func parseCursor(token, asked string) (*store.Position, error) {
 	return &at, nil
 }
 
-func badCursor() *Problem {
-	return badParameter("cursor", "It is not a cursor of this list with these filters. Start again without it.")
+func badCursor(name string) *Problem {
+	return badParameter(name, "It is not a cursor of this list with these filters. Start again without it.")
 }
 
 func checksum(payload []byte, asked string) []byte {

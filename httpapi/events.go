@@ -124,6 +124,10 @@ func events(s *store.Store, kind store.Kind) list[store.Event] {
 		export: func(ctx context.Context, scope store.Scope, f store.Filter, each func(store.Event) error) error {
 			return s.ExportEvents(ctx, scope, kind, f, each)
 		},
+		count: func(ctx context.Context, scope store.Scope, f store.Filter, p store.Page) (int64, error) {
+			return s.CountEvents(ctx, scope, kind, f, p)
+		},
+		at:      store.Event.Position,
 		item:    eventJSON,
 		columns: slices.Concat(eventColumns, moreColumns[kind], reviewColumns),
 	}

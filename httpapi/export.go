@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"aifi-audit/store"
 )
@@ -33,11 +32,7 @@ func Export(ctx context.Context, s *store.Store, name string, query url.Values, 
 }
 
 func export[T any](ctx context.Context, l list[T], query url.Values, out io.Writer, row func()) error {
-	p, err := parseParams(&http.Request{URL: &url.URL{RawQuery: query.Encode()}}, append(slices.Clone(l.filters), "raw"))
-	if err != nil {
-		return err
-	}
-	f, err := p.filter()
+	p, f, err := l.asked(&http.Request{URL: &url.URL{RawQuery: query.Encode()}}, "raw")
 	if err != nil {
 		return err
 	}

@@ -19,8 +19,10 @@ type list[T any] struct {
 	filters []string // the query parameters that narrow it
 	page    func(context.Context, store.Scope, store.Filter, store.Page) ([]T, *store.Position, error)
 	export  func(context.Context, store.Scope, store.Filter, func(T) error) error
-	item    func(T) any // its JSON
-	columns []column[T] // its CSV
+	count   func(context.Context, store.Scope, store.Filter, store.Page) (int64, error) // at most the page's limit; nil: not needed
+	at      func(T) store.Position                                                      // with count
+	item    func(T) any                                                                 // its JSON
+	columns []column[T]                                                                 // its CSV
 
 	right, exportRight store.Right // needed to see it, and its CSV; MayRead and MayExport unless given
 }
@@ -52,12 +54,18 @@ func acceptsCSV(r *http.Request) bool {
 	return strings.TrimSpace(mediaType) == "text/csv"
 }
 
-func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, path string) error {
-	p, err := parseParams(r, append(slices.Clone(l.filters), "limit", "cursor"))
+// asked reads the filters of a request; more are the other parameters that it may have.
+func (l list[T]) asked(r *http.Request, more ...string) (params, store.Filter, error) {
+	p, err := parseParams(r, append(slices.Clone(l.filters), more...))
 	if err != nil {
-		return err
+		return p, store.Filter{}, err
 	}
 	f, err := p.filter()
+	return p, f, err
+}
+
+func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, path string) error {
+	p, f, err := l.asked(r, "limit", "cursor")
 	if err != nil {
 		return err
 	}
@@ -87,11 +95,7 @@ func (l list[T]) servePage(w http.ResponseWriter, r *http.Request, c caller, pat
 }
 
 func (l list[T]) serveCSV(w http.ResponseWriter, r *http.Request, c caller) error {
-	p, err := parseParams(r, append(slices.Clone(l.filters), "raw"))
-	if err != nil {
-		return err
-	}
-	f, err := p.filter()
+	p, f, err := l.asked(r, "raw")
 	if err != nil {
 		return err
 	}

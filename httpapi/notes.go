@@ -62,25 +62,32 @@ func (a *API) addNote(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if err := c.sees(r); err != nil {
+	made, err := a.note(r, c, n)
+	if err != nil {
 		return err
+	}
+	writeJSON(w, r, http.StatusCreated, noteJSON(made))
+	return nil
+}
+
+// note logs and adds a note.
+func (a *API) note(r *http.Request, c caller, n store.NewNote) (store.Note, error) {
+	if err := c.sees(r); err != nil {
+		return store.Note{}, err
 	}
 	made, err := a.store.AddNote(r.Context(), c.Token, n)
 	var fault *store.NoteError
 	switch {
 	case errors.As(err, &fault) && fault.Field == "":
-		return badMember("", "%s", fault.Detail)
+		return made, badMember("", "%s", fault.Detail)
 	case errors.As(err, &fault):
-		return badMember("/"+fault.Field, "%s", fault.Detail)
+		return made, badMember("/"+fault.Field, "%s", fault.Detail)
 	case errors.Is(err, store.ErrNoEvent):
 		p := problem(http.StatusUnprocessableEntity, "no-event", "No event", "The delivery states no alcohol interaction, fraud alert or registration.")
 		p.Pointer, p.DeliveryID = "/deliveryId", n.DeliveryID.String()
-		return p
-	case err != nil:
-		return err
+		return made, p
 	}
-	writeJSON(w, r, http.StatusCreated, noteJSON(made))
-	return nil
+	return made, err
 }
 
 func readNote(r *http.Request) (n store.NewNote, err error) {

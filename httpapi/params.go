@@ -141,7 +141,8 @@ func (p params) filter() (f store.Filter, err error) {
 	return f, err
 }
 
-// page reads limit and cursor.
+// page reads limit and cursor, and those that only the staff page knows: before, a
+// cursor to what precedes it, and order.
 func (p params) page(list string) (store.Page, error) {
 	page := store.Page{Limit: defaultLimit}
 	limit, err := p.one("limit")
@@ -155,19 +156,39 @@ func (p params) page(list string) (store.Page, error) {
 		}
 		page.Limit = n
 	}
-	token, err := p.one("cursor")
-	if err != nil || token == "" {
+	order, err := p.one("order")
+	if err != nil {
 		return page, err
 	}
-	page.After, err = parseCursor(token, p.asked(list))
-	return page, err
+	if order != "" && order != "oldest" {
+		return page, badParameter("order", "It must be oldest, or be left out.")
+	}
+	page.OldestFirst = order == "oldest"
+	if page.After, err = p.position("cursor", list); err != nil {
+		return page, err
+	}
+	if page.Before, err = p.position("before", list); err != nil {
+		return page, err
+	}
+	if page.After != nil && page.Before != nil {
+		return page, badParameter("before", "It does not go together with cursor.")
+	}
+	return page, nil
+}
+
+func (p params) position(name, list string) (*store.Position, error) {
+	token, err := p.one(name)
+	if err != nil || token == "" {
+		return nil, err
+	}
+	return parseCursor(name, token, p.asked(list))
 }
 
 // asked is what a cursor belongs to: the list and its filters.
 func (p params) asked(list string) string {
 	filters := url.Values{}
 	for name, values := range p.Values {
-		if name != "limit" && name != "cursor" {
+		if name != "limit" && name != "cursor" && name != "before" {
 			filters[name] = values
 		}
 	}

@@ -44,7 +44,7 @@ func problemOf(err error) *Problem {
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
 	case errors.Is(err, store.ErrPosition):
-		return badCursor()
+		return badCursor("cursor")
 	case errors.Is(err, store.ErrOverloaded):
 		return problem(http.StatusServiceUnavailable, "overloaded", "Overloaded", "More webhooks are waiting than can be queued.")
 	case errors.Is(err, store.ErrSpoolFull):
@@ -90,11 +90,16 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 	}
 }
 
-func notFound(w http.ResponseWriter, _ *http.Request) {
+func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	if wantsPage(r) {
+		safeHeaders(w.Header())
+		a.failPage(w, r, nil, problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
+		return
+	}
 	writeProblem(w, problem(http.StatusNotFound, "not-found", "Not found", "There is no such resource; /openapi.yaml lists what there is."))
 }
 
-func methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Allow", "GET, HEAD, POST, PATCH")
 	writeProblem(w, problem(http.StatusMethodNotAllowed, "method-not-allowed", "Method not allowed", "This resource does not answer "+cut(r.Method, 20)+"."))
 }

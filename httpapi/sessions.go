@@ -102,6 +102,8 @@ func sessions(s *store.Store) list[store.Session] {
 		filters: []string{"storeId", "storeExternalId", "sessionId", "customerId", "flag", "from", "to"},
 		page:    s.Sessions,
 		export:  s.ExportSessions,
+		count:   s.CountSessions,
+		at:      store.SessionPosition,
 		item:    func(x store.Session) any { return sessionJSON(x) },
 		columns: sessionColumns,
 	}
@@ -117,33 +119,15 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.one("storeId"); err != nil {
-		return err
-	}
-	f, err := p.filter()
-	if err != nil {
-		return err
-	}
 	page, err := p.page("session " + id)
 	if err != nil {
 		return err
 	}
-	f.SessionIDs = []string{storable(id)}
-	found, _, err := a.store.Sessions(r.Context(), c.Scope(), f, store.Page{Limit: maxLimit})
+	found, err := a.findSession(r, c, p, id)
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(found) == 0:
-		return store.ErrNotFound
-	case len(found) > 1:
-		p := problem(http.StatusConflict, "ambiguous-session", "Ambiguous session", "Several stores have a session of this id. Say which with storeId.")
-		for _, s := range found {
-			p.StoreIDs = append(p.StoreIDs, s.StoreID)
-		}
-		return p
-	}
-	timeline, next, err := a.store.Timeline(r.Context(), c.Scope(), found[0].StoreID, found[0].SessionID, page)
+	timeline, next, err := a.store.Timeline(r.Context(), c.Scope(), found.StoreID, found.SessionID, page)
 	if err != nil {
 		return err
 	}
@@ -153,7 +137,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	out := struct {
 		session
 		Timeline listPage `json:"timeline"`
-	}{sessionJSON(found[0]), listPage{Items: make([]any, len(timeline))}}
+	}{sessionJSON(found), listPage{Items: make([]any, len(timeline))}}
 	for i, e := range timeline {
 		out.Timeline.Items[i] = eventJSON(e)
 	}
@@ -162,4 +146,31 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	writeJSON(w, r, http.StatusOK, out)
 	return nil
+}
+
+// findSession is the one session of an id, in the store of the parameter storeId if
+// that is given. If several stores have it, the problem names them.
+func (a *API) findSession(r *http.Request, c caller, p params, id string) (store.Session, error) {
+	if _, err := p.one("storeId"); err != nil {
+		return store.Session{}, err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return store.Session{}, err
+	}
+	f.SessionIDs = []string{storable(id)}
+	found, _, err := a.store.Sessions(r.Context(), c.Scope(), f, store.Page{Limit: maxLimit})
+	switch {
+	case err != nil:
+		return store.Session{}, err
+	case len(found) == 0:
+		return store.Session{}, store.ErrNotFound
+	case len(found) > 1:
+		p := problem(http.StatusConflict, "ambiguous-session", "Ambiguous session", "Several stores have a session of this id. Say which with storeId.")
+		for _, s := range found {
+			p.StoreIDs = append(p.StoreIDs, s.StoreID)
+		}
+		return store.Session{}, p
+	}
+	return found[0], nil
 }

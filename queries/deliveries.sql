@@ -15,7 +15,9 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (d.received_at, d.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
-ORDER BY d.received_at DESC, d.id DESC
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('newer_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (d.received_at, d.id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
+ORDER BY CASE WHEN @ascending::boolean THEN d.received_at END, CASE WHEN @ascending::boolean THEN d.id END, d.received_at DESC, d.id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- ListDeliveriesByFacet merges the newest deliveries of each store and value, as
@@ -35,16 +37,18 @@ FROM (
             AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.received_at < sqlc.narg('to_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.received_at <= sqlc.narg('after_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.received_at, i.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
-        ORDER BY i.received_at DESC, i.id DESC
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('newer_time')::timestamptz)
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.received_at, i.id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
+        ORDER BY CASE WHEN @ascending::boolean THEN i.received_at END, CASE WHEN @ascending::boolean THEN i.id END, i.received_at DESC, i.id DESC
         LIMIT sqlc.narg('row_limit')::bigint
     ) k
-    ORDER BY k.received_at DESC, k.id DESC
+    ORDER BY CASE WHEN @ascending::boolean THEN k.received_at END, CASE WHEN @ascending::boolean THEN k.id END, k.received_at DESC, k.id DESC
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
 JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-ORDER BY d.received_at DESC, d.id DESC;
+ORDER BY CASE WHEN @ascending::boolean THEN d.received_at END, CASE WHEN @ascending::boolean THEN d.id END, d.received_at DESC, d.id DESC;
 
 -- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
@@ -70,10 +74,47 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR q.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR q.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR q.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (q.received_at, q.delivery_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
-ORDER BY q.received_at DESC, q.delivery_id DESC
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (q.received_at, q.delivery_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
+ORDER BY CASE WHEN @ascending::boolean THEN q.received_at END, CASE WHEN @ascending::boolean THEN q.delivery_id END, q.received_at DESC, q.delivery_id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- name: GetQuarantined :one
 SELECT q.* FROM quarantine q
 WHERE q.received_at = @received_at AND q.delivery_id = @delivery_id
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR q.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
+
+-- DeliveryEvent gives what a delivery states; for one that was replayed, what the
+-- replay made of it.
+-- name: DeliveryEvent :one
+SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
+    e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
+    e.token_type, e.check_in_device_id, e.unreadable,
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
+FROM deliveries d
+LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
+JOIN events e ON e.store_id = coalesce(q.event_store_id, d.store_id) AND e.kind = coalesce(q.event_kind, d.event_kind)
+    AND e.occurred_at = coalesce(q.event_occurred_at, d.event_occurred_at) AND e.id = coalesce(q.event_id, d.event_id)
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
+WHERE d.received_at = @received_at AND d.id = @id
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR (d.store_id = ANY (sqlc.narg('store_ids')::bigint[]) AND e.store_id = ANY (sqlc.narg('store_ids')::bigint[])));
+
+-- EventDeliveries gives the deliveries that state one event, oldest first: those of
+-- its session, or, without a session, those received in a span of time.
+-- name: EventDeliveries :many
+SELECT d.id, d.received_at, d.issued_at
+FROM deliveries d
+WHERE d.store_id = @store_id AND d.event_id = @event_id::uuid
+    AND (sqlc.narg('session_id')::text IS NULL OR d.session_id = sqlc.narg('session_id')::text)
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
+ORDER BY d.received_at, d.id
+LIMIT @row_limit;
+
+-- name: ListBodies :many
+SELECT d.id, d.body_sha256, b.body
+FROM deliveries d
+JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+WHERE d.received_at = ANY (@received_ats::timestamptz[]) AND d.id = ANY (@ids::uuid[]) AND d.body_size <= @max_size
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));

@@ -1,5 +1,8 @@
 -- Lists of events, newest first. A null row_limit means all of them: the pages and
--- the exports are the same statements. A null filter means any. Events without a
+-- the exports are the same statements. A null filter means any. after_… is a position
+-- that the rows are older than, newer_… one that they are newer than. The read pool
+-- plans for the very parameters, so that the order is that of an index either way:
+-- a CASE that is null for all rows is no sort key. Events without a
 -- disposition are asked for as 'none', and unmarked then says so: the planner would
 -- take IS NULL behind an outer join for rare, and sort them all.
 
@@ -28,7 +31,9 @@ WHERE e.kind = @kind::text
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR e.occurred_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR e.occurred_at <= sqlc.narg('after_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (e.occurred_at, e.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
-ORDER BY e.occurred_at DESC, e.id DESC
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('newer_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (e.occurred_at, e.id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
+ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascending::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- ListEventsByFacet merges the newest events of each store and value, so that its
@@ -42,7 +47,7 @@ SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_
     p.email, p.first_name, p.last_name, p.phone, p.phone_number,
     r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
-    SELECT DISTINCT k.store_id, k.occurred_at, k.event_id
+    SELECT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) s
     CROSS JOIN (SELECT unnest(@facet_values::text[]) AS value) v
     CROSS JOIN LATERAL (
@@ -53,6 +58,8 @@ FROM (
             AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.occurred_at < sqlc.narg('to_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.occurred_at <= sqlc.narg('after_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.occurred_at, i.event_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.occurred_at >= sqlc.narg('newer_time')::timestamptz)
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.occurred_at, i.event_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
             AND (@only_facet::boolean OR EXISTS (
                 SELECT FROM events f
                 LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
@@ -64,17 +71,18 @@ FROM (
                     AND (sqlc.narg('dispositions')::text[] IS NULL OR (NOT @unmarked::boolean AND m.disposition = ANY (sqlc.narg('dispositions')::text[]))
                         OR (@unmarked::boolean AND coalesce(m.disposition, 'none') = ANY (sqlc.narg('dispositions')::text[])))
                 OFFSET 0))
-        ORDER BY i.occurred_at DESC, i.event_id DESC
+        ORDER BY CASE WHEN @ascending::boolean THEN i.occurred_at END, CASE WHEN @ascending::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
         LIMIT sqlc.narg('row_limit')::bigint
     ) k
-    ORDER BY k.occurred_at DESC, k.event_id DESC
+    GROUP BY k.store_id, k.occurred_at, k.event_id
+    ORDER BY CASE WHEN @ascending::boolean THEN k.occurred_at END, CASE WHEN @ascending::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = @kind::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
-ORDER BY e.occurred_at DESC, e.id DESC;
+ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascending::boolean THEN e.id END, e.occurred_at DESC, e.id DESC;
 
 -- SessionTimeline gives what is known of a session in the order in which it happened.
 -- name: SessionTimeline :many

@@ -13,7 +13,10 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR s.first_seen_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR s.first_seen_at <= sqlc.narg('after_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_store_id')::bigint, sqlc.narg('after_session_id')::text))
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR s.first_seen_at >= sqlc.narg('newer_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_store_id')::bigint, sqlc.narg('newer_session_id')::text))
+ORDER BY CASE WHEN @ascending::boolean THEN s.first_seen_at END, CASE WHEN @ascending::boolean THEN s.store_id END,
+    CASE WHEN @ascending::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- ListSessionsByFacet merges the newest sessions of each store and value, as
@@ -21,7 +24,7 @@ LIMIT sqlc.narg('row_limit')::bigint;
 -- name: ListSessionsByFacet :many
 SELECT s.*, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM (
-    SELECT DISTINCT k.store_id, k.first_seen_at, k.session_id
+    SELECT k.store_id, k.first_seen_at, k.session_id
     FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) t
     CROSS JOIN (SELECT unnest(@facet_values::text[]) AS value) v
     CROSS JOIN LATERAL (
@@ -32,14 +35,20 @@ FROM (
             AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.first_seen_at < sqlc.narg('to_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.first_seen_at <= sqlc.narg('after_time')::timestamptz)
             AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_store_id')::bigint, sqlc.narg('after_session_id')::text))
-        ORDER BY i.first_seen_at DESC, i.session_id DESC
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.first_seen_at >= sqlc.narg('newer_time')::timestamptz)
+            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_store_id')::bigint, sqlc.narg('newer_session_id')::text))
+        ORDER BY CASE WHEN @ascending::boolean THEN i.first_seen_at END, CASE WHEN @ascending::boolean THEN i.session_id END,
+            i.first_seen_at DESC, i.session_id DESC
         LIMIT sqlc.narg('row_limit')::bigint
     ) k
-    ORDER BY k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
+    GROUP BY k.store_id, k.first_seen_at, k.session_id
+    ORDER BY CASE WHEN @ascending::boolean THEN k.first_seen_at END, CASE WHEN @ascending::boolean THEN k.store_id END,
+        CASE WHEN @ascending::boolean THEN k.session_id END, k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
 JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC;
+ORDER BY CASE WHEN @ascending::boolean THEN s.first_seen_at END, CASE WHEN @ascending::boolean THEN s.store_id END,
+    CASE WHEN @ascending::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC;
 
 -- name: ListStores :many
 SELECT * FROM stores

@@ -77,7 +77,7 @@ func (s *Store) AccessLog(ctx context.Context, scope Scope, f Filter, p Page) ([
 	if err != nil {
 		return nil, nil, known(err)
 	}
-	rows, next := paged(rows, p.Limit, func(e AccessEntry) Position {
+	rows, next := paged(rows, p, func(e AccessEntry) Position {
 		return Position{Time: e.At, ID: strconv.FormatInt(e.ID, 10)}
 	})
 	return rows, next, nil

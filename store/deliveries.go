@@ -59,9 +59,14 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 		return nil, nil, err
 	}
 	args.RowLimit = oneMore(p)
-	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+	older, newer := p.bounds()
+	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
 		return nil, nil, err
 	}
+	if args.NewerTime, args.NewerID, err = timeAndID(newer); err != nil {
+		return nil, nil, err
+	}
+	args.Ascending = p.ascending()
 	var rows []db.ListDeliveriesRow
 	if facet, values := takeDeliveryFacet(&args); facet != "" {
 		rows, err = s.deliveriesByFacet(ctx, facet, values, args)
@@ -75,7 +80,7 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	for i, r := range rows {
 		items[i] = keptDelivery(r)
 	}
-	items, next := paged(items, p.Limit, func(d KeptDelivery) Position { return Position{Time: d.ReceivedAt, ID: d.ID.String()} })
+	items, next := paged(items, p, func(d KeptDelivery) Position { return Position{Time: d.ReceivedAt, ID: d.ID.String()} })
 	return items, next, nil
 }
 
@@ -99,7 +104,7 @@ func (s *Store) deliveriesByFacet(ctx context.Context, facet string, values []st
 	}
 	found, err := s.queries.ListDeliveriesByFacet(ctx, s.reads, db.ListDeliveriesByFacetParams{
 		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
 	})
 	rows := make([]db.ListDeliveriesRow, len(found))
 	for i, r := range found {
@@ -124,7 +129,7 @@ func (s *Store) deliveryArgs(ctx context.Context, scope Scope, f Filter) (db.Lis
 	return db.ListDeliveriesParams{StoreIds: stores, Webhooks: f.Webhooks, SessionIds: f.SessionIDs, FromTime: f.From, ToTime: f.To}, err
 }
 
-func afterID(p *Position) (*time.Time, *uuid.UUID, error) {
+func timeAndID(p *Position) (*time.Time, *uuid.UUID, error) {
 	if p == nil {
 		return nil, nil, nil
 	}
@@ -172,17 +177,45 @@ func (s *Store) Quarantine(ctx context.Context, scope Scope, f Filter, p Page) (
 		return nil, nil, err
 	}
 	args.RowLimit = oneMore(p)
-	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+	if err := setQuarantinePage(&args, p); err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.queries.ListQuarantine(ctx, s.reads, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}
-	rows, next := paged(rows, p.Limit, func(q QuarantinedDelivery) Position {
-		return Position{Time: q.ReceivedAt, ID: q.DeliveryID.String()}
-	})
+	rows, next := paged(rows, p, QuarantinePosition)
 	return rows, next, nil
+}
+
+// CountQuarantine counts what Quarantine would give, at most p.Limit.
+func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
+	args, err := s.quarantineArgs(ctx, scope, f)
+	if err != nil {
+		return 0, err
+	}
+	limit := int64(p.Limit)
+	args.RowLimit = &limit
+	if err := setQuarantinePage(&args, p); err != nil {
+		return 0, err
+	}
+	n, err := s.queries.CountQuarantineList(ctx, s.reads, args)
+	return n, known(err)
+}
+
+// QuarantinePosition is a delivery's place in the list of quarantine.
+func QuarantinePosition(q QuarantinedDelivery) Position {
+	return Position{Time: q.ReceivedAt, ID: q.DeliveryID.String()}
+}
+
+func setQuarantinePage(args *db.ListQuarantineParams, p Page) (err error) {
+	args.Ascending = p.ascending()
+	older, newer := p.bounds()
+	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
+		return err
+	}
+	args.NewerTime, args.NewerID, err = timeAndID(newer)
+	return err
 }
 
 // ExportQuarantine gives all quarantined deliveries from one snapshot, newest first.

@@ -74,11 +74,12 @@ func eventOf(r db.ListEventsRow) Event {
 	}
 }
 
-func (e Event) position() Position { return Position{Time: e.OccurredAt, ID: e.ID.String()} }
+// Position is the event's place in the lists of its kind.
+func (e Event) Position() Position { return Position{Time: e.OccurredAt, ID: e.ID.String()} }
 
 // Events is a page of the events of one kind, newest first.
 func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) ([]Event, *Position, error) {
-	args, none, err := s.eventArgs(ctx, scope, kind, f, p.After)
+	args, none, err := s.eventArgs(ctx, scope, kind, f, p)
 	if err != nil || none {
 		return nil, nil, err
 	}
@@ -96,13 +97,34 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	for i, r := range rows {
 		events[i] = eventOf(r)
 	}
-	events, next := paged(events, p.Limit, Event.position)
+	events, next := paged(events, p, Event.Position)
 	return events, next, nil
+}
+
+// CountEvents counts what Events would give, at most p.Limit. Its cost is what it counts.
+func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) (int64, error) {
+	args, none, err := s.eventArgs(ctx, scope, kind, f, p)
+	if err != nil || none {
+		return 0, err
+	}
+	limit := int64(p.Limit)
+	args.RowLimit = &limit
+	facet, values := takeFacet(&args)
+	if facet == "" {
+		n, err := s.queries.CountEventList(ctx, s.reads, args)
+		return n, known(err)
+	}
+	byFacet, err := s.facetArgs(ctx, facet, values, args)
+	if err != nil {
+		return 0, known(err)
+	}
+	n, err := s.queries.CountEventListByFacet(ctx, s.reads, byFacet)
+	return n, known(err)
 }
 
 // ExportEvents gives all events of one kind from one snapshot, newest first.
 func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filter, each func(Event) error) error {
-	args, none, err := s.eventArgs(ctx, scope, kind, f, nil)
+	args, none, err := s.eventArgs(ctx, scope, kind, f, Page{})
 	if err != nil || none {
 		return err
 	}
@@ -112,7 +134,7 @@ func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filt
 }
 
 // eventArgs makes a filter the arguments of ListEvents; none says that nothing can match.
-func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter, after *Position) (args db.ListEventsParams, none bool, err error) {
+func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) (args db.ListEventsParams, none bool, err error) {
 	stores, err := s.stores(ctx, scope, f)
 	if err != nil {
 		return args, false, err
@@ -120,14 +142,15 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 	args = db.ListEventsParams{
 		Kind: string(kind), StoreIds: stores, StoreExternalIds: f.StoreExternalIDs, SessionIds: f.SessionIDs,
 		CustomerIds: f.CustomerIDs, ProductIds: f.ProductIDs, GondolaIds: f.GondolaIDs, Flags: f.Flags,
-		FromTime: f.From, ToTime: f.To,
+		FromTime: f.From, ToTime: f.To, Ascending: p.ascending(),
 	}
 	args.Dispositions, args.Unmarked = f.marks()
-	if after != nil {
-		if args.AfterID, err = after.uuid(); err != nil {
-			return args, false, err
-		}
-		args.AfterTime = &after.Time
+	older, newer := p.bounds()
+	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
+		return args, false, err
+	}
+	if args.NewerTime, args.NewerID, err = timeAndID(newer); err != nil {
+		return args, false, err
 	}
 	return args, stores != nil && len(stores) == 0, nil
 }
@@ -154,26 +177,34 @@ func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 }
 
 func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string, a db.ListEventsParams) ([]db.ListEventsRow, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
+	args, err := s.facetArgs(ctx, facet, values, a)
 	if err != nil {
 		return nil, err
 	}
-	// Only the unknown store, 0, can be one of several.
-	if !slices.Contains(stores, 0) {
-		a.StoreExternalIds = nil
-	}
-	found, err := s.queries.ListEventsByFacet(ctx, s.reads, db.ListEventsByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind,
-		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
-		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
-		Dispositions: a.Dispositions, Unmarked: a.Unmarked,
-		FromTime: a.FromTime, ToTime: a.ToTime, AfterTime: a.AfterTime, AfterID: a.AfterID, RowLimit: a.RowLimit,
-	})
+	found, err := s.queries.ListEventsByFacet(ctx, s.reads, args)
 	rows := make([]db.ListEventsRow, len(found))
 	for i, r := range found {
 		rows[i] = db.ListEventsRow(r)
 	}
 	return rows, err
+}
+
+func (s *Store) facetArgs(ctx context.Context, facet string, values []string, a db.ListEventsParams) (db.ListEventsByFacetParams, error) {
+	stores, err := s.orAllStores(ctx, a.StoreIds)
+	if err != nil {
+		return db.ListEventsByFacetParams{}, err
+	}
+	// Only the unknown store, 0, can be one of several.
+	if !slices.Contains(stores, 0) {
+		a.StoreExternalIds = nil
+	}
+	return db.ListEventsByFacetParams{
+		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind,
+		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
+		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
+		Dispositions: a.Dispositions, Unmarked: a.Unmarked, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+	}, nil
 }
 
 // export runs a read of any length in a transaction of its own: one snapshot,

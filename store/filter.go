@@ -75,10 +75,30 @@ func (p *Position) uuid() (*uuid.UUID, error) {
 	return &id, nil
 }
 
-// Page asks for up to Limit items after a position; nil is the start.
+// Page asks for up to Limit items of a list: its first ones, or those that follow
+// After, or those right before Before. Items come in the order of the list whichever
+// way is walked; the Position that comes with them is where the same way goes on, nil
+// at its end. Stores, notes and timelines know only After.
 type Page struct {
-	Limit int
-	After *Position
+	Limit       int
+	After       *Position
+	Before      *Position // not together with After
+	OldestFirst bool      // turns the list round
+}
+
+// ascending reports whether the rows are to be read from old to new.
+func (p Page) ascending() bool { return p.OldestFirst != (p.Before != nil) }
+
+// bounds are the position that rows must be older than, or newer than.
+func (p Page) bounds() (older, newer *Position) {
+	at := p.After
+	if p.Before != nil {
+		at = p.Before
+	}
+	if p.ascending() {
+		return nil, at
+	}
+	return at, nil
 }
 
 // stores gives the stores that a query may read, nil meaning all.
@@ -116,14 +136,19 @@ func distinctOf[T ~int64 | ~string](list []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
-// paged cuts the one row too many that was asked for, and says where to go on.
-func paged[T any](items []T, limit int, at func(T) Position) ([]T, *Position) {
-	if len(items) <= limit {
-		return items, nil
+// paged cuts the one row too many that was asked for, says where to go on, and puts
+// the rows into the order of the list.
+func paged[T any](items []T, p Page, at func(T) Position) ([]T, *Position) {
+	var onward *Position
+	if len(items) > p.Limit {
+		items = items[:p.Limit]
+		last := at(items[p.Limit-1])
+		onward = &last
 	}
-	items = items[:limit]
-	next := at(items[limit-1])
-	return items, &next
+	if p.Before != nil {
+		slices.Reverse(items)
+	}
+	return items, onward
 }
 
 func oneMore(p Page) *int64 {

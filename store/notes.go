@@ -162,7 +162,7 @@ func (s *Store) Notes(ctx context.Context, scope Scope, f Filter, p Page) ([]Not
 		return nil, nil, err
 	}
 	args.RowLimit = oneMore(p)
-	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+	if args.AfterTime, args.AfterID, err = timeAndID(p.After); err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.queries.ListNotes(ctx, s.reads, args)
@@ -173,7 +173,7 @@ func (s *Store) Notes(ctx context.Context, scope Scope, f Filter, p Page) ([]Not
 	for i, r := range rows {
 		notes[i] = noteOf(r)
 	}
-	notes, next := paged(notes, p.Limit, func(n Note) Position { return Position{Time: n.At, ID: n.ID.String()} })
+	notes, next := paged(notes, Page{Limit: p.Limit}, func(n Note) Position { return Position{Time: n.At, ID: n.ID.String()} })
 	return notes, next, nil
 }
 

@@ -172,7 +172,7 @@ func (s *Store) Refused(ctx context.Context, scope Scope, f Filter, p Page) ([]R
 	args := refusedArgs(f)
 	args.RowLimit = oneMore(p)
 	var err error
-	if args.AfterTime, args.AfterID, err = afterID(p.After); err != nil {
+	if args.AfterTime, args.AfterID, err = timeAndID(p.After); err != nil {
 		return nil, nil, err
 	}
 	rows, err := s.queries.ListRefused(ctx, s.reads, args)
@@ -183,7 +183,7 @@ func (s *Store) Refused(ctx context.Context, scope Scope, f Filter, p Page) ([]R
 	for i, r := range rows {
 		items[i] = refusedOf(r)
 	}
-	items, next := paged(items, p.Limit, func(r Refused) Position { return Position{Time: r.ReceivedAt, ID: r.ID.String()} })
+	items, next := paged(items, p, func(r Refused) Position { return Position{Time: r.ReceivedAt, ID: r.ID.String()} })
 	return items, next, nil
 }
 

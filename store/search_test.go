@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"aifi-audit/store"
@@ -110,22 +111,6 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 				want = append(want, e)
 			}
 		}
-		page := store.Page{Limit: rapid.IntRange(7, 40).Draw(t, "limit")}
-		var got []store.Event
-		for {
-			events, next, err := s.Events(context.Background(), scope, store.AlcoholInteraction, f, page)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, events...)
-			if next == nil {
-				break
-			}
-			page.After = next
-		}
-		if diff := cmp.Diff(ids(want), ids(got)); diff != "" {
-			t.Fatal(diff)
-		}
 		var exported []store.Event
 		if err := s.ExportEvents(context.Background(), scope, store.AlcoholInteraction, f, func(e store.Event) error {
 			exported = append(exported, e)
@@ -135,6 +120,43 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, exported); diff != "" {
 			t.Fatal(diff)
+		}
+		page := store.Page{Limit: rapid.IntRange(7, 40).Draw(t, "limit"), OldestFirst: rapid.Bool().Draw(t, "oldest first")}
+		if page.OldestFirst {
+			slices.Reverse(want)
+		}
+		pages := func(page store.Page, turn func(*store.Page, *store.Position)) (pages [][]string) {
+			for {
+				events, onward, err := s.Events(context.Background(), scope, store.AlcoholInteraction, f, page)
+				if err != nil {
+					t.Fatal(err)
+				}
+				pages = append(pages, ids(events))
+				if onward == nil {
+					return pages
+				}
+				turn(&page, onward)
+			}
+		}
+		forth := pages(page, func(p *store.Page, at *store.Position) { p.After = at })
+		if diff := cmp.Diff(ids(want), slices.Concat(forth...), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		// Back again, from the first item of the last page: what comes before page n is page n-1.
+		last := forth[len(forth)-1]
+		if len(forth) == 1 {
+			return
+		}
+		at := want[len(want)-len(last)].Position()
+		page.Before = &at
+		back := pages(page, func(p *store.Page, at *store.Position) { p.Before = at })
+		slices.Reverse(back)
+		if diff := cmp.Diff(forth[:len(forth)-1], back); diff != "" {
+			t.Fatal(diff)
+		}
+		n, err := s.CountEvents(context.Background(), scope, store.AlcoholInteraction, f, store.Page{Limit: 1000, Before: &at, OldestFirst: page.OldestFirst})
+		if err != nil || int(n) != len(want)-len(last) {
+			t.Fatalf("%d are counted before the last page of %d in %d, %v", n, len(last), len(want), err)
 		}
 	})
 }

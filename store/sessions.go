@@ -18,9 +18,7 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 		return nil, nil, err
 	}
 	args.RowLimit = oneMore(p)
-	if p.After != nil {
-		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &p.After.Time, &p.After.StoreID, &p.After.ID
-	}
+	setSessionPage(&args, p)
 	var rows []Session
 	if facet, values := takeSessionFacet(&args); facet != "" {
 		rows, err = s.sessionsByFacet(ctx, facet, values, args)
@@ -30,9 +28,7 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	if err != nil {
 		return nil, nil, known(err)
 	}
-	rows, next := paged(rows, p.Limit, func(r Session) Position {
-		return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
-	})
+	rows, next := paged(rows, p, SessionPosition)
 	return rows, next, nil
 }
 
@@ -50,19 +46,63 @@ func takeSessionFacet(a *db.ListSessionsParams) (facet string, values []string) 
 }
 
 func (s *Store) sessionsByFacet(ctx context.Context, facet string, values []string, a db.ListSessionsParams) ([]Session, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
+	args, err := s.sessionFacetArgs(ctx, facet, values, a)
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.queries.ListSessionsByFacet(ctx, s.reads, db.ListSessionsByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterStoreID: a.AfterStoreID, AfterSessionID: a.AfterSessionID, RowLimit: a.RowLimit,
-	})
+	found, err := s.queries.ListSessionsByFacet(ctx, s.reads, args)
 	rows := make([]Session, len(found))
 	for i, r := range found {
 		rows[i] = Session(r)
 	}
 	return rows, err
+}
+
+func (s *Store) sessionFacetArgs(ctx context.Context, facet string, values []string, a db.ListSessionsParams) (db.ListSessionsByFacetParams, error) {
+	stores, err := s.orAllStores(ctx, a.StoreIds)
+	return db.ListSessionsByFacetParams{
+		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
+		AfterTime: a.AfterTime, AfterStoreID: a.AfterStoreID, AfterSessionID: a.AfterSessionID,
+		NewerTime: a.NewerTime, NewerStoreID: a.NewerStoreID, NewerSessionID: a.NewerSessionID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+	}, err
+}
+
+// SessionPosition is a session's place in the list.
+func SessionPosition(r Session) Position {
+	return Position{Time: r.FirstSeenAt, StoreID: r.StoreID, ID: r.SessionID}
+}
+
+func setSessionPage(args *db.ListSessionsParams, p Page) {
+	args.Ascending = p.ascending()
+	older, newer := p.bounds()
+	if older != nil {
+		args.AfterTime, args.AfterStoreID, args.AfterSessionID = &older.Time, &older.StoreID, &older.ID
+	}
+	if newer != nil {
+		args.NewerTime, args.NewerStoreID, args.NewerSessionID = &newer.Time, &newer.StoreID, &newer.ID
+	}
+}
+
+// CountSessions counts what Sessions would give, at most p.Limit.
+func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
+	args, err := s.sessionArgs(ctx, scope, f)
+	if err != nil {
+		return 0, err
+	}
+	limit := int64(p.Limit)
+	args.RowLimit = &limit
+	setSessionPage(&args, p)
+	facet, values := takeSessionFacet(&args)
+	if facet == "" {
+		n, err := s.queries.CountSessionList(ctx, s.reads, args)
+		return n, known(err)
+	}
+	byFacet, err := s.sessionFacetArgs(ctx, facet, values, args)
+	if err != nil {
+		return 0, known(err)
+	}
+	n, err := s.queries.CountSessionListByFacet(ctx, s.reads, byFacet)
+	return n, known(err)
 }
 
 // ExportSessions gives all sessions from one snapshot, newest first.
@@ -102,6 +142,6 @@ func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessio
 	for i, r := range rows {
 		events[i] = eventOf(db.ListEventsRow(r))
 	}
-	events, next := paged(events, p.Limit, Event.position)
+	events, next := paged(events, Page{Limit: p.Limit}, Event.Position)
 	return events, next, nil
 }

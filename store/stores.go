@@ -23,7 +23,7 @@ func (s *Store) Stores(ctx context.Context, scope Scope, f Filter, p Page) ([]Sh
 	if err != nil {
 		return nil, nil, known(err)
 	}
-	rows, next := paged(rows, p.Limit, func(r Shop) Position { return Position{StoreID: r.StoreID} })
+	rows, next := paged(rows, Page{Limit: p.Limit}, func(r Shop) Position { return Position{StoreID: r.StoreID} })
 	return rows, next, nil
 }
 

@@ -75,16 +75,38 @@ func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
 		t, ok = c.lookAgain(ctx, s, hash)
 	}
 	now := s.now()
-	if !ok || t.RevokedAt != nil || t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
+	if !ok || !t.good(now) {
 		return Token{}, false
 	}
+	c.use(t.ID, now)
+	return t, true
+}
+
+// good reports whether the token is neither revoked nor expired.
+func (t Token) good(now time.Time) bool {
+	return t.RevokedAt == nil && (t.ExpiresAt == nil || now.Before(*t.ExpiresAt))
+}
+
+// use notes the last use of a token.
+func (c *tokenCache) use(id int64, now time.Time) {
 	c.useMu.Lock()
 	defer c.useMu.Unlock()
 	if c.used == nil {
 		c.used = map[int64]time.Time{}
 	}
-	c.used[t.ID] = now
-	return t, true
+	c.used[id] = now
+}
+
+// byID finds a token among the few that there are.
+func (c *tokenCache) byID(id int64) (Token, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, t := range c.byHash {
+		if t.ID == id {
+			return t, true
+		}
+	}
+	return Token{}, false
 }
 
 // lookAgain finds a token that was made after the last reload: the first webhook

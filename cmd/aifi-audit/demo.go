@@ -58,7 +58,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 			Seed: 1, Stores: c.Stores, Start: time.Now().Add(-demoPastTime), Rate: demoPast / demoPastTime.Seconds(), Malformed: 0.01,
 		})
 		simulator.Run(env.ctx, past, simulator.RunConfig{URL: url, Token: ingest, Count: demoPast})
-		fmt.Fprintf(env.stdout, demoText, url, staff, staff, url, url, url)
+		fmt.Fprintf(env.stdout, demoText, url, url, staff, staff, url, url, url)
 		live := simulator.New(simulator.Config{Seed: 2, Stores: c.Stores, Start: time.Now(), Rate: c.Rate, Malformed: 0.01})
 		simulator.Run(env.ctx, live, simulator.RunConfig{URL: url, Token: ingest, Rate: c.Rate, Connections: 4})
 		return nil
@@ -67,9 +67,11 @@ func (c demoCommand) Run(env *environment) (err error) {
 
 const demoText = `
 aifi-audit listens on %s and receives the webhooks of simulated shops.
-Staff token: %s
 
-Try, in another terminal:
+Look at them:  %s
+Sign in with:  %s
+
+Or, in another terminal:
 
   TOKEN=%s
   curl -H "Authorization: Bearer $TOKEN" "%s/api/v1/alcohol-interactions?limit=3"

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +24,8 @@ type serveCommand struct {
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
 	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
+
+	PublicURL string `help:"Address at which staff reach this server through a proxy with TLS, as https://audit.example.com. Their cookies are then sent over TLS only." env:"AIFI_AUDIT_PUBLIC_URL"`
 
 	Spool          bool          `help:"Keep webhooks below --data-dir while the database is away or slow." default:"true" negatable:"" env:"AIFI_AUDIT_SPOOL"`
 	SpoolMaxBytes  int64         `help:"The most that the spool may take on disk." default:"10737418240" env:"AIFI_AUDIT_SPOOL_MAX_BYTES"`
@@ -44,10 +48,25 @@ func (c serveCommand) Run(env *environment) error {
 	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
 		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
 	}
+	if _, err := c.publicURL(); err != nil {
+		return err
+	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
 		return err
 	})
+}
+
+// publicURL is nil unless it is set.
+func (c serveCommand) publicURL() (*url.URL, error) {
+	if c.PublicURL == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return nil, errors.New("--public-url must be a scheme and a host, as https://audit.example.com")
+	}
+	return u, nil
 }
 
 // serve listens first, so that a taken port is told at once; ready is called when
@@ -78,7 +97,11 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	defer s.Close()
-	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version()})
+	public, err := c.publicURL()
+	if err != nil {
+		return err
+	}
+	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version(), PublicURL: public})
 	server := httpapi.NewServer(api, env.log)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()

@@ -12,6 +12,156 @@ import (
 	"github.com/google/uuid"
 )
 
+const deliveryEvent = `-- name: DeliveryEvent :one
+SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
+    e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
+    e.token_type, e.check_in_device_id, e.unreadable,
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
+FROM deliveries d
+LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
+JOIN events e ON e.store_id = coalesce(q.event_store_id, d.store_id) AND e.kind = coalesce(q.event_kind, d.event_kind)
+    AND e.occurred_at = coalesce(q.event_occurred_at, d.event_occurred_at) AND e.id = coalesce(q.event_id, d.event_id)
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
+WHERE d.received_at = $1 AND d.id = $2
+    AND ($3::bigint[] IS NULL OR (d.store_id = ANY ($3::bigint[]) AND e.store_id = ANY ($3::bigint[])))
+`
+
+type DeliveryEventParams struct {
+	ReceivedAt time.Time
+	ID         uuid.UUID
+	StoreIds   []int64
+}
+
+type DeliveryEventRow struct {
+	StoreID         int64
+	Kind            string
+	OccurredAt      time.Time
+	ID              uuid.UUID
+	OccurredAtKnown bool
+	DeliveryID      uuid.UUID
+	ReceivedAt      time.Time
+	IssuedAt        *time.Time
+	Webhook         string
+	EventID         *string
+	SessionID       *string
+	CustomerID      *string
+	ShopperID       *string
+	StoreExternalID *string
+	Flags           []string
+	ProductIds      []string
+	GondolaIds      []string
+	PaymentProvider *string
+	TokenType       *string
+	CheckInDeviceID *string
+	Unreadable      []string
+	Email           *string
+	FirstName       *string
+	LastName        *string
+	Phone           *string
+	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
+}
+
+// DeliveryEvent gives what a delivery states; for one that was replayed, what the
+// replay made of it.
+func (q *Queries) DeliveryEvent(ctx context.Context, db DBTX, arg DeliveryEventParams) (DeliveryEventRow, error) {
+	row := db.QueryRow(ctx, deliveryEvent, arg.ReceivedAt, arg.ID, arg.StoreIds)
+	var i DeliveryEventRow
+	err := row.Scan(
+		&i.StoreID,
+		&i.Kind,
+		&i.OccurredAt,
+		&i.ID,
+		&i.OccurredAtKnown,
+		&i.DeliveryID,
+		&i.ReceivedAt,
+		&i.IssuedAt,
+		&i.Webhook,
+		&i.EventID,
+		&i.SessionID,
+		&i.CustomerID,
+		&i.ShopperID,
+		&i.StoreExternalID,
+		&i.Flags,
+		&i.ProductIds,
+		&i.GondolaIds,
+		&i.PaymentProvider,
+		&i.TokenType,
+		&i.CheckInDeviceID,
+		&i.Unreadable,
+		&i.Email,
+		&i.FirstName,
+		&i.LastName,
+		&i.Phone,
+		&i.PhoneNumber,
+		&i.Disposition,
+		&i.DispositionAt,
+		&i.DispositionBy,
+		&i.Notes,
+	)
+	return i, err
+}
+
+const eventDeliveries = `-- name: EventDeliveries :many
+SELECT d.id, d.received_at, d.issued_at
+FROM deliveries d
+WHERE d.store_id = $1 AND d.event_id = $2::uuid
+    AND ($3::text IS NULL OR d.session_id = $3::text)
+    AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
+    AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
+ORDER BY d.received_at, d.id
+LIMIT $6
+`
+
+type EventDeliveriesParams struct {
+	StoreID   int64
+	EventID   uuid.UUID
+	SessionID *string
+	FromTime  *time.Time
+	ToTime    *time.Time
+	RowLimit  int32
+}
+
+type EventDeliveriesRow struct {
+	ID         uuid.UUID
+	ReceivedAt time.Time
+	IssuedAt   *time.Time
+}
+
+// EventDeliveries gives the deliveries that state one event, oldest first: those of
+// its session, or, without a session, those received in a span of time.
+func (q *Queries) EventDeliveries(ctx context.Context, db DBTX, arg EventDeliveriesParams) ([]EventDeliveriesRow, error) {
+	rows, err := db.Query(ctx, eventDeliveries,
+		arg.StoreID,
+		arg.EventID,
+		arg.SessionID,
+		arg.FromTime,
+		arg.ToTime,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventDeliveriesRow
+	for rows.Next() {
+		var i EventDeliveriesRow
+		if err := rows.Scan(&i.ID, &i.ReceivedAt, &i.IssuedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const getDelivery = `-- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
@@ -151,6 +301,52 @@ func (q *Queries) GetQuarantined(ctx context.Context, db DBTX, arg GetQuarantine
 	return i, err
 }
 
+const listBodies = `-- name: ListBodies :many
+SELECT d.id, d.body_sha256, b.body
+FROM deliveries d
+JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+WHERE d.received_at = ANY ($1::timestamptz[]) AND d.id = ANY ($2::uuid[]) AND d.body_size <= $3
+    AND ($4::bigint[] IS NULL OR d.store_id = ANY ($4::bigint[]))
+`
+
+type ListBodiesParams struct {
+	ReceivedAts []time.Time
+	Ids         []uuid.UUID
+	MaxSize     int64
+	StoreIds    []int64
+}
+
+type ListBodiesRow struct {
+	ID         uuid.UUID
+	BodySha256 []byte
+	Body       []byte
+}
+
+func (q *Queries) ListBodies(ctx context.Context, db DBTX, arg ListBodiesParams) ([]ListBodiesRow, error) {
+	rows, err := db.Query(ctx, listBodies,
+		arg.ReceivedAts,
+		arg.Ids,
+		arg.MaxSize,
+		arg.StoreIds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListBodiesRow
+	for rows.Next() {
+		var i ListBodiesRow
+		if err := rows.Scan(&i.ID, &i.BodySha256, &i.Body); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listDeliveries = `-- name: ListDeliveries :many
 
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
@@ -165,8 +361,10 @@ WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)
     AND ($6::timestamptz IS NULL OR (d.received_at, d.id) < ($6::timestamptz, $7::uuid))
-ORDER BY d.received_at DESC, d.id DESC
-LIMIT $8::bigint
+    AND ($8::timestamptz IS NULL OR d.received_at >= $8::timestamptz)
+    AND ($8::timestamptz IS NULL OR (d.received_at, d.id) > ($8::timestamptz, $9::uuid))
+ORDER BY CASE WHEN $10::boolean THEN d.received_at END, CASE WHEN $10::boolean THEN d.id END, d.received_at DESC, d.id DESC
+LIMIT $11::bigint
 `
 
 type ListDeliveriesParams struct {
@@ -177,6 +375,9 @@ type ListDeliveriesParams struct {
 	ToTime     *time.Time
 	AfterTime  *time.Time
 	AfterID    *uuid.UUID
+	NewerTime  *time.Time
+	NewerID    *uuid.UUID
+	Ascending  bool
 	RowLimit   *int64
 }
 
@@ -211,6 +412,9 @@ func (q *Queries) ListDeliveries(ctx context.Context, db DBTX, arg ListDeliverie
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -263,16 +467,18 @@ FROM (
             AND ($5::timestamptz IS NULL OR i.received_at < $5::timestamptz)
             AND ($6::timestamptz IS NULL OR i.received_at <= $6::timestamptz)
             AND ($6::timestamptz IS NULL OR (i.received_at, i.id) < ($6::timestamptz, $7::uuid))
-        ORDER BY i.received_at DESC, i.id DESC
-        LIMIT $8::bigint
+            AND ($8::timestamptz IS NULL OR i.received_at >= $8::timestamptz)
+            AND ($8::timestamptz IS NULL OR (i.received_at, i.id) > ($8::timestamptz, $9::uuid))
+        ORDER BY CASE WHEN $10::boolean THEN i.received_at END, CASE WHEN $10::boolean THEN i.id END, i.received_at DESC, i.id DESC
+        LIMIT $11::bigint
     ) k
-    ORDER BY k.received_at DESC, k.id DESC
-    LIMIT $8::bigint
+    ORDER BY CASE WHEN $10::boolean THEN k.received_at END, CASE WHEN $10::boolean THEN k.id END, k.received_at DESC, k.id DESC
+    LIMIT $11::bigint
 ) page
 JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-ORDER BY d.received_at DESC, d.id DESC
+ORDER BY CASE WHEN $10::boolean THEN d.received_at END, CASE WHEN $10::boolean THEN d.id END, d.received_at DESC, d.id DESC
 `
 
 type ListDeliveriesByFacetParams struct {
@@ -283,6 +489,9 @@ type ListDeliveriesByFacetParams struct {
 	ToTime      *time.Time
 	AfterTime   *time.Time
 	AfterID     *uuid.UUID
+	NewerTime   *time.Time
+	NewerID     *uuid.UUID
+	Ascending   bool
 	RowLimit    *int64
 }
 
@@ -316,6 +525,9 @@ func (q *Queries) ListDeliveriesByFacet(ctx context.Context, db DBTX, arg ListDe
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -361,8 +573,9 @@ WHERE ($1::bigint[] IS NULL OR q.store_id = ANY ($1::bigint[]))
     AND ($4::timestamptz IS NULL OR q.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR q.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR (q.received_at, q.delivery_id) < ($6::timestamptz, $7::uuid))
-ORDER BY q.received_at DESC, q.delivery_id DESC
-LIMIT $8::bigint
+    AND ($8::timestamptz IS NULL OR (q.received_at, q.delivery_id) > ($8::timestamptz, $9::uuid))
+ORDER BY CASE WHEN $10::boolean THEN q.received_at END, CASE WHEN $10::boolean THEN q.delivery_id END, q.received_at DESC, q.delivery_id DESC
+LIMIT $11::bigint
 `
 
 type ListQuarantineParams struct {
@@ -373,6 +586,9 @@ type ListQuarantineParams struct {
 	ToTime    *time.Time
 	AfterTime *time.Time
 	AfterID   *uuid.UUID
+	NewerTime *time.Time
+	NewerID   *uuid.UUID
+	Ascending bool
 	RowLimit  *int64
 }
 
@@ -385,6 +601,9 @@ func (q *Queries) ListQuarantine(ctx context.Context, db DBTX, arg ListQuarantin
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -37,8 +37,10 @@ WHERE e.kind = $1::text
     AND ($12::timestamptz IS NULL OR e.occurred_at < $12::timestamptz)
     AND ($13::timestamptz IS NULL OR e.occurred_at <= $13::timestamptz)
     AND ($13::timestamptz IS NULL OR (e.occurred_at, e.id) < ($13::timestamptz, $14::uuid))
-ORDER BY e.occurred_at DESC, e.id DESC
-LIMIT $15::bigint
+    AND ($15::timestamptz IS NULL OR e.occurred_at >= $15::timestamptz)
+    AND ($15::timestamptz IS NULL OR (e.occurred_at, e.id) > ($15::timestamptz, $16::uuid))
+ORDER BY CASE WHEN $17::boolean THEN e.occurred_at END, CASE WHEN $17::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+LIMIT $18::bigint
 `
 
 type ListEventsParams struct {
@@ -56,6 +58,9 @@ type ListEventsParams struct {
 	ToTime           *time.Time
 	AfterTime        *time.Time
 	AfterID          *uuid.UUID
+	NewerTime        *time.Time
+	NewerID          *uuid.UUID
+	Ascending        bool
 	RowLimit         *int64
 }
 
@@ -93,7 +98,10 @@ type ListEventsRow struct {
 }
 
 // Lists of events, newest first. A null row_limit means all of them: the pages and
-// the exports are the same statements. A null filter means any. Events without a
+// the exports are the same statements. A null filter means any. after_… is a position
+// that the rows are older than, newer_… one that they are newer than. The read pool
+// plans for the very parameters, so that the order is that of an index either way:
+// a CASE that is null for all rows is no sort key. Events without a
 // disposition are asked for as 'none', and unmarked then says so: the planner would
 // take IS NULL behind an outer join for rare, and sort them all.
 // ListEvents walks events in time, or those of some sessions or customers.
@@ -113,6 +121,9 @@ func (q *Queries) ListEvents(ctx context.Context, db DBTX, arg ListEventsParams)
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -171,7 +182,7 @@ SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_
     p.email, p.first_name, p.last_name, p.phone, p.phone_number,
     r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
-    SELECT DISTINCT k.store_id, k.occurred_at, k.event_id
+    SELECT k.store_id, k.occurred_at, k.event_id
     FROM (SELECT unnest($1::bigint[]) AS store_id) s
     CROSS JOIN (SELECT unnest($2::text[]) AS value) v
     CROSS JOIN LATERAL (
@@ -182,28 +193,31 @@ FROM (
             AND ($6::timestamptz IS NULL OR i.occurred_at < $6::timestamptz)
             AND ($7::timestamptz IS NULL OR i.occurred_at <= $7::timestamptz)
             AND ($7::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($7::timestamptz, $8::uuid))
-            AND ($9::boolean OR EXISTS (
+            AND ($9::timestamptz IS NULL OR i.occurred_at >= $9::timestamptz)
+            AND ($9::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($9::timestamptz, $10::uuid))
+            AND ($11::boolean OR EXISTS (
                 SELECT FROM events f
                 LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
                 WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
-                    AND ($10::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($10::text[]))
-                    AND ($11::text[] IS NULL OR f.product_ids && $11::text[])
-                    AND ($12::text[] IS NULL OR f.gondola_ids && $12::text[])
-                    AND ($13::text[] IS NULL OR f.flags && $13::text[])
-                    AND ($14::text[] IS NULL OR (NOT $15::boolean AND m.disposition = ANY ($14::text[]))
-                        OR ($15::boolean AND coalesce(m.disposition, 'none') = ANY ($14::text[])))
+                    AND ($12::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($12::text[]))
+                    AND ($13::text[] IS NULL OR f.product_ids && $13::text[])
+                    AND ($14::text[] IS NULL OR f.gondola_ids && $14::text[])
+                    AND ($15::text[] IS NULL OR f.flags && $15::text[])
+                    AND ($16::text[] IS NULL OR (NOT $17::boolean AND m.disposition = ANY ($16::text[]))
+                        OR ($17::boolean AND coalesce(m.disposition, 'none') = ANY ($16::text[])))
                 OFFSET 0))
-        ORDER BY i.occurred_at DESC, i.event_id DESC
-        LIMIT $16::bigint
+        ORDER BY CASE WHEN $18::boolean THEN i.occurred_at END, CASE WHEN $18::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
+        LIMIT $19::bigint
     ) k
-    ORDER BY k.occurred_at DESC, k.event_id DESC
-    LIMIT $16::bigint
+    GROUP BY k.store_id, k.occurred_at, k.event_id
+    ORDER BY CASE WHEN $18::boolean THEN k.occurred_at END, CASE WHEN $18::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
+    LIMIT $19::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
-ORDER BY e.occurred_at DESC, e.id DESC
+ORDER BY CASE WHEN $18::boolean THEN e.occurred_at END, CASE WHEN $18::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
 `
 
 type ListEventsByFacetParams struct {
@@ -215,6 +229,8 @@ type ListEventsByFacetParams struct {
 	ToTime           *time.Time
 	AfterTime        *time.Time
 	AfterID          *uuid.UUID
+	NewerTime        *time.Time
+	NewerID          *uuid.UUID
 	OnlyFacet        bool
 	StoreExternalIds []string
 	ProductIds       []string
@@ -222,6 +238,7 @@ type ListEventsByFacetParams struct {
 	Flags            []string
 	Dispositions     []string
 	Unmarked         bool
+	Ascending        bool
 	RowLimit         *int64
 }
 
@@ -272,6 +289,8 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
 		arg.OnlyFacet,
 		arg.StoreExternalIds,
 		arg.ProductIds,
@@ -279,6 +298,7 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.Flags,
 		arg.Dispositions,
 		arg.Unmarked,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -476,3 +476,13 @@ type Token struct {
 	RevokedAt  *time.Time
 	LastUsedAt *time.Time
 }
+
+// Who is signed in to the staff page, and with which token. Signing out deletes the row.
+type WebSession struct {
+	// SHA-256 of the cookie; the cookie itself is kept nowhere
+	Hash      []byte
+	TokenID   int64
+	CreatedAt time.Time
+	// To a minute
+	LastUsedAt time.Time
+}

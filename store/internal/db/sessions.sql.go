@@ -46,8 +46,11 @@ WHERE ($1::bigint[] IS NULL OR s.store_id = ANY ($1::bigint[]))
     AND ($6::timestamptz IS NULL OR s.first_seen_at < $6::timestamptz)
     AND ($7::timestamptz IS NULL OR s.first_seen_at <= $7::timestamptz)
     AND ($7::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) < ($7::timestamptz, $8::bigint, $9::text))
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
-LIMIT $10::bigint
+    AND ($10::timestamptz IS NULL OR s.first_seen_at >= $10::timestamptz)
+    AND ($10::timestamptz IS NULL OR (s.first_seen_at, s.store_id, s.session_id) > ($10::timestamptz, $11::bigint, $12::text))
+ORDER BY CASE WHEN $13::boolean THEN s.first_seen_at END, CASE WHEN $13::boolean THEN s.store_id END,
+    CASE WHEN $13::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+LIMIT $14::bigint
 `
 
 type ListSessionsParams struct {
@@ -60,6 +63,10 @@ type ListSessionsParams struct {
 	AfterTime      *time.Time
 	AfterStoreID   *int64
 	AfterSessionID *string
+	NewerTime      *time.Time
+	NewerStoreID   *int64
+	NewerSessionID *string
+	Ascending      bool
 	RowLimit       *int64
 }
 
@@ -111,6 +118,10 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 		arg.AfterTime,
 		arg.AfterStoreID,
 		arg.AfterSessionID,
+		arg.NewerTime,
+		arg.NewerStoreID,
+		arg.NewerSessionID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -166,7 +177,7 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 const listSessionsByFacet = `-- name: ListSessionsByFacet :many
 SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, s.created_at, s.updated_at, s.expires_at, s.aifi_id, s.customer_id, s.code, s.code_first_successfully_scanned_at, s.code_last_successfully_scanned_at, s.customer_first_entered_at, s.customer_last_entered_at, s.customer_first_exited_at, s.customer_last_exited_at, s.customer_payment_instrument_id, s.customer_satisfaction, s.customer_satisfaction_submitted, s.group_size, s.visitors, s.location_id, s.priority, s.session_token, s.referenced_session_id, s.status, s.stated_store_id, s.store_id_scannable_at, s.suspected_fraud, s.metadata, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM (
-    SELECT DISTINCT k.store_id, k.first_seen_at, k.session_id
+    SELECT k.store_id, k.first_seen_at, k.session_id
     FROM (SELECT unnest($1::bigint[]) AS store_id) t
     CROSS JOIN (SELECT unnest($2::text[]) AS value) v
     CROSS JOIN LATERAL (
@@ -177,14 +188,20 @@ FROM (
             AND ($5::timestamptz IS NULL OR i.first_seen_at < $5::timestamptz)
             AND ($6::timestamptz IS NULL OR i.first_seen_at <= $6::timestamptz)
             AND ($6::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < ($6::timestamptz, $7::bigint, $8::text))
-        ORDER BY i.first_seen_at DESC, i.session_id DESC
-        LIMIT $9::bigint
+            AND ($9::timestamptz IS NULL OR i.first_seen_at >= $9::timestamptz)
+            AND ($9::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) > ($9::timestamptz, $10::bigint, $11::text))
+        ORDER BY CASE WHEN $12::boolean THEN i.first_seen_at END, CASE WHEN $12::boolean THEN i.session_id END,
+            i.first_seen_at DESC, i.session_id DESC
+        LIMIT $13::bigint
     ) k
-    ORDER BY k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
-    LIMIT $9::bigint
+    GROUP BY k.store_id, k.first_seen_at, k.session_id
+    ORDER BY CASE WHEN $12::boolean THEN k.first_seen_at END, CASE WHEN $12::boolean THEN k.store_id END,
+        CASE WHEN $12::boolean THEN k.session_id END, k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
+    LIMIT $13::bigint
 ) page
 JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
-ORDER BY s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+ORDER BY CASE WHEN $12::boolean THEN s.first_seen_at END, CASE WHEN $12::boolean THEN s.store_id END,
+    CASE WHEN $12::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
 `
 
 type ListSessionsByFacetParams struct {
@@ -196,6 +213,10 @@ type ListSessionsByFacetParams struct {
 	AfterTime      *time.Time
 	AfterStoreID   *int64
 	AfterSessionID *string
+	NewerTime      *time.Time
+	NewerStoreID   *int64
+	NewerSessionID *string
+	Ascending      bool
 	RowLimit       *int64
 }
 
@@ -245,6 +266,10 @@ func (q *Queries) ListSessionsByFacet(ctx context.Context, db DBTX, arg ListSess
 		arg.AfterTime,
 		arg.AfterStoreID,
 		arg.AfterSessionID,
+		arg.NewerTime,
+		arg.NewerStoreID,
+		arg.NewerSessionID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

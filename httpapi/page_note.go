@@ -1,0 +1,100 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/mux"
+
+	"aifi-audit/httpapi/ui"
+	"aifi-audit/store"
+)
+
+// notesMost is how many notes a page of a session or a delivery shows.
+const notesMost = 500
+
+var dispositionTags = map[store.Disposition]ui.Tag{
+	store.Confirmed:   {Text: "Confirmed", Class: "bad"},
+	store.FalseAlarm:  {Text: "False alarm", Class: "good"},
+	store.UnderReview: {Text: "Under review", Class: "warn"},
+}
+
+// reviewCell shows what staff said of an event last.
+func reviewCell(r store.Review) ui.Cell {
+	if r.Disposition == nil {
+		if r.Notes > 0 {
+			return ui.Cell{Tags: []ui.Tag{{Text: "Commented"}}}
+		}
+		return ui.Cell{}
+	}
+	tag := dispositionTags[*r.Disposition]
+	if r.DispositionBy != nil {
+		tag.Title = "by " + *r.DispositionBy
+	}
+	return ui.Cell{Tags: []ui.Tag{tag}}
+}
+
+// notesOf are the notes on some events, the oldest first, by event.
+func (v visitor) notesOf(ctx context.Context, events []store.Event) (map[uuid.UUID][]store.Note, error) {
+	var ids []uuid.UUID
+	for _, e := range events {
+		if e.Review.Notes > 0 {
+			ids = append(ids, e.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, _, err := v.api.store.Notes(ctx, v.Scope(), store.Filter{EventIDs: ids}, store.Page{Limit: notesMost})
+	if err != nil {
+		return nil, err
+	}
+	notes := map[uuid.UUID][]store.Note{}
+	for i := range found {
+		n := found[len(found)-1-i]
+		notes[n.EventID] = append(notes[n.EventID], n)
+	}
+	return notes, nil
+}
+
+// marks are the history of an event and the form to add to it; nil for events that
+// are not reviewed.
+func (v visitor) marks(c *pageContext, e store.Event, notes []store.Note, back string) *ui.Marks {
+	if e.Kind == store.Other {
+		return nil
+	}
+	m := &ui.Marks{Back: back, FormToken: formToken(v.secret), Label: titleOf(e.Webhook) + " at " + ui.In(c.zones.of(e.StoreID), e.OccurredAt).Clock()}
+	for _, n := range notes {
+		mark := ui.Mark{By: n.TokenName, At: ui.In(c.zones.of(n.StoreID), n.At), Comment: text(n.Comment), Tag: ui.Tag{Text: "Comment"}}
+		if n.Disposition != nil {
+			mark.Tag = dispositionTags[*n.Disposition]
+		}
+		m.History = append(m.History, mark)
+	}
+	if v.May(store.MayReview) {
+		m.Action = deliveryPath(e.DeliveryID.String()) + "/notes"
+		for _, d := range store.Dispositions {
+			m.Choices = append(m.Choices, ui.Choice{Value: string(d), Text: dispositionTags[d].Text})
+		}
+		m.Choices = append(m.Choices, ui.Choice{Text: "Comment only"})
+	}
+	return m
+}
+
+// notePage adds a note to what a delivery states, and leads back to where it was written.
+func (a *API) notePage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	if err != nil {
+		return err
+	}
+	// A browser sends line ends as CR LF.
+	comment := strings.TrimSpace(strings.ReplaceAll(r.PostForm.Get("comment"), "\r\n", "\n"))
+	_, err = a.note(r, v.caller, store.NewNote{DeliveryID: id, Disposition: store.Disposition(r.PostForm.Get("disposition")), Comment: comment})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, ours(r.PostForm.Get("back"))+"#d-"+id.String(), http.StatusSeeOther) //nolint:gosec // ours is a path of this server
+	return nil
+}

@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"aifi-audit/httpapi/ui"
+	"aifi-audit/store"
+)
+
+// overviewFilters are those that counts know.
+var overviewFilters = []string{"storeId", "storeExternalId", "from", "to"}
+
+// overview shows what a period had, and what needs attention now.
+func (a *API) overview(w http.ResponseWriter, r *http.Request, v visitor) error {
+	c, err := v.context(r, "/", overviewFilters)
+	if err != nil {
+		return err
+	}
+	if tidy, changed := tidied(r.URL.Query(), c.zone); changed {
+		http.Redirect(w, r, c.address(tidy), http.StatusSeeOther)
+		return nil
+	}
+	p, err := parseParams(r, overviewFilters)
+	if err != nil {
+		return err
+	}
+	f, err := p.filter()
+	if err != nil {
+		return err
+	}
+	period, err := p.period(f, c.now.In(a.store.TimeZone()))
+	if err != nil {
+		return err
+	}
+	o := &overview{c: c, v: v, filter: f, period: period}
+	view, err := o.draw(r.Context())
+	if err != nil {
+		return err
+	}
+	return v.show(w, r, "overview", ui.View{Title: "Overview", Section: "/", Main: view})
+}
+
+// overview counts what one page shows.
+type overview struct {
+	c      *pageContext
+	v      visitor
+	filter store.Filter
+	period store.Period
+
+	byDay, byHour, byDisposition []store.Count
+}
+
+func (o *overview) draw(ctx context.Context) (ui.Overview, error) {
+	if err := o.count(ctx); err != nil {
+		return ui.Overview{}, err
+	}
+	view := ui.Overview{Filters: o.filters()}
+	o.bars(&view)
+	o.heat(&view)
+	o.reviews(&view)
+	o.stores(&view)
+	return view, o.attention(ctx, &view)
+}
+
+// count asks for all counts at once, so that the page waits for the slowest alone.
+func (o *overview) count(ctx context.Context) error {
+	var asked sync.WaitGroup
+	ask := func(by store.Grouping, counts *[]store.Count, err *error) {
+		asked.Go(func() { *counts, *err = o.v.api.store.Counts(ctx, o.v.Scope(), o.filter, by, o.period) })
+	}
+	var errs [3]error
+	ask(store.Grouping{Day: true}, &o.byDay, &errs[0])
+	ask(store.Grouping{Weekday: true, Hour: true}, &o.byHour, &errs[1])
+	ask(store.Grouping{Disposition: true}, &o.byDisposition, &errs[2])
+	asked.Wait()
+	return errors.Join(errs[:]...)
+}
+
+// filters is the form, whose fields are days here.
+func (o *overview) filters() ui.Filters {
+	view := o.c.filtersView(o.filter)
+	view.Dates, view.Zone = true, "Days by each store's own clock"
+	view.From, view.To = o.day(o.period.From).Format(time.DateOnly), o.day(o.period.To).Format(time.DateOnly)
+	view.Ranges = o.c.dayRanges(o.c.query.Get("from"), o.c.query.Get("to"))
+	view.More = true
+	for _, l := range view.Ranges {
+		view.More = view.More && !l.Current
+	}
+	last := o.day(o.period.To.Add(-time.Second))
+	view.RangeLabel = o.day(o.period.From).Format("2 Jan 2006") + " – " + last.Format("2 Jan 2006")
+	return view
+}
+
+// day is a time of the period as the clock shows it.
+func (o *overview) day(t time.Time) time.Time {
+	if o.period.OnClock {
+		return t.UTC()
+	}
+	return t.In(o.c.zone)
+}
+
+// instant is the day of a clock as a time of the zone of the page.
+func (o *overview) instant(day time.Time) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, o.c.zone)
+}
+
+// listed is the address of a list with the stores of the page, for a part of the
+// period, and perhaps one more filter.
+func (o *overview) listed(path string, from, to time.Time, more ...string) string {
+	q := url.Values{"from": {stamp(from)}, "to": {stamp(to)}}
+	for _, name := range []string{"storeId", "storeExternalId"} {
+		if values := o.c.query[name]; len(values) > 0 {
+			q[name] = values
+		}
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		q.Set(more[i], more[i+1])
+	}
+	return path + query(q)
+}
+
+func (o *overview) whole() (from, to time.Time) {
+	if o.period.OnClock {
+		return o.instant(o.period.From), o.instant(o.period.To)
+	}
+	return o.period.From, o.period.To
+}
+
+// reviews counts what was said of the events, and what still waits for it.
+func (o *overview) reviews(view *ui.Overview) {
+	alcohol, fraud := map[store.Disposition]int64{}, map[store.Disposition]int64{}
+	for _, n := range o.byDisposition {
+		alcohol[n.Disposition] += n.AlcoholInteractions
+		fraud[n.Disposition] += n.FraudAlerts
+	}
+	from, to := o.whole()
+	for _, d := range append([]store.Disposition{store.Unmarked}, store.Dispositions...) {
+		tag, ok := dispositionTags[d]
+		if !ok {
+			tag = ui.Tag{Text: "Not reviewed"}
+		}
+		view.Reviews = append(view.Reviews, ui.Count{
+			Tag: &tag, Alcohol: alcohol[d], Fraud: fraud[d],
+			AlcoholHref: o.listed("/alcohol-interactions", from, to, "disposition", string(d)),
+			FraudHref:   o.listed("/fraud-alerts", from, to, "disposition", string(d)),
+		})
+	}
+	view.Figures = append(view.Figures, ui.Figure{
+		Label: "Fraud alerts not reviewed", Value: fraud[store.Unmarked], Href: o.listed("/fraud-alerts", from, to, "disposition", string(store.Unmarked)),
+	})
+}
+
+// stores sums the days of each store.
+func (o *overview) stores(view *ui.Overview) {
+	sums := map[int64]store.Count{}
+	for _, n := range o.byDay {
+		sum := sums[n.StoreID]
+		sum.AlcoholInteractions += n.AlcoholInteractions
+		sum.FraudAlerts += n.FraudAlerts
+		sums[n.StoreID] = sum
+	}
+	last := map[int64]time.Time{}
+	for _, s := range o.c.stores {
+		last[s.StoreID] = s.LastSeenAt
+	}
+	from, to := o.whole()
+	for _, storeID := range slices.Sorted(maps.Keys(sums)) {
+		n, id := sums[storeID], strconv.FormatInt(storeID, 10)
+		line := ui.Count{
+			Text: o.c.storeText(storeID), Alcohol: n.AlcoholInteractions, Fraud: n.FraudAlerts,
+			Href:        "/" + query(with(o.c.filtersOnly(), "storeId", id)),
+			AlcoholHref: o.listed("/alcohol-interactions", from, to, "storeId", id), FraudHref: o.listed("/fraud-alerts", from, to, "storeId", id),
+		}
+		if at, ok := last[storeID]; ok {
+			line.Note = ui.Maybe(o.c.zones.of(storeID), &at)
+		}
+		view.Stores = append(view.Stores, line)
+	}
+}
+
+func (o *overview) heat(view *ui.Overview) {
+	var hours [7][24]int64
+	for _, n := range o.byHour {
+		hours[n.Weekday-1][n.Hour] += n.AlcoholInteractions
+	}
+	view.Heat = ui.NewHeat(hours)
+}

@@ -1,0 +1,356 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"aifi-audit/store"
+)
+
+// person is a member of staff with a browser that runs no script.
+type person struct {
+	s      *server
+	client *http.Client
+}
+
+func (s *server) person(t testing.TB) *person {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &person{s, &http.Client{Jar: jar, Transport: s.Client().Transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}}
+}
+
+func (p *person) do(t testing.TB, method, path string, form url.Values, headers ...string) answer {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, p.s.URL+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "text/html")
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := p.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer{resp.StatusCode, resp.Header, body}
+}
+
+func (p *person) get(t testing.TB, path string) answer {
+	t.Helper()
+	return p.do(t, http.MethodGet, path, nil)
+}
+
+// page is a page that must be there.
+func (p *person) page(t testing.TB, path string) string {
+	t.Helper()
+	a := p.get(t, path)
+	if a.status != http.StatusOK {
+		t.Fatalf("GET %s: %d %s", path, a.status, a.body)
+	}
+	return string(a.body)
+}
+
+func (p *person) signIn(t testing.TB, token string) *person {
+	t.Helper()
+	if a := p.do(t, http.MethodPost, "/sign-in", url.Values{"token": {token}}); a.status != http.StatusSeeOther {
+		t.Fatalf("signing in: %d %s", a.status, a.body)
+	}
+	return p
+}
+
+var formTokenField = regexp.MustCompile(`name="formToken" value="([^"]+)"`)
+
+// send fills in a form of a page and sends it.
+func (p *person) send(t testing.TB, page, action string, form url.Values) answer {
+	t.Helper()
+	m := formTokenField.FindStringSubmatch(p.page(t, page))
+	if m == nil {
+		t.Fatalf("%s has no form", page)
+	}
+	if form == nil {
+		form = url.Values{}
+	}
+	form.Set("formToken", m[1])
+	return p.do(t, http.MethodPost, action, form)
+}
+
+// lastNight is 23:00 UTC of yesterday.
+func lastNight() time.Time {
+	now := time.Now().UTC()
+	return time.Date(now.Year(), now.Month(), now.Day()-1, 23, 0, 0, 0, time.UTC)
+}
+
+// visit delivers the webhooks of one shopping session.
+func visit(t testing.TB, s *server, storeID int, session string, at time.Time) {
+	t.Helper()
+	send := func(webhook string, minutes int, more string) {
+		moment := at.Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339)
+		a := s.push(t, webhook, fmt.Sprintf(`{"storeId":%d,"storeExternalId":"SHOP-%d","sessionId":%q,"timeOfOrigin":%q,"timeOfIssue":%q,"customer":{"id":"c1"},%s}`,
+			storeID, storeID, session, moment, moment, more))
+		if a.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", webhook, a.status, a.body)
+		}
+	}
+	state := func(status string, flags string) string {
+		return fmt.Sprintf(`"session":{"sessionId":%q,"status":%q,"shoppingSessionFlags":[%s],"visitors":1}`, session, status, flags)
+	}
+	const flag = `"POTENTIALLY_INTERACTED_WITH_ALCOHOL"`
+	send("transition/entered", 0, state("active", ""))
+	send("restricted-products-interactions", 2, `"eventId":"e1","productIds":["wine-1"],"gondolaIds":[12],`+state("active", flag))
+	send("suspected-fraud", 4, `"payment":{"paymentProvider":"STRIPE"},`+state("active", flag))
+	send("remote-register", 5, fmt.Sprintf(`"token":%q,"customerPersonalInfo":{"email":"a@example.com","firstName":"Ann"}`, session))
+	send("transition/left", 9, state("completed", flag))
+}
+
+// delivered gives the id of a delivery of a session.
+func delivered(t testing.TB, s *server, session, webhook string) string {
+	t.Helper()
+	items := s.get(t, "/api/v1/deliveries?sessionId="+session+"&webhook="+webhook).items(t)
+	if len(items) == 0 {
+		t.Fatalf("no %s of %s", webhook, session)
+	}
+	return items[0]["id"].(string)
+}
+
+// everyPage are the pages of a server that visit has filled for stores 7 and 8.
+func everyPage(t testing.TB, s *server) []string {
+	t.Helper()
+	quarantined := s.get(t, "/api/v1/quarantine").items(t)
+	return []string{
+		"/", "/?from=" + lastNight().AddDate(0, -7, 0).Format(time.DateOnly),
+		"/alcohol-interactions", "/alcohol-interactions?flag=none", "/fraud-alerts?storeId=7", "/registrations", "/sessions", "/quarantine",
+		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
+		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
+		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
+	}
+}
+
+// fill delivers what everyPage shows.
+func fill(t testing.TB, s *server) {
+	t.Helper()
+	visit(t, s, 7, "night", lastNight())
+	visit(t, s, 7, "both", lastNight().Add(time.Hour))
+	visit(t, s, 8, "both", lastNight().Add(2*time.Hour))
+	s.push(t, "restricted-products-interactions", `{"storeId":7,"sessionId":"night","productIds":{"not":"a list"}}`)
+}
+
+// reviewer is a token for everything that the page can do.
+func (s *server) reviewer(t testing.TB) string {
+	t.Helper()
+	return s.token(t, "reviewer", nil, store.MayRead, store.MayExport, store.MayReview, store.MayAdminister)
+}
+
+func TestAPersonsJobWithoutScript(t *testing.T) {
+	s := serve(t)
+	fill(t, s)
+	p := s.person(t).signIn(t, s.reviewer(t))
+	night := url.Values{"from": {lastNight().Add(-time.Hour).Format(time.RFC3339)}, "to": {lastNight().Add(time.Hour).Format(time.RFC3339)}, "storeId": {"7"}}
+	found := p.page(t, "/alcohol-interactions?"+night.Encode())
+	if !strings.Contains(found, "1 alcohol interaction<") || !strings.Contains(found, `href="/sessions/night?storeId=7"`) || !strings.Contains(found, "wine-1") {
+		t.Errorf("the interaction of last night is not found:\n%s", found)
+	}
+	story := p.page(t, "/sessions/night?storeId=7")
+	for _, part := range []string{
+		"Entered the store", "Handled a restricted product", "Fraud suspected", "Registration at the checkout", "Left the store",
+		"<code>shoppingSessionFlags</code>", "<ins>completed</ins>",
+	} {
+		if !strings.Contains(story, part) {
+			t.Errorf("the story does not tell %q", part)
+		}
+	}
+	alert := delivered(t, s, "night", "suspected-fraud")
+	a := p.send(t, "/sessions/night", "/deliveries/"+alert+"/notes", url.Values{"disposition": {"confirmed"}, "comment": {"seen\r\non camera"}, "back": {"/sessions/night?storeId=7"}})
+	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/sessions/night?storeId=7#d-"+alert {
+		t.Fatalf("marking: %d %v %s", a.status, a.header, a.body)
+	}
+	if story = p.page(t, "/sessions/night"); !strings.Contains(story, "seen\non camera") || !strings.Contains(story, ">Confirmed</span> reviewer") {
+		t.Error("the mark is not in the story")
+	}
+	if !strings.Contains(p.page(t, "/fraud-alerts?disposition=confirmed"), "1 fraud alert<") {
+		t.Error("the mark cannot be searched")
+	}
+	if a := p.send(t, "/sessions/night", "/deliveries/"+alert+"/notes", url.Values{"comment": {""}}); a.status != http.StatusBadRequest {
+		t.Errorf("an empty note: %d", a.status)
+	}
+	csv := p.get(t, "/fraud-alerts.csv?disposition=confirmed")
+	want := s.get(t, "/api/v1/fraud-alerts.csv?disposition=confirmed")
+	if csv.status != http.StatusOK || string(csv.body) != string(want.body) || strings.Count(string(csv.body), "\r\n") != 2 {
+		t.Errorf("the CSV of the page: %d %s", csv.status, csv.body)
+	}
+	if a := p.send(t, "/", "/sign-out", nil); a.status != http.StatusSeeOther || !strings.HasPrefix(a.header.Get("Location"), "/sign-in") {
+		t.Errorf("signing out: %d %v", a.status, a.header)
+	}
+}
+
+func TestPagesTurnBothWays(t *testing.T) {
+	s := serve(t)
+	for i := range 5 {
+		visit(t, s, 7, fmt.Sprint("s", i), lastNight().Add(time.Duration(i)*time.Second))
+	}
+	p := s.person(t).signIn(t, s.staff)
+	session := regexp.MustCompile(`<a href="/sessions/(s\d)\?`)
+	link := func(page, rel string) string {
+		if m := regexp.MustCompile(`rel="` + rel + `" href="([^"]+)"`).FindStringSubmatch(page); m != nil {
+			return strings.ReplaceAll(m[1], "&amp;", "&")
+		}
+		return ""
+	}
+	read := func(page string) (ids string) {
+		for _, m := range session.FindAllStringSubmatch(page, -1) {
+			ids += m[1]
+		}
+		return ids
+	}
+	for order, want := range map[string][]string{"": {"s4s3", "s2s1", "s0"}, "&order=oldest": {"s0s1", "s2s3", "s4"}} {
+		for _, list := range []string{"/sessions", "/alcohol-interactions"} {
+			var pages []string
+			page := p.page(t, list+"?limit=2"+order)
+			for range want {
+				pages = append(pages, page)
+				if next := link(page, "next"); next != "" {
+					page = p.page(t, next)
+				}
+			}
+			for i, w := range want {
+				if got := read(pages[i]); got != w {
+					t.Errorf("page %d of %s%s is %s, not %s", i, list, order, got, w)
+				}
+				if !strings.Contains(pages[i], ">5 ") {
+					t.Errorf("page %d of %s does not say that there are 5", i, list)
+				}
+			}
+			if link(pages[0], "prev") != "" || link(pages[2], "next") != "" {
+				t.Errorf("%s goes on where it ends", list)
+			}
+			for i := 2; i > 0; i-- {
+				page = p.page(t, link(page, "prev"))
+				if got := read(page); got != want[i-1] {
+					t.Errorf("before page %d of %s%s is %s, not %s", i, list, order, got, want[i-1])
+				}
+			}
+			if link(page, "prev") != "" {
+				t.Errorf("%s goes back before its start", list)
+			}
+		}
+	}
+}
+
+func TestWhatIsNewIsCounted(t *testing.T) {
+	s := serve(t)
+	visit(t, s, 7, "old", lastNight())
+	p := s.person(t).signIn(t, s.staff)
+	m := regexp.MustCompile(`data-live="([^"]+)"`).FindStringSubmatch(p.page(t, "/alcohol-interactions?storeId=7"))
+	if m == nil {
+		t.Fatal("nothing to ask")
+	}
+	count := func() string { return strings.TrimSpace(string(p.get(t, strings.ReplaceAll(m[1], "&amp;", "&")).body)) }
+	if got := count(); got != `{"count":0}` {
+		t.Error(got)
+	}
+	visit(t, s, 7, "new", lastNight().Add(time.Minute))
+	visit(t, s, 8, "elsewhere", lastNight().Add(time.Minute))
+	if got := count(); got != `{"count":1}` {
+		t.Error(got)
+	}
+}
+
+func TestAFormsFieldsBecomeAnAddressOfTheAPI(t *testing.T) {
+	s := serve(t)
+	visit(t, s, 7, "night", lastNight())
+	if _, err := s.store.SetTimeZone(t.Context(), store.Scope{}, 7, new("Asia/Kolkata")); err != nil {
+		t.Fatal(err)
+	}
+	p := s.person(t).signIn(t, s.staff)
+	for sent, want := range map[string]string{
+		"/alcohol-interactions?storeId=&flag=&from=2026-05-01T08:30&to=": "/alcohol-interactions?from=2026-05-01T08:30:00Z",
+		"/alcohol-interactions?storeId=7&from=2026-05-01T08:30:15":       "/alcohol-interactions?from=2026-05-01T08:30:15%2B05:30&storeId=7",
+		"/alcohol-interactions?storeId=7&storeId=7&productId=+wine-1+":   "/alcohol-interactions?productId=wine-1&storeId=7",
+		"/?storeId=&from=2026-05-01":                                     "/?from=2026-05-01",
+	} {
+		if a := p.get(t, sent); a.status != http.StatusSeeOther || a.header.Get("Location") != want {
+			t.Errorf("%s leads to %d %s, not to %s", sent, a.status, a.header.Get("Location"), want)
+		}
+	}
+	if page := p.page(t, "/alcohol-interactions?storeId=7"); !strings.Contains(page, "Times in Asia/Kolkata") {
+		t.Error("the times are not those of the store")
+	}
+}
+
+func TestReplayOneOrAllThatMatch(t *testing.T) {
+	s := serve(t)
+	for range 3 {
+		s.push(t, "suspected-fraud", `{"storeId":[1,2]}`)
+	}
+	// What the token may not say is kept; an unlimited administrator can accept it.
+	limited := s.token(t, "AiFi of store 7", []int64{7}, store.MayIngest)
+	s.do(t, http.MethodPost, "/api/push/suspected-fraud", limited, []byte(`{"storeId":8,"sessionId":"s"}`))
+	p := s.person(t).signIn(t, s.reviewer(t))
+	a := p.send(t, "/quarantine", "/quarantine?replayed=false", nil)
+	if a.status != http.StatusSeeOther {
+		t.Fatal(a.status, string(a.body))
+	}
+	if page := p.page(t, a.header.Get("Location")); !strings.Contains(page, "1 understood, 3 still not.") || !strings.Contains(page, "3 deliveries") {
+		t.Errorf("%s", page)
+	}
+	id := s.get(t, "/api/v1/quarantine?replayed=false").items(t)[0]["deliveryId"].(string)
+	if page := p.page(t, "/deliveries/"+id); !strings.Contains(page, `<mark>  <b>&#34;storeId&#34;: </b>[</mark>`) {
+		t.Errorf("the fault is not marked: %s", page)
+	}
+	a = p.send(t, "/deliveries/"+id, "/deliveries/"+id+"/replay", nil)
+	if page := p.page(t, a.header.Get("Location")); !strings.Contains(page, "still not understood") {
+		t.Error("the replay says nothing")
+	}
+	reader := s.person(t).signIn(t, s.staff)
+	if a := reader.send(t, "/quarantine", "/quarantine", nil); a.status != http.StatusForbidden {
+		t.Errorf("a reader replays: %d", a.status)
+	}
+}
+
+func TestNoPageIsHeavy(t *testing.T) {
+	const most = 100 << 10
+	s := serve(t)
+	fill(t, s)
+	for i := range 60 { // more than a page of each list
+		visit(t, s, 7, fmt.Sprintf("d3a00526-1864-4f6e-bb2d-46e3ab7f%04d", i), lastNight().Add(time.Duration(i)*time.Second))
+	}
+	s.push(t, "tracking", `{"sessionId":"night","x":"`+strings.Repeat(`<\"&`, 15000)+`"}`)
+	p := s.person(t).signIn(t, s.reviewer(t))
+	assets := 0
+	for _, m := range regexp.MustCompile(`(?:href|src)="(/assets/[^"]+)"`).FindAllStringSubmatch(p.page(t, "/"), -1) {
+		a := p.get(t, m[1])
+		if a.status != http.StatusOK || a.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: %d %v", m[1], a.status, a.header)
+		}
+		assets += len(a.body)
+	}
+	pages := append(everyPage(t, s), "/deliveries/"+delivered(t, s, "night", "tracking"), "/deliveries/"+delivered(t, s, "night", "tracking")+"?view=raw",
+		"/alcohol-interactions?storeId=7&from="+lastNight().Format(time.DateOnly), "/?from="+lastNight().AddDate(0, 0, -95).Format(time.DateOnly))
+	for _, path := range pages {
+		size := len(p.get(t, path).body) + assets
+		t.Logf("%6d bytes  %s", size, path)
+		if size > most {
+			t.Errorf("%s weighs %d bytes with all that it needs", path, size)
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Moment is a time, shown in the zone of the store where it happened.
+type Moment struct {
+	At   time.Time
+	Zone *time.Location
+}
+
+// In gives the moment of a time in a zone.
+func In(zone *time.Location, at time.Time) Moment { return Moment{at, zone} }
+
+// Maybe is nil for no time.
+func Maybe(zone *time.Location, at *time.Time) *Moment {
+	if at == nil {
+		return nil
+	}
+	return &Moment{*at, zone}
+}
+
+func (m Moment) local() time.Time { return m.At.In(m.Zone) }
+
+// Clock is the time of the day.
+func (m Moment) Clock() string { return m.local().Format("15:04:05") }
+
+// Day is the date in full.
+func (m Moment) Day() string { return m.local().Format("Monday 2 January 2006") }
+
+// Full is date, time and zone.
+func (m Moment) Full() string { return m.local().Format("2 Jan 2006 15:04:05 MST") }
+
+// Abbreviation of the zone at that time.
+func (m Moment) Abbreviation() string { return m.local().Format("MST") }
+
+// UTC is the time for those who compare it with AiFi's.
+func (m Moment) UTC() string { return m.At.UTC().Format("2006-01-02 15:04:05.999 UTC") }
+
+// ISO is the time for machines.
+func (m Moment) ISO() string { return m.At.UTC().Format(time.RFC3339Nano) }
+
+// Number groups the digits of a number by thousands.
+func Number(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// Lag says how much later b is than a, to what people care about.
+func Lag(a, b time.Time) string {
+	d := b.Sub(a)
+	sign := ""
+	if d < 0 {
+		d, sign = -d, "−"
+	}
+	switch {
+	case d < time.Second:
+		return sign + strconv.FormatInt(d.Milliseconds(), 10) + " ms"
+	case d < time.Minute:
+		return fmt.Sprintf("%s%.1f s", sign, d.Seconds())
+	case d < time.Hour:
+		return fmt.Sprintf("%s%d min %d s", sign, int(d.Minutes()), int(d.Seconds())%60)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%s%d h %d min", sign, int(d.Hours()), int(d.Minutes())%60)
+	}
+	return fmt.Sprintf("%s%d days", sign, int(d.Hours()/24))
+}
+
+// Visible makes the characters of a text visible that a browser would hide, or that
+// would turn the text around: what is evidence must not be able to look like
+// something else. Line ends and tabs stay.
+func Visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, "‹%02x›", s[i])
+		case hidden(r):
+			fmt.Fprintf(&b, "‹U+%04X›", r)
+		default:
+			b.WriteRune(r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+func hidden(r rune) bool {
+	if r == '\n' || r == '\t' || r == '\r' {
+		return false
+	}
+	return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029'
+}
+
+// Human makes a word of AiFi's readable: POTENTIALLY_INTERACTED_WITH_ALCOHOL is
+// "Potentially interacted with alcohol". Text that is not such a word stays.
+func Human(s string) string {
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') && (r < '0' || r > '9') }) {
+		return Visible(s)
+	}
+	words := strings.ToLower(strings.ReplaceAll(s, "_", " "))
+	return strings.ToUpper(words[:1]) + words[1:]
+}
