@@ -101,6 +101,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
 	r.Handle("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay)).Methods(http.MethodPost)
 
+	get("/api/v1/sessions/{sessionId}/evidence", a.staff(store.MayExport, "evidence", a.sessionEvidence))
+	get("/api/v1/alcohol-interactions/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.AlcoholInteraction)))
+	get("/api/v1/fraud-alerts/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.FraudAlert)))
 	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))
 	get("/api/v1/log/checkpoint", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.checkpoint(w, r) }))
 	get("/api/v1/log/proofs/inclusion", a.staff(store.MayRead, "view", a.inclusion))

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -128,22 +129,11 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	f.SessionIDs = []string{storable(id)}
-	found, _, err := a.store.Sessions(r.Context(), c.Scope(), f, store.Page{Limit: maxLimit})
+	found, err := a.findSession(r.Context(), c, f, id)
 	if err != nil {
 		return err
 	}
-	switch {
-	case len(found) == 0:
-		return store.ErrNotFound
-	case len(found) > 1:
-		p := problem(http.StatusConflict, "ambiguous-session", "Ambiguous session", "Several stores have a session of this id. Say which with storeId.")
-		for _, s := range found {
-			p.StoreIDs = append(p.StoreIDs, s.StoreID)
-		}
-		return p
-	}
-	timeline, next, err := a.store.Timeline(r.Context(), c.Scope(), found[0].StoreID, found[0].SessionID, page)
+	timeline, next, err := a.store.Timeline(r.Context(), c.Scope(), found.StoreID, found.SessionID, page)
 	if err != nil {
 		return err
 	}
@@ -153,7 +143,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	out := struct {
 		session
 		Timeline listPage `json:"timeline"`
-	}{sessionJSON(found[0]), listPage{Items: make([]any, len(timeline))}}
+	}{sessionJSON(found), listPage{Items: make([]any, len(timeline))}}
 	for i, e := range timeline {
 		out.Timeline.Items[i] = eventJSON(e)
 	}
@@ -162,4 +152,23 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	writeJSON(w, r, http.StatusOK, out)
 	return nil
+}
+
+// findSession finds the one session that an id names.
+func (a *API) findSession(ctx context.Context, c caller, f store.Filter, id string) (store.Session, error) {
+	f.SessionIDs = []string{storable(id)}
+	found, _, err := a.store.Sessions(ctx, c.Scope(), f, store.Page{Limit: maxLimit})
+	switch {
+	case err != nil:
+		return store.Session{}, err
+	case len(found) == 0:
+		return store.Session{}, store.ErrNotFound
+	case len(found) > 1:
+		p := problem(http.StatusConflict, "ambiguous-session", "Ambiguous session", "Several stores have a session of this id. Say which with storeId.")
+		for _, s := range found {
+			p.StoreIDs = append(p.StoreIDs, s.StoreID)
+		}
+		return store.Session{}, p
+	}
+	return found[0], nil
 }

@@ -30,7 +30,7 @@ type cli struct {
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database schema up to date, or show its state."`
 	Token    tokenCommand    `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
 	Export   exportCommand   `cmd:"" help:"Write a list as CSV, straight from the database."`
-	Verify   verifyCommand   `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds."`
+	Verify   verifyCommand   `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
 	Log      logCommand      `cmd:"" help:"Keys of the transparency log."`
 	Simulate simulateCommand `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
