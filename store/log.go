@@ -129,10 +129,12 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 	if err != nil {
 		return nil, err
 	}
-	if row, err := s.evidenceOf(ctx, translog.Delivery, id); err != nil {
+	received, err := s.evidenceOf(ctx, translog.Delivery, id)
+	if err != nil {
 		return nil, err
-	} else if row.ErasedAt != nil && row.Body == nil {
-		erasure, err := s.reader().locate(ctx, *row.ErasedAt, id)
+	}
+	if received.ErasedAt != nil && received.Body == nil {
+		erasure, err := s.reader().locate(ctx, *received.ErasedAt, id)
 		if err != nil {
 			return nil, err
 		}
@@ -147,9 +149,11 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 		if at.index >= c.N {
 			continue // sequenced after the checkpoint was read
 		}
-		row, err := s.evidenceOf(ctx, at.kind, id)
-		if err != nil {
-			return nil, err
+		row := received
+		if at.kind == translog.Replay {
+			if row, err = s.evidenceOf(ctx, at.kind, id); err != nil {
+				return nil, err
+			}
 		}
 		o, err := openRow(at.kind, row)
 		if err != nil {
