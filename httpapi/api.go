@@ -145,6 +145,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)
 	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)
 
+	get("/api/v1/sessions/{sessionId}/evidence", a.staff(store.MayExport, "evidence", a.sessionEvidence))
+	get("/api/v1/alcohol-interactions/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.AlcoholInteraction)))
+	get("/api/v1/fraud-alerts/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.FraudAlert)))
 	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))
 	get("/api/v1/log/checkpoint", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.checkpoint(w, r) }))
 	get("/api/v1/log/proofs/inclusion", a.staff(store.MayRead, "view", a.inclusion))

@@ -82,15 +82,16 @@ func isAlphanumeric(c byte) bool {
 
 // download sends its headers with its first bytes.
 type download struct {
-	w       http.ResponseWriter
-	name    string
-	started bool
+	w           http.ResponseWriter
+	name        string
+	contentType string
+	started     bool
 }
 
 func (d *download) start() {
 	d.started = true
 	h := d.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	h.Set("Content-Type", d.contentType)
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.name}))
 	h.Set("Cache-Control", "no-store")
 	d.w.WriteHeader(http.StatusOK)

@@ -116,7 +116,7 @@ func (l list[T]) serveCSV(w http.ResponseWriter, r *http.Request, c caller) erro
 // answer; after that the connection is broken, so that no client takes a part for
 // the whole.
 func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name string, columns []column[T], raw bool, rows func(func(T) error) error) error {
-	out := &download{w: w, name: name + ".csv"}
+	out := &download{w: w, name: name + ".csv", contentType: "text/csv; charset=utf-8; header=present"}
 	if r.Method == http.MethodHead {
 		out.start()
 		return nil

@@ -35,7 +35,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	found, err := a.findSession(r, v.caller, p, id)
+	found, err := a.findSession(r.Context(), v.caller, p, id)
 	var several *Problem
 	if errors.As(err, &several) && len(several.StoreIDs) > 0 {
 		return a.chooseStore(w, r, v, id, several.StoreIDs)

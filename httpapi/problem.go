@@ -57,8 +57,6 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusNotFound, "no-log", "No log", "Nothing was signed yet. Without a key of the log, nothing is.")
 	case errors.Is(err, store.ErrUnsequenced):
 		return problem(http.StatusNotFound, "unsequenced", "Not sequenced yet", "Its leaf is not in the log yet. Within seconds of its receipt that is normal.")
-	case errors.Is(err, store.ErrErased):
-		return problem(http.StatusGone, "erased", "Erased", "The body was erased.")
 	case errors.Is(err, store.ErrTampered):
 		return problem(http.StatusInternalServerError, "tampered", "Tampered with", "What is kept is not what the log committed to when it was received.")
 	case errors.Is(err, store.ErrLogDamaged), errors.Is(err, store.ErrRolledBack):

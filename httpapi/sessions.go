@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -123,7 +124,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.findSession(r, c, p, id)
+	found, err := a.findSession(r.Context(), c, p, id)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 
 // findSession is the one session of an id, in the store of the parameter storeId if
 // that is given. If several stores have it, the problem names them.
-func (a *API) findSession(r *http.Request, c caller, p params, id string) (store.Session, error) {
+func (a *API) findSession(ctx context.Context, c caller, p params, id string) (store.Session, error) {
 	if _, err := p.one("storeId"); err != nil {
 		return store.Session{}, err
 	}
@@ -159,7 +160,7 @@ func (a *API) findSession(r *http.Request, c caller, p params, id string) (store
 		return store.Session{}, err
 	}
 	f.SessionIDs = []string{storable(id)}
-	found, _, err := a.store.Sessions(r.Context(), c.Scope(), f, store.Page{Limit: maxLimit})
+	found, _, err := a.store.Sessions(ctx, c.Scope(), f, store.Page{Limit: maxLimit})
 	switch {
 	case err != nil:
 		return store.Session{}, err

@@ -25,8 +25,8 @@ var (
 // done.
 type LeafProof struct {
 	Index int64
-	Leaf  translog.Leaf
 	Proof tlog.RecordProof // to the root of the checkpoint
+	opened
 }
 
 // Checkpoint is the newest checkpoint of the log, or ErrNoLog.
@@ -46,7 +46,7 @@ func (s *Store) reader() logReader { return logReader{s.queries, s.reads} }
 
 // knownLog is known, for errors that may also be the log's.
 func knownLog(err error) error {
-	for _, own := range []error{ErrRolledBack, ErrLogDamaged, ErrNoLog, ErrNotFound, ErrUnsequenced, ErrTampered, ErrErased} {
+	for _, own := range []error{ErrRolledBack, ErrLogDamaged, ErrNoLog, ErrNotFound, ErrUnsequenced, ErrTampered} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -112,17 +112,33 @@ func (s *Store) ProveDelivery(ctx context.Context, scope Scope, id uuid.UUID) ([
 	if err != nil {
 		return nil, c, err
 	}
-	if _, err := s.Delivery(ctx, scope, id); err != nil {
-		return nil, c, err
-	}
-	proofs, err := s.proveLeaves(ctx, c, id)
+	proofs, err := s.ProveDeliveryAt(ctx, scope, c, id)
 	return proofs, c, err
 }
 
+// ProveDeliveryAt is ProveDelivery for a checkpoint that the caller has.
+func (s *Store) ProveDeliveryAt(ctx context.Context, scope Scope, c translog.Checkpoint, id uuid.UUID) ([]LeafProof, error) {
+	if _, err := s.Delivery(ctx, scope, id); err != nil {
+		return nil, err
+	}
+	return s.proveLeaves(ctx, c, id)
+}
+
 func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.UUID) ([]LeafProof, error) {
-	found, err := s.locate(ctx, ReceivedAt(id), id)
+	found, err := s.reader().locate(ctx, ReceivedAt(id), id)
 	if err != nil {
 		return nil, err
+	}
+	received, err := s.evidenceOf(ctx, translog.Delivery, id)
+	if err != nil {
+		return nil, err
+	}
+	if received.ErasedAt != nil && received.Body == nil {
+		erasure, err := s.reader().locate(ctx, *received.ErasedAt, id)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, erasure...)
 	}
 	if len(found) == 0 {
 		return nil, ErrUnsequenced
@@ -133,7 +149,13 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 		if at.index >= c.N {
 			continue // sequenced after the checkpoint was read
 		}
-		leaf, err := s.leafNow(ctx, at.kind, id)
+		row := received
+		if at.kind == translog.Replay {
+			if row, err = s.evidenceOf(ctx, at.kind, id); err != nil {
+				return nil, err
+			}
+		}
+		o, err := openRow(at.kind, row)
 		if err != nil {
 			return nil, err
 		}
@@ -141,10 +163,10 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 		if err != nil {
 			return nil, damaged(err)
 		}
-		if leaf.Hash() != hash {
+		if o.Leaf.Hash() != hash {
 			return nil, fmt.Errorf("leaf %d, %s %s: %w", at.index, at.kind, id, ErrTampered)
 		}
-		proofs = append(proofs, LeafProof{at.index, leaf, proof})
+		proofs = append(proofs, LeafProof{at.index, proof, o})
 	}
 	if len(proofs) == 0 {
 		return nil, ErrUnsequenced
@@ -159,8 +181,8 @@ type located struct {
 }
 
 // locate finds the leaves of an id and a time.
-func (s *Store) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]located, error) {
-	rows, err := s.queries.LeafRowsAt(ctx, s.reads, at)
+func (r logReader) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]located, error) {
+	rows, err := r.queries.LeafRowsAt(ctx, r.conn, at)
 	if err != nil {
 		return nil, known(err)
 	}
@@ -175,46 +197,19 @@ func (s *Store) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]locat
 	return found, nil
 }
 
-// leafNow makes a leaf of a delivery from what the database holds.
-func (s *Store) leafNow(ctx context.Context, kind translog.Kind, id uuid.UUID) (translog.Leaf, error) {
+// evidenceOf reads what a leaf of a delivery was made from.
+func (s *Store) evidenceOf(ctx context.Context, kind translog.Kind, id uuid.UUID) (*evidenceRow, error) {
 	rows, err := s.queries.DeliveryEvidence(ctx, s.reads, db.DeliveryEvidenceParams{
 		ReceivedAt: []time.Time{ReceivedAt(id)}, ID: []uuid.UUID{id}, Replayed: kind == translog.Replay,
 	})
 	if err != nil {
-		return translog.Leaf{}, known(err)
+		return nil, known(err)
 	}
 	if len(rows) != 1 {
-		return translog.Leaf{}, ErrNotFound
+		return nil, ErrNotFound
 	}
-	l, _, err := leafOfRow(kind, &rows[0])
-	return l, err
+	return &rows[0], nil
 }
 
 // ErrTampered says that rows or a body are not those that the log committed to.
 var ErrTampered = errors.New("what is kept is not what the log committed to")
-
-// ErrErased says that a body was erased, and its leaf cannot be opened.
-var ErrErased = errors.New("the body was erased")
-
-// leafOfRow makes the leaf of a delivery from its rows, and gives the secret behind it.
-func leafOfRow(kind translog.Kind, r *db.DeliveryEvidenceRow) (translog.Leaf, translog.Secret, error) {
-	if r.Body == nil {
-		return translog.Leaf{}, translog.Secret{}, fmt.Errorf("the body of %s is gone: %w", r.ID, ErrTampered)
-	}
-	if r.Secret == nil {
-		return translog.Leaf{}, translog.Secret{}, ErrUnsequenced
-	}
-	if len(r.Secret) != len(translog.Secret{}) {
-		return translog.Leaf{}, translog.Secret{}, fmt.Errorf("the secret of %s: %w", r.ID, ErrTampered)
-	}
-	secret := translog.Secret(r.Secret)
-	facts := factsOfRow(r)
-	l := translog.Leaf{
-		Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook,
-		Body: secret.Body().Commit(r.Body), Facts: secret.Facts().Commit(facts.Append(nil)),
-	}
-	if kind == translog.Replay && r.EventStoreID != nil {
-		l.StoreID = *r.EventStoreID
-	}
-	return l, secret, nil
-}

@@ -5,14 +5,12 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
+	"aifi-audit/store/internal/db"
 )
 
 const (
-	monthsBehind = 3 // late arrivals and backfills find a partition
-	monthsAhead  = 2
-	// partitionLock is the advisory lock of those who make partitions: "AiFi" in ASCII.
-	partitionLock   = 0x41694669
+	monthsBehind    = 3 // late arrivals and backfills find a partition
+	monthsAhead     = 2
 	partitionsEvery = time.Hour
 )
 
@@ -40,36 +38,10 @@ func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) error 
 	return nil
 }
 
-// ensurePartition composes DDL, which takes no parameters: its parts are constants
-// of this file and a date.
+// ensurePartition makes a partition, unless it is there. The database does it as the
+// tables' owner, who this program need not be.
 func (s *Store) ensurePartition(ctx context.Context, table, column string, month time.Time) error {
-	name := fmt.Sprintf("%s_%s", table, month.Format("200601"))
-	lower, upper := month.Format(time.DateOnly), month.AddDate(0, 1, 0).Format(time.DateOnly)
-	var exists bool
-	if err := s.writes.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists); err != nil || exists {
-		return err
-	}
-	return pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", partitionLock); err != nil {
-			return err
-		}
-		if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists); err != nil || exists {
-			return err
-		}
-		// A month whose rows lie in the DEFAULT partition cannot simply be added.
-		for _, sql := range []string{
-			fmt.Sprintf("CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS)", name, table),
-			fmt.Sprintf("LOCK TABLE %s_default IN ACCESS EXCLUSIVE MODE", table),
-			fmt.Sprintf("INSERT INTO %s SELECT * FROM %s_default WHERE %s >= '%s' AND %s < '%s'", name, table, column, lower, column, upper),
-			fmt.Sprintf("DELETE FROM %s_default WHERE %s >= '%s' AND %s < '%s'", table, column, lower, column, upper),
-			fmt.Sprintf("ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM ('%s') TO ('%s')", table, name, lower, upper),
-		} {
-			if _, err := tx.Exec(ctx, sql); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.queries.MakePartition(ctx, s.writes, db.MakePartitionParams{Parent: table, ByColumn: column, FirstDay: month.Format(time.DateOnly)})
 }
 
 func (s *Store) keepPartitions(ctx context.Context) {

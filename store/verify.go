@@ -108,6 +108,8 @@ type verification struct {
 	log    logReader
 	result Verification
 	now    time.Time
+
+	erasures []erasedLeaf
 }
 
 // Verify recomputes the log from what the database holds: each leaf from the body
@@ -132,6 +134,9 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
+		}
+		if err := v.eachErasure(ctx); err != nil {
+			return fmt.Errorf("verifying erasures: %w", err)
 		}
 		if err := v.rows(ctx); err != nil {
 			return fmt.Errorf("verifying the rows: %w", err)

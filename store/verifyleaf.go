@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -11,8 +12,6 @@ import (
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
-
-type evidenceRow = db.DeliveryEvidenceRow
 
 // openDeliveries makes the leaves of deliveries, all of one kind.
 func (v *verification) openDeliveries(ctx context.Context, kind translog.Kind, leaves []*storedLeaf) error {
@@ -76,24 +75,29 @@ func (v *verification) openDelivery(l *storedLeaf) {
 	case r == nil:
 		fault(Missing, "delivery", "its row is gone")
 		return
-	case r.Body == nil:
+	case r.Body == nil && r.ErasedAt == nil:
 		fault(Missing, "body", "its row is gone")
 		return
-	case len(r.Secret) != len(translog.Secret{}):
+	case r.Body != nil && len(r.Secret) != len(translog.Secret{}):
 		fault(Unverifiable, "body", "the secret of its commitments is gone")
 		return
-	case r.EventID == nil && (r.StatedEventID != nil || l.kind == translog.Replay):
+	case l.kind != translog.Erasure && r.EventID == nil && (r.StatedEventID != nil || l.kind == translog.Replay):
 		fault(Missing, "event", "the row of what it states is gone")
 		return
 	}
-	leaf, _, err := leafOfRow(l.kind, r)
+	o, err := openRow(l.kind, r)
 	if err != nil {
 		fault(Tampered, "row", err.Error())
 		return
 	}
-	if l.now = leaf.Hash(); l.now == l.hash {
-		v.personal(l)
+	if l.now = o.Leaf.Hash(); l.now != l.hash {
+		return
 	}
+	if r.Body == nil {
+		v.erased(l)
+		return
+	}
+	v.personal(l)
 }
 
 // personal compares the personal columns, which no commitment covers, with the body,
@@ -133,6 +137,10 @@ func (v *verification) diagnose(l storedLeaf) Finding {
 	}
 	f := l.finding(Tampered, "row", "")
 	r := *l.row
+	if r.Body == nil {
+		f.Detail = "its row, or what its erasure left, was changed"
+		return f
+	}
 	sum := sha256.Sum256(r.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body); problem == nil && r.EventID != nil {
@@ -148,9 +156,9 @@ func (v *verification) diagnose(l storedLeaf) Finding {
 		for _, first := range []bool{facts.Event.First, !facts.Event.First} {
 			stated.First, stated.ReceivedAt, stated.IssuedAt = first, r.ReceivedAt, s.TimeOfIssue
 			facts.Event = stated
-			leaf, secret, err := leafOfRow(l.kind, &r)
-			leaf.Facts = secret.Facts().Commit(facts.Append(nil))
-			if err == nil && leaf.Hash() == l.hash {
+			o, err := openRow(l.kind, &r)
+			o.Leaf.Facts = o.FactsSalt.Commit(facts.Append(nil))
+			if err == nil && o.Leaf.Hash() == l.hash {
 				f.What, f.Detail = "event", "the row of what it states was changed: the body says otherwise"
 				return f
 			}
@@ -162,4 +170,38 @@ func (v *verification) diagnose(l storedLeaf) Finding {
 	}
 	f.Detail = "its row, or its body and the SHA-256 beside it, or the secret, was changed"
 	return f
+}
+
+// erased tells that a body was erased, by which leaf. A delivery whose body is gone
+// and whose erasure the log does not know is not erased by the rules.
+func (v *verification) erased(l *storedLeaf) {
+	if l.kind != translog.Delivery {
+		return
+	}
+	v.erasures = append(v.erasures, erasedLeaf{l.index, l.id, *l.row.ErasedAt})
+}
+
+// erasedLeaf is a leaf whose body was erased.
+type erasedLeaf struct {
+	index int64
+	id    uuid.UUID
+	at    time.Time
+}
+
+// eachErasure names the leaf that says so of each erased delivery.
+func (v *verification) eachErasure(ctx context.Context) error {
+	for _, e := range v.erasures {
+		found, err := v.log.locate(ctx, e.at, e.id)
+		if err != nil {
+			return err
+		}
+		f := Finding{Class: Tampered, What: "body", DeliveryID: &e.id, Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}
+		for _, at := range found {
+			if at.kind == translog.Erasure {
+				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""
+			}
+		}
+		v.found(f)
+	}
+	return nil
 }

@@ -274,7 +274,7 @@ func (v *verification) open(ctx context.Context, leaves []storedLeaf) error {
 	for kind, leaves := range byKind {
 		var err error
 		switch kind {
-		case translog.Delivery, translog.Replay:
+		case translog.Delivery, translog.Replay, translog.Erasure:
 			err = v.openDeliveries(ctx, kind, leaves)
 		case translog.Access:
 			err = v.openAccess(ctx, leaves)

@@ -14,12 +14,14 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 	"golang.org/x/term"
 
+	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/translog"
 )
 
 type verifyCommand struct {
 	databaseFlags
+	Pack        string   `arg:"" optional:"" help:"An evidence pack, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"PACK.zip"`
 	LogDir      string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
 	Key         []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
 	Incremental bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
@@ -35,15 +37,18 @@ func (c verifyCommand) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
+	verifier, err := c.verifier(dir)
+	if err != nil {
+		return err
+	}
+	if c.Pack != "" {
+		return c.pack(env, verifier)
+	}
 	url, end, err := c.open(env.ctx, env)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	verifier, err := c.verifier(dir)
-	if err != nil {
-		return err
-	}
 	s, err := store.Open(env.ctx, store.Config{DatabaseURL: url, Logger: env.log, Log: store.LogConfig{Verifier: verifier}})
 	if err != nil {
 		return err
@@ -106,6 +111,40 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 		return nil // somebody else's log: nothing is remembered of it here
 	}
 	return state.save(result, started)
+}
+
+// pack verifies an evidence pack.
+func (c verifyCommand) pack(env *environment, verifier *translog.Verifier) error {
+	f, err := os.Open(c.Pack)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	result, err := httpapi.VerifyPack(f, info.Size(), verifier, func(f store.Finding) { c.print(env.stdout, f) })
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = json.NewEncoder(env.stdout).Encode(struct {
+			httpapi.PackResult
+			Clean bool `json:"clean"`
+		}{result, result.Clean()})
+	} else {
+		verdict := "everything in the pack is proven, but for its cover and manifest, which summarise it"
+		if !result.Clean() {
+			verdict = "THERE ARE FINDINGS"
+		}
+		_, err = fmt.Fprintf(env.stdout, "%d of %d deliveries proven by a log of %d leaves; %d events\nmanifest SHA-256 %s\nfindings: %v\n%s\n",
+			result.Proven, result.Deliveries, result.Size, result.Events, result.Manifest, result.Findings, verdict)
+	}
+	if err == nil && !result.Clean() {
+		err = errFindings
+	}
+	return err
 }
 
 // remembered opens the checkpoint in a file; the empty tree if there is no file.

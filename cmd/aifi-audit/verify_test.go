@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +76,47 @@ func TestVerify(t *testing.T) {
 	}
 	code, out = outcome(t, "verify", "--json", db, at)
 	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"body","deliveryId":"`+id+`","leaf":0,`) {
+		t.Errorf("%d %s", code, out)
+	}
+}
+
+func TestVerifyAPack(t *testing.T) {
+	databaseURL, dir, public := logged(t, "200")
+	db, at := "--database-url="+databaseURL, "--log-dir="+dir
+	url := started(t, "serve", "--listen=127.0.0.1:0", db, at)
+	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=export", db))
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/v1/alcohol-interactions/evidence", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+staff)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	pack, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatal(resp.Status, err)
+	}
+	file := filepath.Join(t.TempDir(), "evidence.zip")
+	if err := os.WriteFile(file, pack, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out := outcome(t, "verify", file, "--key="+public)
+	if code != 0 || !strings.Contains(out, "everything in the pack is proven") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, out = outcome(t, "verify", file, "--json", "--key="+public)
+	if code != 0 || !strings.Contains(out, `"clean":true`) {
+		t.Errorf("%d %s", code, out)
+	}
+	other := strings.TrimSpace(command(t, "log", "init", "--name=audit.example.com/log", "--log-dir="+t.TempDir()))
+	code, out = outcome(t, "verify", file, "--key="+other)
+	if code != 1 || !strings.Contains(out, "TAMPERED checkpoint") {
+		t.Errorf("%d %s", code, out)
+	}
+	if code, out = outcome(t, "verify", os.Args[0], "--key="+public); code != 1 {
 		t.Errorf("%d %s", code, out)
 	}
 }

@@ -161,3 +161,14 @@ func (f *AccessFacts) Append(b []byte) []byte {
 	}
 	return appendText(b, f.Detail)
 }
+
+// ErasureFacts say who erased a body, and why.
+type ErasureFacts struct {
+	Actor  string `json:"actor"`
+	Reason string `json:"reason"`
+}
+
+// Append encodes the fields, each behind its length.
+func (e *ErasureFacts) Append(b []byte) []byte {
+	return appendText(appendText(append(b, factsVersion), e.Actor), e.Reason)
+}

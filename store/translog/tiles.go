@@ -13,7 +13,8 @@ import (
 // check them: a [Reader] does.
 type ReadTiles func(tiles []tlog.Tile) ([][]byte, error)
 
-// Reader gives hashes of a tree, proven to be of that tree.
+// Reader gives hashes of a tree, proven to be of that tree. It remembers the tiles that
+// it read. One goroutine owns it.
 type Reader struct {
 	tree   tlog.Tree
 	hashes tlog.HashReader
@@ -21,7 +22,7 @@ type Reader struct {
 
 // NewReader reads a tree, which the caller trusts, from tiles, which nobody need.
 func NewReader(tree tlog.Tree, read ReadTiles) Reader {
-	return Reader{tree, tlog.TileHashReader(tree, tileReader{read})}
+	return Reader{tree, tlog.TileHashReader(tree, tileReader{read, map[tlog.Tile][]byte{}})}
 }
 
 // Leaf proves that the tree has a leaf at an index, and gives the leaf's hash.
@@ -59,11 +60,46 @@ func (r Reader) Prefix(size int64) (tlog.Hash, tlog.TreeProof, error) {
 	return root, proof, err
 }
 
-type tileReader struct{ read ReadTiles }
+// tileReader keeps the tiles that were found to be right: one proof reads most of them
+// again and again.
+type tileReader struct {
+	read  ReadTiles
+	right map[tlog.Tile][]byte
+}
 
-func (t tileReader) Height() int                                   { return TileHeight }
-func (t tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) { return t.read(tiles) }
-func (t tileReader) SaveTiles([]tlog.Tile, [][]byte)               {}
+func (t tileReader) Height() int { return TileHeight }
+
+func (t tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
+	all := make([][]byte, len(tiles))
+	var missing []tlog.Tile
+	for i, tile := range tiles {
+		if all[i] = t.right[tile]; all[i] == nil {
+			missing = append(missing, tile)
+		}
+	}
+	if len(missing) == 0 {
+		return all, nil
+	}
+	data, err := t.read(missing)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != len(missing) {
+		return nil, errors.New("not all tiles were read")
+	}
+	for i := range all {
+		if all[i] == nil {
+			all[i], data = data[0], data[1:]
+		}
+	}
+	return all, nil
+}
+
+func (t tileReader) SaveTiles(tiles []tlog.Tile, data [][]byte) {
+	for i, tile := range tiles {
+		t.right[tile] = data[i]
+	}
+}
 
 // ErrTilePath says that a path names no tile.
 var ErrTilePath = errors.New("not the path of a tile")

@@ -49,10 +49,12 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.
     e.delivery_id AS first_delivery_id, e.received_at AS event_received_at, e.issued_at AS event_issued_at,
     e.webhook AS event_webhook, e.event_id AS aifi_event_id, e.session_id AS event_session_id, e.customer_id, e.shopper_id,
     e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider, e.token_type, e.check_in_device_id, e.unreadable,
-    p.email, p.first_name, p.last_name, p.phone, p.phone_number, p.customer_id AS personal_customer_id
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number, p.customer_id AS personal_customer_id,
+    x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason
 FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
 JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+LEFT JOIN log_erasures x ON x.store_id = d.store_id AND x.received_at = d.received_at AND x.delivery_id = d.id
 LEFT JOIN quarantine q ON $3::boolean AND q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
 LEFT JOIN events e ON e.store_id = CASE WHEN $3::boolean THEN q.event_store_id ELSE d.store_id END
     AND e.kind = CASE WHEN $3::boolean THEN q.event_kind ELSE d.event_kind END
@@ -111,6 +113,12 @@ type DeliveryEvidenceRow struct {
 	Phone              *string
 	PhoneNumber        *string
 	PersonalCustomerID *string
+	ErasedAt           *time.Time
+	BodyCommitment     []byte
+	FactsSalt          []byte
+	ErasureSecret      []byte
+	Actor              *string
+	Reason             *string
 }
 
 // DeliveryEvidence gives deliveries with all that their leaves were made from. A
@@ -169,6 +177,12 @@ func (q *Queries) DeliveryEvidence(ctx context.Context, db DBTX, arg DeliveryEvi
 			&i.Phone,
 			&i.PhoneNumber,
 			&i.PersonalCustomerID,
+			&i.ErasedAt,
+			&i.BodyCommitment,
+			&i.FactsSalt,
+			&i.ErasureSecret,
+			&i.Actor,
+			&i.Reason,
 		); err != nil {
 			return nil, err
 		}

@@ -314,6 +314,20 @@ type LogCheckpoint struct {
 	PublishedAt time.Time
 }
 
+// A row a delivery whose body was erased. Insert only.
+type LogErasure struct {
+	StoreID        int64
+	ReceivedAt     time.Time
+	DeliveryID     uuid.UUID
+	ErasedAt       time.Time
+	BodyCommitment []byte
+	FactsSalt      []byte
+	// From it comes the salt of the commitment to actor and reason in the leaf of the erasure
+	Secret []byte
+	Actor  string
+	Reason string
+}
+
 // Leaves of the tree: a row has up to 256 that follow each other, and never crosses a tile of 256. Insert only.
 type LogLeafe struct {
 	FirstIndex int64

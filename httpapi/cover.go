@@ -1,0 +1,30 @@
+package httpapi
+
+import (
+	_ "embed"
+	"html/template"
+
+	"aifi-audit/store"
+)
+
+//go:embed cover.html
+var coverSource string
+
+var coverPage = template.Must(template.New("cover").Funcs(template.FuncMap{
+	"moment": moment, "text": text, "joined": joined,
+}).Parse(coverSource))
+
+// cover is what the cover of an evidence pack shows.
+type cover struct {
+	Manifest   manifest
+	Checkpoint string
+	Events     []store.Event
+	Deliveries []coverDelivery
+}
+
+type coverDelivery struct {
+	ID, ReceivedAt, Webhook string
+	Bytes                   int
+	Leaves                  []int64
+	Erased                  bool
+}

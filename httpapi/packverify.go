@@ -1,0 +1,306 @@
+package httpapi
+
+import (
+	"archive/zip"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"aifi-audit/store"
+	"aifi-audit/store/translog"
+)
+
+const (
+	maxPackFile  = 64 << 20 // bytes of a file in a pack
+	maxPackFiles = 4*packLimit + 10
+)
+
+// PackResult is what the verification of an evidence pack found.
+type PackResult struct {
+	Size       int64               `json:"size"` // of the log, by the checkpoint
+	Deliveries int                 `json:"deliveries"`
+	Proven     int                 `json:"proven"` // deliveries with a leaf
+	Events     int                 `json:"events"`
+	Manifest   string              `json:"manifestSha256"`
+	Findings   map[store.Class]int `json:"findings"`
+}
+
+// Clean reports whether nothing speaks against the pack.
+func (r PackResult) Clean() bool {
+	for class, n := range r.Findings {
+		if class != store.Erased && n > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// packCheck is a verification under way.
+type packCheck struct {
+	files    map[string]*zip.File
+	tree     tlog.Tree
+	result   PackResult
+	found    func(store.Finding)
+	manifest manifest
+	events   map[uuid.UUID]store.Event // that the deliveries state
+}
+
+// VerifyPack checks an evidence pack with nothing but public keys of the log. Each
+// finding goes to found. The error says that it is no pack at all.
+func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, found func(store.Finding)) (PackResult, error) {
+	z, err := zip.NewReader(r, size)
+	if err != nil {
+		return PackResult{}, fmt.Errorf("reading the pack: %w", err)
+	}
+	if len(z.File) > maxPackFiles {
+		return PackResult{}, fmt.Errorf("a pack has at most %d files", maxPackFiles)
+	}
+	k := &packCheck{files: map[string]*zip.File{}, found: found, events: map[uuid.UUID]store.Event{}}
+	k.result.Findings = map[store.Class]int{}
+	for _, f := range z.File {
+		if k.files[f.Name] != nil {
+			return k.result, fmt.Errorf("the pack has two files %q", f.Name)
+		}
+		k.files[f.Name] = f
+	}
+	text, err := k.read(manifestFile)
+	if err != nil {
+		return k.result, err
+	}
+	if err := json.Unmarshal(text, &k.manifest); err != nil || k.manifest.Format != packFormat {
+		return k.result, fmt.Errorf("the pack's manifest is not of format %q", packFormat)
+	}
+	sum := sha256.Sum256(text)
+	k.result.Manifest = hex.EncodeToString(sum[:])
+	k.checkManifest()
+	if !k.checkpoint(keys) {
+		return k.result, nil
+	}
+	k.deliveries()
+	k.checkEvents()
+	return k.result, nil
+}
+
+func (k *packCheck) tell(class store.Class, what, format string, args ...any) {
+	k.about(nil, nil, class, what, format, args...)
+}
+
+func (k *packCheck) about(id *uuid.UUID, leaf *int64, class store.Class, what, format string, args ...any) {
+	k.result.Findings[class]++
+	k.found(store.Finding{Class: class, What: what, DeliveryID: id, Leaf: leaf, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (k *packCheck) read(name string) ([]byte, error) {
+	f := k.files[name]
+	if f == nil {
+		return nil, fmt.Errorf("the pack has no %s", name)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	defer func() { _ = r.Close() }()
+	text, err := io.ReadAll(io.LimitReader(r, maxPackFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", name, err)
+	}
+	if len(text) > maxPackFile {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxPackFile)
+	}
+	return text, nil
+}
+
+// checkManifest holds the files against the manifest. The manifest is not proven:
+// that protects the copy, the proofs protect what counts.
+func (k *packCheck) checkManifest() {
+	listed := map[string]bool{manifestFile: true}
+	for _, f := range k.manifest.Files {
+		listed[f.Name] = true
+		text, err := k.read(f.Name)
+		if err != nil {
+			k.tell(store.Missing, "file", "%v", err)
+			continue
+		}
+		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != f.SHA256 {
+			k.tell(store.Tampered, "file", "%s does not match its SHA-256 in the manifest", f.Name)
+		}
+	}
+	for name := range k.files {
+		if !listed[name] {
+			k.tell(store.Tampered, "file", "%q is not in the manifest", name)
+		}
+	}
+}
+
+func (k *packCheck) checkpoint(keys *translog.Verifier) bool {
+	note, err := k.read(noteFile)
+	if err != nil {
+		k.tell(store.Missing, "checkpoint", "%v", err)
+		return false
+	}
+	c, err := keys.Open(note)
+	if err != nil {
+		k.tell(store.Tampered, "checkpoint", "%v", err)
+		return false
+	}
+	k.tree, k.result.Size = c.Tree, c.N
+	return true
+}
+
+func (k *packCheck) deliveries() {
+	for name := range k.files {
+		dir, ok := strings.CutSuffix(name, "/"+recordFile)
+		if !ok {
+			continue
+		}
+		id, err := uuid.Parse(strings.TrimPrefix(dir, "deliveries/"))
+		if err != nil || dir != "deliveries/"+id.String() {
+			k.tell(store.Tampered, "file", "%q is of no delivery", name)
+			continue
+		}
+		k.result.Deliveries++
+		k.delivery(id, dir)
+	}
+	for name := range k.files { // a body without a record proves nothing
+		if dir, ok := strings.CutSuffix(name, "/"+bodyFile); ok && k.files[dir+"/"+recordFile] == nil {
+			k.tell(store.Missing, "file", "%s has no record", name)
+		}
+	}
+	if k.result.Deliveries != k.manifest.Deliveries {
+		k.tell(store.Missing, "deliveries", "there are %d, and the manifest says %d", k.result.Deliveries, k.manifest.Deliveries)
+	}
+}
+
+// delivery checks a delivery's leaves, and what they commit to.
+func (k *packCheck) delivery(id uuid.UUID, dir string) {
+	var record packRecord
+	text, err := k.read(dir + "/" + recordFile)
+	if err == nil {
+		err = json.Unmarshal(text, &record)
+	}
+	if err != nil || record.DeliveryID != id {
+		k.about(&id, nil, store.Tampered, "record", "it cannot be read: %v", err)
+		return
+	}
+	if len(record.Leaves) == 0 {
+		k.about(&id, nil, store.Unsequenced, "delivery", "it was not in the log yet when the pack was made; make the pack again")
+		return
+	}
+	var body []byte
+	if k.files[dir+"/"+bodyFile] != nil {
+		if body, err = k.read(dir + "/" + bodyFile); err != nil {
+			k.about(&id, nil, store.Unverifiable, "body", "%v", err)
+			return
+		}
+		if body == nil {
+			body = []byte{}
+		}
+	}
+	proven := true
+	for _, l := range record.Leaves {
+		proven = k.leaf(id, l, body, record.Leaves) && proven
+	}
+	if proven {
+		k.result.Proven++
+	}
+}
+
+// leaf checks a leaf, and takes the event that it states first.
+func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) bool {
+	bad := func(what, detail string) bool {
+		k.about(&id, &l.Index, store.Tampered, what, "%s", detail)
+		return false
+	}
+	leaf, err := translog.ParseLeaf(l.Record)
+	if err != nil || leaf.ID != id || leaf.Kind.String() != l.Kind {
+		return bad("leaf", "it is not a leaf of this delivery")
+	}
+	if err := tlog.CheckRecord(l.Proof, k.tree.N, k.tree.Hash, l.Index, tlog.RecordHash(l.Record)); err != nil {
+		return bad("leaf", "its proof does not lead to the checkpoint")
+	}
+	if leaf.Kind == translog.Erasure {
+		if l.Erasure == nil || l.FactsSalt.Commit(l.Erasure.Append(nil)) != leaf.Facts {
+			return bad("erasure", "who and why is not what the leaf commits to")
+		}
+		return true
+	}
+	if l.Facts == nil || l.FactsSalt.Commit(l.Facts.Append(nil)) != leaf.Facts {
+		return bad("facts", "they are not what the leaf commits to")
+	}
+	switch {
+	case l.BodySalt != nil && body != nil:
+		if l.BodySalt.Commit(body) != leaf.Body {
+			return bad("body", "it is not what the leaf commits to")
+		}
+	default:
+		at := slices.IndexFunc(all, func(other packLeaf) bool { return other.Kind == translog.Erasure.String() })
+		if at < 0 {
+			k.about(&id, &l.Index, store.Missing, "body", "it is not in the pack, and the pack does not prove that it was erased")
+			return false
+		}
+		k.about(&id, &l.Index, store.Erased, "body", "by leaf %d", all[at].Index)
+		body = nil
+	}
+	if e, ok := store.EventOf(leaf, l.Facts, body); ok {
+		k.events[e.ID] = e
+	}
+	return true
+}
+
+// checkEvents makes the events' files again from what is proven, and compares.
+func (k *packCheck) checkEvents() {
+	text, err := k.read(eventsFile)
+	var items []json.RawMessage
+	if err == nil {
+		err = json.Unmarshal(text, &items)
+	}
+	if err != nil {
+		k.tell(store.Tampered, "events", "%s cannot be read: %v", eventsFile, err)
+		return
+	}
+	k.result.Events = len(items)
+	if len(items) != k.manifest.Events {
+		k.tell(store.Missing, "events", "there are %d, and the manifest says %d", len(items), k.manifest.Events)
+	}
+	var proven []store.Event
+	for i, item := range items {
+		var said struct {
+			ID         uuid.UUID `json:"id"`
+			DeliveryID uuid.UUID `json:"deliveryId"`
+		}
+		if err := json.Unmarshal(item, &said); err != nil {
+			k.tell(store.Tampered, "event", "number %d cannot be read", i)
+			continue
+		}
+		e, ok := k.events[said.ID]
+		if !ok {
+			k.about(&said.DeliveryID, nil, store.Unverifiable, "event", "no proven delivery of the pack states it first")
+			continue
+		}
+		want, err := json.Marshal(eventJSON(e))
+		if err != nil || !bytes.Equal(want, item) {
+			k.about(&said.DeliveryID, nil, store.Tampered, "event", "it is not what the delivery states")
+			continue
+		}
+		proven = append(proven, e)
+	}
+	if len(proven) < len(items) {
+		return // the CSV cannot be made again
+	}
+	var want bytes.Buffer
+	if err := writeEvents(&want, proven); err != nil {
+		k.tell(store.Unverifiable, "events", "%v", err)
+		return
+	}
+	if have, err := k.read(csvFile); err != nil || !bytes.Equal(have, want.Bytes()) {
+		k.tell(store.Tampered, "events", "%s is not what the deliveries state", csvFile)
+	}
+}

@@ -1,0 +1,2 @@
+-- name: MakePartition :exec
+SELECT make_partition(@parent::text, @by_column::text, @first_day::text);
