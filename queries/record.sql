@@ -17,12 +17,16 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::times
 ON CONFLICT DO NOTHING;
 
 -- InsertDeliveryBodies keeps the bodies and queues the leaves of those that were not
--- kept before: recording a delivery again makes no second leaf.
+-- kept before: recording a delivery again makes no second leaf, and brings back nothing
+-- that was erased.
 -- name: InsertDeliveryBodies :exec
 WITH kept AS (
     INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
-    SELECT unnest(@store_id::bigint[]), unnest(@received_at::timestamptz[]), unnest(@delivery_id::uuid[]), unnest(@body::bytea[]),
-        unnest(@secret::bytea[])
+    SELECT b.store_id, b.received_at, b.delivery_id, b.body, b.secret
+    FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at,
+        unnest(@delivery_id::uuid[]) AS delivery_id, unnest(@body::bytea[]) AS body, unnest(@secret::bytea[]) AS secret) b
+    WHERE NOT EXISTS (SELECT 1 FROM log_erasures x
+        WHERE x.store_id = b.store_id AND x.received_at = b.received_at AND x.delivery_id = b.delivery_id)
     ON CONFLICT DO NOTHING
     RETURNING delivery_id
 )

@@ -109,6 +109,7 @@ type verification struct {
 	result Verification
 	now    time.Time
 
+	waiting  map[leafID]time.Time // in the queue, since when
 	erasures []erasedLeaf
 }
 
@@ -134,6 +135,9 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
+		}
+		if err := v.queue(ctx); err != nil {
+			return fmt.Errorf("verifying the queue: %w", err)
 		}
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)

@@ -196,6 +196,12 @@ func (v *verification) eachErasure(ctx context.Context) error {
 			return err
 		}
 		f := Finding{Class: Tampered, What: "body", DeliveryID: &e.id, Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}
+		if since, ok := v.waiting[leafIDOf(translog.Erasure, e.id)]; ok {
+			f.Class, f.Detail = Erased, "its leaf waits in the queue"
+			if v.now.Sub(since) >= waitsTooLong {
+				f.Class, f.What = Unsequenced, "erasure"
+			}
+		}
 		for _, at := range found {
 			if at.kind == translog.Erasure {
 				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""

@@ -48,10 +48,6 @@ func (v *verification) rows(ctx context.Context) error {
 // unsequenced finds deliveries and entries of the access log without a leaf, a day at
 // a time.
 func (v *verification) unsequenced(ctx context.Context) error {
-	waiting, err := v.waiting(ctx)
-	if err != nil {
-		return err
-	}
 	span, err := v.queries.LoggedSpan(ctx, v.log.conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err
@@ -80,8 +76,8 @@ func (v *verification) unsequenced(ctx context.Context) error {
 				logged[leafID(row[i:i+idSize])] = struct{}{}
 			}
 		}
-		v.unknown(translog.Delivery, deliveries, logged, waiting)
-		v.unknown(translog.Access, entries, logged, waiting)
+		v.unknown(translog.Delivery, deliveries, logged)
+		v.unknown(translog.Access, entries, logged)
 	}
 	return nil
 }
@@ -94,12 +90,12 @@ func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
 }
 
 // unknown tells which ids the log does not know.
-func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}, waiting map[leafID]time.Time) {
+func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}) {
 	for _, id := range ids {
 		if _, ok := logged[leafIDOf(kind, id)]; ok {
 			continue
 		}
-		since, ok := waiting[leafIDOf(kind, id)]
+		since, ok := v.waiting[leafIDOf(kind, id)]
 		if ok && v.now.Sub(since) < waitsTooLong {
 			continue
 		}
@@ -111,13 +107,13 @@ func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[l
 	}
 }
 
-// waiting are those whose leaves are in the queue, and since when.
-func (v *verification) waiting(ctx context.Context) (map[leafID]time.Time, error) {
+// queue notes which leaves wait, and since when.
+func (v *verification) queue(ctx context.Context) error {
 	queued, err := v.queries.QueuedLeaves(ctx, v.log.conn)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	waiting := map[leafID]time.Time{}
+	v.waiting = map[leafID]time.Time{}
 	for _, q := range queued {
 		for _, record := range q.Leaves {
 			v.result.Waiting++
@@ -126,8 +122,8 @@ func (v *verification) waiting(ctx context.Context) (map[leafID]time.Time, error
 				v.found(Finding{Class: Tampered, What: "queue", Detail: "it holds what is no leaf"})
 				continue
 			}
-			waiting[leafIDOf(l.Kind, l.ID)] = q.QueuedAt
+			v.waiting[leafIDOf(l.Kind, l.ID)] = q.QueuedAt
 		}
 	}
-	return waiting, nil
+	return nil
 }

@@ -32,6 +32,7 @@ type cli struct {
 	Store    storeCommand    `cmd:"" help:"List the stores, or set their time zones."`
 	Export   exportCommand   `cmd:"" help:"Write a list as CSV, straight from the database."`
 	Verify   verifyCommand   `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
+	Erase    eraseCommand    `cmd:"" help:"Erase what is known of a customer, and keep what proves the rest. A dry run until --confirm."`
 	Log      logCommand      `cmd:"" help:"Keys of the transparency log."`
 	Simulate simulateCommand `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`

@@ -68,14 +68,14 @@ func TestVerify(t *testing.T) {
 		t.Errorf("%d %s", code, out)
 	}
 	storetest.SQL(t, databaseURL, "SET session_replication_role = replica",
-		"UPDATE delivery_bodies SET body = '' WHERE delivery_id = (SELECT min(delivery_id::text)::uuid FROM delivery_bodies)")
+		"UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = (SELECT min(delivery_id::text)::uuid FROM delivery_bodies)")
 	id := storetest.Query(t, databaseURL, "SELECT min(id::text) FROM deliveries")[0]
 	code, out = outcome(t, "verify", db, at)
-	if code != 1 || !strings.Contains(out, "TAMPERED body of delivery "+id+" (leaf 0)") || !strings.Contains(out, "THERE ARE FINDINGS") {
+	if code != 1 || !strings.Contains(out, "TAMPERED body of delivery "+id+" (leaf ") || !strings.Contains(out, "THERE ARE FINDINGS") {
 		t.Errorf("%d %s", code, out)
 	}
 	code, out = outcome(t, "verify", "--json", db, at)
-	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"body","deliveryId":"`+id+`","leaf":0,`) {
+	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"body","deliveryId":"`+id+`","leaf":`) {
 		t.Errorf("%d %s", code, out)
 	}
 }
@@ -139,5 +139,38 @@ func TestMistakesInVerifying(t *testing.T) {
 		if code, out := outcome(t, append([]string{"verify", db}, args...)...); code == 0 {
 			t.Errorf("%s: %s", name, out)
 		}
+	}
+}
+
+func TestErase(t *testing.T) {
+	databaseURL, dir, _ := logged(t, "300")
+	db, at := "--database-url="+databaseURL, "--log-dir="+dir
+	customer := storetest.Query(t, databaseURL, "SELECT min(customer_id) FROM events")[0]
+	args := []string{"erase", "--customer=" + customer, "--actor=Jane Doe", "--reason=on request", db}
+	if out := command(t, args...); !strings.Contains(out, "nothing was") {
+		t.Error(out)
+	}
+	if n := storetest.Query(t, databaseURL, "SELECT count(*) FROM events WHERE customer_id = $1", customer)[0]; n == "0" {
+		t.Error("a dry run erases")
+	}
+	if out := command(t, append(args, "--confirm")...); !strings.Contains(out, "customers: erased") {
+		t.Error(out)
+	}
+	if n := storetest.Query(t, databaseURL, "SELECT count(*) FROM events WHERE customer_id = $1", customer)[0]; n != "0" {
+		t.Errorf("%s events are left", n)
+	}
+	code, out := outcome(t, "verify", db, at)
+	if code != 0 || !strings.Contains(out, "its leaf waits in the queue") {
+		t.Errorf("%d %s", code, out)
+	}
+	started(t, "serve", "--listen=127.0.0.1:0", db, at)
+	for storetest.Query(t, databaseURL, "SELECT count(*) FROM log_queue")[0] != "0" {
+		if t.Context().Err() != nil {
+			t.Fatal("it is not sequenced")
+		}
+	}
+	code, out = outcome(t, "verify", db, at)
+	if code != 0 || !strings.Contains(out, "ERASED body of delivery") || !strings.Contains(out, "by leaf ") {
+		t.Errorf("%d %s", code, out)
 	}
 }

@@ -75,8 +75,11 @@ func (q *Queries) InsertDeliveries(ctx context.Context, db DBTX, arg InsertDeliv
 const insertDeliveryBodies = `-- name: InsertDeliveryBodies :exec
 WITH kept AS (
     INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
-    SELECT unnest($3::bigint[]), unnest($4::timestamptz[]), unnest($1::uuid[]), unnest($5::bytea[]),
-        unnest($6::bytea[])
+    SELECT b.store_id, b.received_at, b.delivery_id, b.body, b.secret
+    FROM (SELECT unnest($3::bigint[]) AS store_id, unnest($4::timestamptz[]) AS received_at,
+        unnest($1::uuid[]) AS delivery_id, unnest($5::bytea[]) AS body, unnest($6::bytea[]) AS secret) b
+    WHERE NOT EXISTS (SELECT 1 FROM log_erasures x
+        WHERE x.store_id = b.store_id AND x.received_at = b.received_at AND x.delivery_id = b.delivery_id)
     ON CONFLICT DO NOTHING
     RETURNING delivery_id
 )
@@ -97,7 +100,8 @@ type InsertDeliveryBodiesParams struct {
 }
 
 // InsertDeliveryBodies keeps the bodies and queues the leaves of those that were not
-// kept before: recording a delivery again makes no second leaf.
+// kept before: recording a delivery again makes no second leaf, and brings back nothing
+// that was erased.
 func (q *Queries) InsertDeliveryBodies(ctx context.Context, db DBTX, arg InsertDeliveryBodiesParams) error {
 	_, err := db.Exec(ctx, insertDeliveryBodies,
 		arg.DeliveryID,
