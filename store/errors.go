@@ -58,8 +58,17 @@ func met(err error) bool {
 	return errors.As(err, &server) && server.Code[:2] == "40"
 }
 
-// ownFault reports whether a row of the batch itself is why the batch failed.
+// ownFault reports whether a row of the batch itself is why the batch failed: only
+// then may it be set apart. A wrong password, a missing table or a missing right is
+// an operator's to mend, and costs no delivery.
 func ownFault(err error) bool {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && !passing(server.Code)
+	if !errors.As(err, &server) {
+		return false
+	}
+	switch server.Code[:2] {
+	case "21", "22", "23", "44", "54", "P0": // cardinality, data, constraints, views, limits, triggers
+		return true
+	}
+	return false
 }

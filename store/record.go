@@ -78,6 +78,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
+	problem := p.problem // the flusher's, once p is queued
 	queued := false
 	if !s.health.away.Load() && s.recorder.enqueue(p) == nil {
 		queued = true
@@ -96,7 +97,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	err := s.spoolPending(ctx, p)
 	switch {
 	case err == nil:
-		return Receipt{Status: Spooled, Problem: p.problem}, nil
+		return Receipt{Status: Spooled, Problem: problem}, nil
 	case queued:
 		return p.await(ctx)
 	}
