@@ -51,10 +51,8 @@ func started(t *testing.T, args ...string) (url string) {
 }
 
 func TestServeSimulateExport(t *testing.T) {
-	db := "--database-url=" + storetest.URL(t)
-	url := started(t, "serve", "--listen=127.0.0.1:0", db)
-	ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
-	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,export,review", db))
+	url, database, ingest, staff := served(t)
+	db := "--database-url=" + database
 	report := command(t, "simulate", "--url="+url, "--token="+ingest, "--rate=0", "--count=400", "--malformed=0.1")
 	for _, want := range []string{"sent", "400 deliveries", "answer 200 stored", "answer 200 duplicate", "answer 422"} {
 		if !strings.Contains(report, want) {
