@@ -15,6 +15,7 @@ var (
 	ErrUnavailable = errors.New("the database cannot be used now")
 	ErrOverloaded  = errors.New("more deliveries are waiting than can be queued")
 	ErrSpoolFull   = errors.New("the database cannot be used now, and the spool is full")
+	ErrSpoolInUse  = errors.New("another process uses the spool")
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")
 	ErrNameTaken   = errors.New("the name is taken")

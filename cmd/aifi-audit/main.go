@@ -31,6 +31,7 @@ type cli struct {
 	Token    tokenCommand    `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
 	Store    storeCommand    `cmd:"" help:"List the stores, or set their time zones."`
 	Export   exportCommand   `cmd:"" help:"Write a list as CSV, straight from the database."`
+	Spool    spoolCommand    `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate simulateCommand `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
