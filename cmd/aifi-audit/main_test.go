@@ -11,10 +11,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/testscript"
+
 	"aifi-audit/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+// TestMain makes the test binary the program too, for the scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(withDatabase{m}, map[string]func(){"aifi-audit": main})
+}
+
+type withDatabase struct{ *testing.M }
+
+func (m withDatabase) Run() int { return storetest.Main(m.M) }
 
 // command runs the program and returns what it prints.
 func command(t *testing.T, args ...string) string {

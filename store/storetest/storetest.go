@@ -7,6 +7,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"aifi-audit/store"
 	"aifi-audit/store/pgprivate"
@@ -27,7 +29,8 @@ var server struct {
 	made     atomic.Int64
 }
 
-// Main is to be called by TestMain, which exits with its result.
+// Main is to be called by TestMain, which exits with its result. Tests that leave
+// goroutines behind fail.
 func Main(m *testing.M) int {
 	ctx := context.Background()
 	stop, err := start(ctx)
@@ -35,8 +38,14 @@ func Main(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		return 1
 	}
-	defer stop()
-	return m.Run()
+	code := m.Run()
+	stop()
+	http.DefaultClient.CloseIdleConnections() // the tests share it
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "storetest:", err)
+		return max(code, 1)
+	}
+	return code
 }
 
 func start(ctx context.Context) (stop func(), err error) {
