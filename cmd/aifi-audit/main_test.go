@@ -38,25 +38,32 @@ func command(t *testing.T, args ...string) string {
 // started runs the program until the test ends; url is where it listens.
 func started(t *testing.T, args ...string) (url string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	url, stop := startedAndStopped(t, args...)
+	t.Cleanup(stop)
+	return url
+}
+
+// startedAndStopped runs the program until stop is called.
+func startedAndStopped(t *testing.T, args ...string) (url string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, args, in, t.Output())
 		_ = in.Close()
 	}()
-	t.Cleanup(func() {
-		stop()
-		_, _ = io.Copy(io.Discard, out)
-		if got := <-code; got != 0 {
-			t.Errorf("%q ends with %d", args, got)
-		}
-	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), func() {
+		cancel()
+		_, _ = io.Copy(io.Discard, out)
+		if got := <-code; got != 0 {
+			t.Errorf("%q ends with %d", args, got)
+		}
+	}
 }
 
 func TestServeSimulateExport(t *testing.T) {
