@@ -116,11 +116,13 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 	if err != nil {
 		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
 		if errors.Is(err, spool.ErrFull) {
+			s.health.spooled(true)
 			return fmt.Errorf("%w: %w", ErrSpoolFull, err)
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p.spooled.Store(true)
+	s.health.spooled(false)
 	s.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(Spooled)).Inc()
 	return nil
 }

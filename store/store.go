@@ -255,10 +255,7 @@ func (s *Store) ReadyToRead(ctx context.Context) error {
 // the database or in the spool.
 func (s *Store) ReadyToIngest(ctx context.Context) error {
 	if s.spool != nil {
-		if !s.health.away.Load() {
-			return nil
-		}
-		if st := s.spool.Stats(); st.DiskBytes >= st.MaxBytes {
+		if s.health.away.Load() && s.health.spoolIsFull() {
 			return ErrSpoolFull
 		}
 		return nil
