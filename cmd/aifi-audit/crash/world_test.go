@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -149,11 +150,22 @@ func (w *world) startServer(limits ...string) {
 		cmd.Env = append(cmd.Env, "DATABASE_URL="+w.proxy.URL)
 	}
 	cmd.Stdout, cmd.Stderr = w.log, w.log
-	if err := cmd.Start(); err != nil {
+	// A test that dies must leave nothing behind. The kernel tells the child of the end of
+	// the thread that started it, so that thread is kept.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started, ended := make(chan error), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		w.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
 	w.server, w.ended = cmd, ended
 }
 
@@ -283,7 +295,8 @@ func (w *world) close() {
 	if w.server != nil {
 		_ = w.server.Process.Signal(syscall.SIGTERM)
 		select {
-		case <-w.ended:
+		case err := <-w.ended:
+			w.t.Logf("at the end the server ended with %v", err)
 		case <-time.After(patience):
 			_ = w.server.Process.Kill()
 		}
