@@ -22,7 +22,12 @@ type Problem struct {
 }
 
 // Error makes a Problem an error.
-func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+func (p *Problem) Error() string {
+	if p.Parameter != "" {
+		return p.Title + " " + p.Parameter + ": " + p.Detail
+	}
+	return p.Title + ": " + p.Detail
+}
 
 func problem(status int, code, title, detail string) *Problem {
 	return &Problem{Type: "urn:aifi-audit:problem:" + code, Title: title, Status: status, Detail: detail}

@@ -15,6 +15,7 @@ var (
 	ErrUnavailable = errors.New("the database cannot be used now")
 	ErrOverloaded  = errors.New("more deliveries are waiting than can be queued")
 	ErrSpoolFull   = errors.New("the database cannot be used now, and the spool is full")
+	ErrSpoolInUse  = errors.New("another process uses the spool")
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")
 	ErrNameTaken   = errors.New("the name is taken")
@@ -58,8 +59,17 @@ func met(err error) bool {
 	return errors.As(err, &server) && server.Code[:2] == "40"
 }
 
-// ownFault reports whether a row of the batch itself is why the batch failed.
+// ownFault reports whether a row of the batch itself is why the batch failed: only
+// then may it be set apart. A wrong password, a missing table or a missing right is
+// an operator's to mend, and costs no delivery.
 func ownFault(err error) bool {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && !passing(server.Code)
+	if !errors.As(err, &server) {
+		return false
+	}
+	switch server.Code[:2] {
+	case "21", "22", "23", "44", "54", "P0": // cardinality, data, constraints, views, limits, triggers
+		return true
+	}
+	return false
 }

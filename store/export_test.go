@@ -107,6 +107,12 @@ func (n *Statements) Explain(ctx context.Context, s *Store) ([]string, error) {
 	return plans, nil
 }
 
+// WriteSetting is a setting of the connections that Record writes with.
+func WriteSetting(ctx context.Context, s *Store, name string) (value string, err error) {
+	err = s.writes.QueryRow(ctx, "SELECT current_setting($1)", name).Scan(&value)
+	return value, err
+}
+
 // SpoolForTest puts deliveries, and bytes as they are, into the spool of a Store that
 // is not open.
 func SpoolForTest(t testing.TB, dir string, records ...any) {

@@ -16,6 +16,26 @@ type health struct {
 	away       atomic.Bool
 	lastCommit atomic.Int64 // nanoseconds of the monotonic clock since start
 	start      time.Time
+	refused    atomic.Int64 // the same clock; when the spool last had no room, 0 if it has had since
+}
+
+// refusalLasts is how long the spool counts as full after it had no room: then it may
+// have some again, which only the next delivery can tell.
+const refusalLasts = 5 * time.Second
+
+// spooled notes whether the spool took a delivery.
+func (h *health) spooled(full bool) {
+	if full {
+		h.refused.Store(int64(time.Since(h.start)))
+	} else {
+		h.refused.Store(0)
+	}
+}
+
+// spoolIsFull reports whether the spool had no room a moment ago.
+func (h *health) spoolIsFull() bool {
+	at := h.refused.Load()
+	return at > 0 && time.Since(h.start)-time.Duration(at) < refusalLasts
 }
 
 // begin: not connected yet.

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -217,13 +218,19 @@ func TestAFullSpool(t *testing.T) {
 			all = append(all, d)
 			continue
 		}
-		if err := s.ReadyToIngest(t.Context()); err == nil {
-			t.Log("still ready: a smaller delivery may fit")
+		if !errors.Is(err, store.ErrSpoolFull) {
+			t.Errorf("the first that does not fit: %v", err)
 		}
 		break
 	}
+	if err := s.ReadyToIngest(t.Context()); !errors.Is(err, store.ErrSpoolFull) {
+		t.Errorf("with a full spool it is ready: %v", err)
+	}
 	proxy.Mend()
 	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	if err := s.ReadyToIngest(t.Context()); err != nil {
+		t.Errorf("with room again it is not ready: %v", err)
+	}
 	d := interactionOf(t, 1000)
 	record(t, s, d)
 	kept(t, url, append(all, d))

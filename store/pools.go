@@ -93,7 +93,15 @@ func writeConfig(url string) (*pgxpool.Config, error) {
 		return nil, err
 	}
 	config.MaxConns = writeConnections
+	config.AfterConnect = commitDurably
 	return config, nil
+}
+
+// commitDurably makes a commit last before it is answered, whatever the database or
+// the role was set to. Settings that promise more than that stay.
+func commitDurably(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+	return err
 }
 
 // readConfig has plans made for the very parameters of each query.

@@ -87,6 +87,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
+	problem := p.problem // the flusher's, once p is queued
 	queued := false
 	if !s.health.away.Load() && s.recorder.enqueue(p) == nil {
 		queued = true
@@ -105,7 +106,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	err = s.spoolPending(ctx, p)
 	switch {
 	case err == nil:
-		return Receipt{Status: Spooled, Problem: p.problem}, nil
+		return Receipt{Status: Spooled, Problem: problem}, nil
 	case queued:
 		return p.await(ctx)
 	}
@@ -124,11 +125,13 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 	if err != nil {
 		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
 		if errors.Is(err, spool.ErrFull) {
+			s.health.spooled(true)
 			return fmt.Errorf("%w: %w", ErrSpoolFull, err)
 		}
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p.spooled.Store(true)
+	s.health.spooled(false)
 	s.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(Spooled)).Inc()
 	return nil
 }

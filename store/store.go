@@ -92,7 +92,8 @@ type Store struct {
 //
 // With Config.Local it does not need the database: if that is not there within a few
 // seconds, deliveries are spooled, reads fail with ErrUnavailable, and the Store
-// goes on connecting. A schema that does not fit is an error all the same.
+// goes on connecting. A schema that does not fit is an error all the same, and so is
+// a spool that another process has open (ErrSpoolInUse).
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(c)
 	if c.Local != nil {
@@ -153,7 +154,10 @@ func newStore(c Config) *Store {
 
 func (s *Store) openLocal(l Local) (err error) {
 	s.commitDeadline = cmp.Or(l.CommitDeadline, defaultCommitDeadline)
-	s.spool, err = spool.Open(spool.Config{Dir: filepath.Join(l.Dir, "spool"), MaxBytes: l.SpoolBytes, Logger: s.log, Now: s.now})
+	s.spool, err = spool.Open(spool.Config{Dir: l.SpoolDir(), MaxBytes: l.SpoolBytes, Logger: s.log, Now: s.now})
+	if errors.Is(err, spool.ErrLocked) {
+		return fmt.Errorf("%w: %s", ErrSpoolInUse, l.SpoolDir())
+	}
 	if err != nil {
 		return fmt.Errorf("opening the spool: %w", err)
 	}
@@ -267,10 +271,7 @@ func (s *Store) ReadyToRead(ctx context.Context) error {
 // the database or in the spool.
 func (s *Store) ReadyToIngest(ctx context.Context) error {
 	if s.spool != nil {
-		if !s.health.away.Load() {
-			return nil
-		}
-		if st := s.spool.Stats(); st.DiskBytes >= st.MaxBytes {
+		if s.health.away.Load() && s.health.spoolIsFull() {
 			return ErrSpoolFull
 		}
 		return nil

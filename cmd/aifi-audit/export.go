@@ -7,9 +7,6 @@ import (
 	"net/url"
 	"os"
 
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
-
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 )
@@ -54,41 +51,38 @@ func (c exportCommand) query() url.Values {
 	return q
 }
 
-// Run exports. A file that could not be written whole does not stay.
+// Run exports.
 func (c exportCommand) Run(env *environment) error {
 	return c.withStore(env, func(s *store.Store) error {
-		progress, finish := c.progress(env)
-		defer finish()
-		if c.Output == "-" {
-			return c.write(env, s, env.stdout, progress)
-		}
-		f, err := os.Create(c.Output + ".part")
-		if err != nil {
-			return err
-		}
-		err = c.write(env, s, f, progress)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return errors.Join(err, os.Remove(f.Name()))
-		}
-		return os.Rename(f.Name(), c.Output)
+		b := newBar(env, -1, "exporting "+c.List, "rows")
+		defer b.end()
+		return writeFile(env, c.Output, func(out io.Writer) error {
+			return httpapi.Export(env.ctx, s, c.List, c.query(), out, func() { b.add(1) })
+		})
 	})
 }
 
-func (c exportCommand) write(env *environment, s *store.Store, out io.Writer, row func()) error {
+// writeFile has something written to a file, or to standard output if it is called
+// "-". A file that could not be written whole does not stay.
+func writeFile(env *environment, name string, write func(io.Writer) error) error {
+	if name == "-" {
+		return writeBuffered(env.stdout, write)
+	}
+	f, err := os.Create(name + ".part")
+	if err != nil {
+		return err
+	}
+	err = writeBuffered(f, write)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func writeBuffered(out io.Writer, write func(io.Writer) error) error {
 	w := bufio.NewWriterSize(out, 1<<16)
-	if err := httpapi.Export(env.ctx, s, c.List, c.query(), w, row); err != nil {
+	if err := write(w); err != nil {
 		return err
 	}
 	return w.Flush()
-}
-
-// progress counts rows on a terminal.
-func (c exportCommand) progress(env *environment) (row, finish func()) {
-	f, ok := env.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return func() {}, func() {}
-	}
-	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("exporting "+c.List),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"), progressbar.OptionThrottle(100e6))
-	return func() { _ = bar.Add(1) }, func() { _ = bar.Finish(); _, _ = io.WriteString(f, "\n") }
 }

@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
+
+	"aifi-audit/store"
+	"aifi-audit/store/pgprivate"
 )
 
 // restartPause is between the end of a private PostgreSQL and its next start.
@@ -47,7 +51,7 @@ func (k *keeper) URL(ctx context.Context) (string, error) {
 
 func (k *keeper) run(ctx context.Context) {
 	for first := true; ; first = false {
-		server, err := k.flags.start(ctx, k.env)
+		server, err := k.start(ctx)
 		k.mu.Lock()
 		if k.err = err; err == nil {
 			k.url = server.URL()
@@ -72,10 +76,26 @@ func (k *keeper) run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
+			k.mu.Lock()
+			k.err = nil // that it was down was logged, and its end was wanted
+			k.mu.Unlock()
 			return
 		case <-time.After(restartPause):
 		}
 	}
+}
+
+// start starts the server. If it has run here before, its failure may pass: a full
+// disk, a crash as it starts. That must not keep the program from taking webhooks.
+func (k *keeper) start(ctx context.Context) (*pgprivate.Server, error) {
+	server, err := k.flags.start(ctx, k.env)
+	if err == nil || errors.Is(err, pgprivate.ErrNoBinaries) {
+		return server, err
+	}
+	if dir, dirErr := k.flags.dataDir(); dirErr == nil && pgprivate.HasCluster(dir) {
+		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return nil, err
 }
 
 // close ends the server.

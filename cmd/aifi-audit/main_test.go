@@ -8,13 +8,23 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
 
 	"aifi-audit/store/storetest"
 )
 
-func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
+// TestMain makes the test binary the program too, for the scripts.
+func TestMain(m *testing.M) {
+	testscript.Main(withDatabase{m}, map[string]func(){"aifi-audit": main})
+}
+
+type withDatabase struct{ *testing.M }
+
+func (m withDatabase) Run() int { return storetest.Main(m.M) }
 
 // command runs the program and returns what it prints.
 func command(t *testing.T, args ...string) string {
@@ -29,32 +39,40 @@ func command(t *testing.T, args ...string) string {
 // started runs the program until the test ends; url is where it listens.
 func started(t *testing.T, args ...string) (url string) {
 	t.Helper()
-	ctx, stop := context.WithCancel(context.Background())
+	url, stop := startedAndStopped(t, args...)
+	t.Cleanup(stop)
+	return url
+}
+
+// startedAndStopped runs the program until stop is called.
+func startedAndStopped(t *testing.T, args ...string) (url string, stop func()) {
+	t.Helper()
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--data-dir=") }) {
+		args = append(args, "--data-dir="+t.TempDir())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
 	out, in := io.Pipe()
 	code := make(chan int, 1)
 	go func() {
 		code <- run(ctx, args, in, t.Output())
 		_ = in.Close()
 	}()
-	t.Cleanup(func() {
-		stop()
-		_, _ = io.Copy(io.Discard, out)
-		if got := <-code; got != 0 {
-			t.Errorf("%q ends with %d", args, got)
-		}
-	})
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return strings.TrimSpace(strings.TrimPrefix(line, "listening on ")), func() {
+		cancel()
+		_, _ = io.Copy(io.Discard, out)
+		if got := <-code; got != 0 {
+			t.Errorf("%q ends with %d", args, got)
+		}
+	}
 }
 
 func TestServeSimulateExport(t *testing.T) {
-	db := "--database-url=" + storetest.URL(t)
-	url := started(t, "serve", "--listen=127.0.0.1:0", db)
-	ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
-	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,export,review", db))
+	url, database, ingest, staff := served(t)
+	db := "--database-url=" + database
 	report := command(t, "simulate", "--url="+url, "--token="+ingest, "--rate=0", "--count=400", "--malformed=0.1")
 	for _, want := range []string{"sent", "400 deliveries", "answer 200 stored", "answer 200 duplicate", "answer 422"} {
 		if !strings.Contains(report, want) {

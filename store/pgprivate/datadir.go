@@ -19,6 +19,13 @@ func (l layout) log() string        { return filepath.Join(l.dataDir, "postgres.
 func (l layout) lock() string       { return filepath.Join(l.dataDir, "postgres.lock") }
 func (l layout) pidFile() string    { return filepath.Join(l.cluster(), "postmaster.pid") }
 
+// HasCluster reports whether a data directory has a cluster that was made completely:
+// its server has run there, or could have.
+func HasCluster(dataDir string) bool {
+	major, err := layout{dataDir: dataDir}.clusterVersion()
+	return err == nil && major > 0
+}
+
 // DefaultDataDir returns the data directory to use when none is named. For an
 // ordinary user it is $XDG_STATE_HOME/aifi-audit, or ~/.local/state/aifi-audit if
 // that variable is unset or not absolute. For root it is /var/lib/aifi-audit: the

@@ -27,7 +27,8 @@ func Fill(t testing.TB, databaseURL string, s *store.Store, events int, span tim
 	if err := s.EnsurePartitions(t.Context(), now.Add(-span), now); err != nil {
 		t.Fatal(err)
 	}
-	conn := dial(t, databaseURL)
+	conn, hangUp := dial(t, databaseURL)
+	defer hangUp()
 	for _, sql := range fillStatements {
 		if _, err := conn.Exec(t.Context(), sql.text, sql.args(events, now.Add(-span), span)...); err != nil {
 			t.Fatalf("%s: %v", sql.text, err)

@@ -7,6 +7,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
 
 	"aifi-audit/store"
 	"aifi-audit/store/pgprivate"
@@ -27,7 +29,8 @@ var server struct {
 	made     atomic.Int64
 }
 
-// Main is to be called by TestMain, which exits with its result.
+// Main is to be called by TestMain, which exits with its result. Tests that leave
+// goroutines behind fail.
 func Main(m *testing.M) int {
 	ctx := context.Background()
 	stop, err := start(ctx)
@@ -35,8 +38,14 @@ func Main(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "storetest:", err)
 		return 1
 	}
-	defer stop()
-	return m.Run()
+	code := m.Run()
+	stop()
+	http.DefaultClient.CloseIdleConnections() // the tests share it
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, "storetest:", err)
+		return max(code, 1)
+	}
+	return code
 }
 
 func start(ctx context.Context) (stop func(), err error) {
@@ -135,7 +144,8 @@ func Open(t testing.TB) *store.Store {
 // SQL runs statements on a database, as an operator with psql would.
 func SQL(t testing.TB, databaseURL string, statements ...string) {
 	t.Helper()
-	conn := dial(t, databaseURL)
+	conn, hangUp := dial(t, databaseURL)
+	defer hangUp()
 	for _, sql := range statements {
 		if _, err := conn.Exec(t.Context(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
@@ -146,7 +156,8 @@ func SQL(t testing.TB, databaseURL string, statements ...string) {
 // Query is the first column of all rows of a query, as text.
 func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
 	t.Helper()
-	conn := dial(t, databaseURL)
+	conn, hangUp := dial(t, databaseURL)
+	defer hangUp()
 	rows, err := conn.Query(t.Context(), sql, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -164,15 +175,13 @@ func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
 	return values
 }
 
-// dial connects for the rest of the test.
-func dial(t testing.TB, databaseURL string) *pgx.Conn {
+func dial(t testing.TB, databaseURL string) (conn *pgx.Conn, hangUp func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = conn.Close(context.Background()) })
-	return conn
+	return conn, func() { _ = conn.Close(context.Background()) }
 }
 
 func admin(ctx context.Context, sql string) error {

@@ -61,7 +61,7 @@ func newTally() *tally {
 	return &tally{start: time.Now(), r: Report{Webhooks: map[string]int{}, Answers: map[string]int{}}}
 }
 
-func (t *tally) add(d Delivery, status int, state string, err error, latency time.Duration) {
+func (t *tally) add(d Delivery, a Answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.r.Sent++
@@ -70,25 +70,33 @@ func (t *tally) add(d Delivery, status int, state string, err error, latency tim
 	if d.Malformed {
 		t.r.Malformed++
 	}
-	if err != nil {
+	if a.Err != nil {
 		t.r.Failed++
-		t.r.LastError = err
+		t.r.LastError = a.Err
 		return
 	}
-	answer := fmt.Sprint(status)
-	if state != "" {
-		answer += " " + state
+	answer := fmt.Sprint(a.Status)
+	if a.State != "" {
+		answer += " " + a.State
 	}
 	t.r.Answers[answer]++
-	t.latencies = append(t.latencies, latency)
+	t.latencies = append(t.latencies, a.Received.Sub(a.Sent))
 }
 
-func (t *tally) report() Report {
+// progress is the report without the latencies, which cost a sort.
+func (t *tally) progress() Report {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	r := t.r
 	r.Webhooks, r.Answers = maps.Clone(r.Webhooks), maps.Clone(r.Answers)
 	r.Elapsed = time.Since(t.start)
+	return r
+}
+
+func (t *tally) report() Report {
+	r := t.progress()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if n := len(t.latencies); n > 0 {
 		sorted := slices.Sorted(slices.Values(t.latencies))
 		r.P50, r.P99, r.Slowest = sorted[n/2], sorted[n*99/100], sorted[n-1]

@@ -22,7 +22,20 @@ type RunConfig struct {
 	Duration    time.Duration // 0 is until the context ends
 	Count       int           // deliveries; 0 is no limit
 	Connections int           // 0 is 32
-	Progress    func(Report)  // called about once a second; may be nil
+	RunID       string        // sent as X-Correlation-Id, by which the run's deliveries are known again; may be empty
+
+	Progress func(Report)           // called about once a second, with what is cheap to know; may be nil
+	Answered func(Delivery, Answer) // called for each delivery, by several goroutines; may be nil
+}
+
+// Answer is what became of a delivery, as far as the sender knows.
+type Answer struct {
+	Sent       time.Time // when sending began
+	Received   time.Time // when the answer was there
+	Status     int       // of HTTP; 0 if there was no answer
+	State      string    // what the server says: stored, duplicate, spooled, ...
+	DeliveryID string    // not empty: the server says that it keeps the delivery
+	Err        error     // why there was no answer
 }
 
 const (
@@ -99,7 +112,7 @@ func (s *sender) report(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			s.config.Progress(s.tally.report())
+			s.config.Progress(s.tally.progress())
 		case <-ctx.Done():
 			return
 		}
@@ -107,32 +120,44 @@ func (s *sender) report(ctx context.Context) {
 }
 
 func (s *sender) send(d Delivery) {
-	start := time.Now()
-	status, state, err := s.post(d)
-	s.tally.add(d, status, state, err, time.Since(start))
+	a := Answer{Sent: time.Now()}
+	a.Err = s.post(d, &a)
+	a.Received = time.Now()
+	s.tally.add(d, a)
+	if s.config.Answered != nil {
+		s.config.Answered(d, a)
+	}
 }
 
-// post gives the status and what the server says became of the delivery.
-func (s *sender) post(d Delivery) (status int, state string, err error) {
+// post sends a delivery and reads the answer. One that breaks off is none.
+func (s *sender) post(d Delivery, a *Answer) error {
 	url := strings.TrimSuffix(s.config.URL, "/") + "/api/push/" + d.Webhook
 	r, err := http.NewRequest(http.MethodPost, url, bytes.NewReader(d.Body))
 	if err != nil {
-		return 0, "", err
+		return err
 	}
 	r.Header.Set("Authorization", "Bearer "+s.config.Token)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "aifi-audit-simulate")
+	if s.config.RunID != "" {
+		r.Header.Set("X-Correlation-Id", s.config.RunID)
+	}
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return 0, "", err
+		return err
 	}
 	body, err := io.ReadAll(resp.Body)
-	err = errors.Join(err, resp.Body.Close())
+	if err = errors.Join(err, resp.Body.Close()); err != nil {
+		return err
+	}
 	var answer struct {
-		Status any `json:"status"`
+		Status     any    `json:"status"` // a number in problem details
+		DeliveryID string `json:"deliveryId"`
 	}
 	if json.Unmarshal(body, &answer) == nil {
-		state, _ = answer.Status.(string)
+		a.State, _ = answer.Status.(string)
+		a.DeliveryID = answer.DeliveryID
 	}
-	return resp.StatusCode, state, err
+	a.Status = resp.StatusCode
+	return nil
 }
