@@ -24,11 +24,11 @@ func TestNothingIsLost(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, options{external: mode == "external"}, rand.New(rand.NewPCG(*seed, uint64(i))))
+			defer func() { t.Log(w.report()) }()
 			half := (*rounds + 1 - i) / 2
 			for done := 0; done < half && !t.Failed(); done += episodeRounds {
 				w.episode(min(episodeRounds, half-done))
 			}
-			t.Log(w.report())
 		})
 	}
 }
@@ -49,7 +49,7 @@ func (w *world) episode(faults int) {
 	}
 	w.until("the server is ready", w.ready)
 	stop()
-	w.until("the spool is empty", w.spoolIsEmpty)
+	w.until("the spool is empty", func() bool { return w.ready() && w.spoolIsEmpty() })
 	w.check(l)
 }
 

@@ -16,7 +16,6 @@ import (
 
 	"aifi-audit/cmd/aifi-audit/simulator"
 	"aifi-audit/store"
-	"aifi-audit/store/storetest"
 )
 
 // ledger is what the sender knows of an episode.
@@ -88,7 +87,7 @@ func (l *ledger) compare(t *testing.T, databaseURL string) (problems []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	there := map[string]bool{}
-	rows := storetest.Query(t, databaseURL, `SELECT concat_ws(' ', d.id, to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+	rows := query(t, databaseURL, `SELECT concat_ws(' ', d.id, to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
 			encode(d.body_sha256, 'hex'), coalesce(encode(sha256(b.body), 'hex'), 'none'),
 			CASE WHEN d.event_id IS NOT NULL AND e.id IS NOT NULL THEN 'event' WHEN d.event_id IS NULL AND q.delivery_id IS NOT NULL THEN 'quarantined' ELSE 'nothing' END)
 		FROM deliveries d
@@ -132,7 +131,7 @@ func (l *ledger) compare(t *testing.T, databaseURL string) (problems []string) {
 // invariants hold in each database, whatever was sent.
 func invariants(t *testing.T, databaseURL string) (problems []string) {
 	t.Helper()
-	for what, query := range map[string]string{
+	for what, sql := range map[string]string{
 		"a delivery is there twice": `SELECT id::text FROM deliveries GROUP BY id HAVING count(*) > 1`,
 		"an event is there twice":   `SELECT id::text FROM events WHERE occurred_at_known GROUP BY store_id, kind, id HAVING count(*) > 1`,
 		"an event that no delivery states": `SELECT e.id::text FROM events e LEFT JOIN deliveries d
@@ -146,7 +145,7 @@ func invariants(t *testing.T, databaseURL string) (problems []string) {
 			UNION ALL SELECT store_id, kind, occurred_at, event_id FROM event_products UNION ALL SELECT store_id, kind, occurred_at, event_id FROM event_gondolas) p
 			LEFT JOIN events e ON (e.store_id, e.kind, e.occurred_at, e.id) = (p.store_id, p.kind, p.occurred_at, p.event_id) WHERE e.id IS NULL`,
 	} {
-		for _, row := range storetest.Query(t, databaseURL, query) {
+		for _, row := range query(t, databaseURL, sql) {
 			problems = append(problems, what+": "+row)
 		}
 	}

@@ -3,12 +3,18 @@
 package crash
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // which are the processes of PostgreSQL that a signal goes to.
@@ -69,6 +75,11 @@ func (w *world) signalPostgres(sig syscall.Signal, which which) {
 		_ = syscall.Kill(pid, sig) // it may have ended
 	}
 	w.signals[sig.String()+" processes of PostgreSQL"] += len(pids)
+	if sig == syscall.SIGKILL || sig == syscall.SIGQUIT {
+		w.until("they are gone", func() bool {
+			return !slices.ContainsFunc(w.postgres(), func(pid int) bool { return slices.Contains(pids, pid) })
+		})
+	}
 }
 
 // freeze stops PostgreSQL where it stands: first the postmaster, so that it makes no
@@ -79,4 +90,36 @@ func (w *world) thaw() {
 	for _, pid := range w.postgres() {
 		_ = syscall.Kill(pid, syscall.SIGCONT)
 	}
+}
+
+// query is the first column of all rows of a query. A PostgreSQL that has just been
+// killed may still say that it is well: so it is tried for a while.
+func query(t *testing.T, databaseURL, sql string, args ...any) []string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		rows, err := tryQuery(ctx, databaseURL, sql, args)
+		if err == nil {
+			return rows
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%v: %s", err, sql)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+func tryQuery(ctx context.Context, databaseURL, sql string, args []any) ([]string, error) {
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	rows, err := conn.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
