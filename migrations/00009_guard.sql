@@ -54,11 +54,13 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(1097418345); -- of those who make partitions: "AiFi" in ASCII
+    -- A lock of a table, unlike an advisory one, has this session hear of what others made
+    -- while it waited: without, it would go on believing that the partition is not there.
+    EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent || '_default');
     IF to_regclass(name) IS NOT NULL THEN
         RETURN;
     END IF;
     EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)', name, parent);
-    EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent || '_default');
     EXECUTE format('INSERT INTO %I SELECT * FROM %I WHERE %I >= %L AND %I < %L', name, parent || '_default', by_column, lower, by_column, upper);
     EXECUTE format('DELETE FROM %I WHERE %I >= %L AND %I < %L', parent || '_default', by_column, lower, by_column, upper);
     EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower, upper);
