@@ -134,6 +134,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	post("/quarantine", a.page(store.MayAdminister, "replay", a.replayMatching))
 	get("/sessions/{sessionId}", a.page(store.MayRead, "view", a.sessionPage))
 	get("/deliveries/{deliveryId}", a.page(store.MayRead, "view", a.deliveryPage))
+	get("/sessions/{sessionId}/evidence", a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
+		return a.sessionEvidence(w, r, v.caller)
+	}))
 	get("/deliveries/{deliveryId}/body", a.page(store.MayRead, "view", a.bodyPage))
 	post("/deliveries/{deliveryId}/replay", a.page(store.MayAdminister, "replay", a.replayOne))
 	post("/deliveries/{deliveryId}/notes", a.page(store.MayReview, "review", a.notePage))

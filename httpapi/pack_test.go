@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"slices"
@@ -230,5 +231,23 @@ func TestWhoMayHaveAPack(t *testing.T) {
 	storetest.SQL(t, s.database, "SET session_replication_role = replica", "UPDATE delivery_bodies SET body = ''")
 	if a := s.get(t, "/api/v1/fraud-alerts/evidence"); a.status != 500 || !strings.Contains(string(a.body), "tampered") {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// What is handed over from the staff page is the pack that the API gives.
+func TestASessionIsHandedOverFromItsPage(t *testing.T) {
+	s := serve(t)
+	fill(t, s)
+	<-s.checkpoints // something is signed
+	p := s.person(t).signIn(t, s.staff)
+	page := p.page(t, "/sessions/night")
+	_, rest, _ := strings.Cut(page, `href="/sessions/night/evidence`)
+	href, _, _ := strings.Cut(rest, `"`)
+	pack := p.get(t, "/sessions/night/evidence"+html.UnescapeString(href))
+	if got := pack.header.Get("Content-Type"); pack.status != 200 || got != "application/zip" || !bytes.HasPrefix(pack.body, []byte("PK")) {
+		t.Errorf("%d %s: %.2000s", pack.status, got, pack.body)
+	}
+	if a := s.person(t).signIn(t, s.token(t, "reader", nil, store.MayRead)).get(t, "/sessions/night/evidence"+html.UnescapeString(href)); a.status != 403 {
+		t.Errorf("who may not export: %d", a.status)
 	}
 }

@@ -108,7 +108,8 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	view.Alerts = append(view.Alerts, flagTags(x.Flags)...)
 	if s.v.May(store.MayExport) {
 		only := url.Values{"sessionId": {x.SessionID}, "storeId": {strconv.FormatInt(x.StoreID, 10)}}
-		view.Export = []ui.Link{{Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
+		at := url.Values{"storeId": only["storeId"]}
+		view.Export = []ui.Link{{Text: "Evidence pack", Href: "/sessions/" + url.PathEscape(x.SessionID) + "/evidence" + query(at)}, {Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
 	}
 	deliveries, _, err := s.v.api.store.Deliveries(ctx, s.v.Scope(), store.Filter{StoreIDs: []int64{x.StoreID}, SessionIDs: []string{x.SessionID}}, store.Page{Limit: maxLimit})
 	if err != nil {
