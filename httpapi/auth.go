@@ -4,24 +4,53 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"aifi-audit/store"
 )
 
-// authenticate finds the token of a request and checks its right.
+// authenticate finds the token of a request, checks its right, and whether its turn
+// has come. The answer does not tell what is wrong with a token; the metrics do.
 func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Problem) {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if strings.EqualFold(scheme, "Bearer") {
-		if t, ok := a.store.Authenticate(r.Context(), strings.TrimSpace(secret)); ok {
-			if t.May(right) {
-				return t, nil
-			}
-			a.refused.WithLabelValues("403").Inc()
-			return t, problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+	t, why := a.findToken(r)
+	if why == "" && !t.May(right) {
+		why = missingScope
+	}
+	var delay time.Duration
+	if why == "" {
+		if delay = a.rates.wait(t.ID, right, time.Now()); delay > 0 {
+			why = rateLimited
 		}
 	}
-	a.refused.WithLabelValues("401").Inc()
+	if why != "" {
+		a.metrics.refuse(surfaceFor(right), why)
+	}
+	switch why {
+	case "":
+		return t, nil
+	case missingScope:
+		return t, problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+	case rateLimited:
+		return t, tooFast(delay)
+	}
 	return store.Token{}, problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
+}
+
+// findToken gives the token of a request, or says why there is none that is good.
+func (a *API) findToken(r *http.Request) (store.Token, refusal) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return store.Token{}, noToken
+	}
+	switch t, ok := a.store.Authenticate(r.Context(), strings.TrimSpace(secret)); {
+	case ok:
+		return t, ""
+	case t.RevokedAt != nil:
+		return store.Token{}, revokedToken
+	case t.ExpiresAt != nil:
+		return store.Token{}, expiredToken
+	}
+	return store.Token{}, unknownToken
 }
 
 // caller is a member of staff whose request passed authentication.
@@ -47,6 +76,16 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 		if refusal != nil {
 			writeProblem(w, refusal)
 			return
+		}
+		if right == store.MayExport {
+			select {
+			case a.exports <- struct{}{}:
+				defer func() { <-a.exports }()
+			default:
+				a.metrics.refuse(fromStaff, tooManyOnes)
+				writeProblem(w, problem(http.StatusServiceUnavailable, "too-many-exports", "Too many exports", "As many exports are under way as may be."))
+				return
+			}
 		}
 		if err := h(w, r, caller{t, action, a}); err != nil {
 			a.fail(w, r, err)

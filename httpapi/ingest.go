@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -16,6 +18,7 @@ const (
 	recordTimeout  = 30 * time.Second
 	maxHeaderValue = 1 << 10 // bytes of a kept header
 	maxPath        = 2 << 10
+	readStep       = 64 << 10
 )
 
 // keptHeaders are the headers that a delivery is kept with. Never Authorization.
@@ -31,6 +34,8 @@ type received struct {
 // ingest keeps one webhook. AiFi reads no answer and never tries again, so whatever
 // carries a valid token is kept before it is judged.
 func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	defer func() { a.metrics.ingest.Observe(time.Since(start).Seconds()) }()
 	token, refusal := a.authenticate(r, store.MayIngest)
 	if refusal != nil {
 		writeProblem(w, refusal)
@@ -41,7 +46,18 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	body, whole := readBody(r.Body, a.maxBody)
+	size := a.maxBody + 1
+	if r.ContentLength >= 0 {
+		size = min(size, r.ContentLength)
+	}
+	release, err := a.bodies.take(r.Context(), size)
+	if err != nil {
+		a.metrics.refuse(fromAiFi, noMemory)
+		a.fail(w, r, fmt.Errorf("%w: %w", store.ErrOverloaded, err))
+		return
+	}
+	defer release()
+	body, whole := readBody(r.Body, a.maxBody, size)
 	webhook := aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath))
 	// The webhook is kept even if the sender has hung up.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
@@ -91,13 +107,18 @@ func answerTo(webhook aifi.Webhook, receipt store.Receipt, whole error) *Problem
 
 var errTooLarge = errors.New("body too large")
 
-// readBody reads up to limit bytes. The error says why they are not all.
-func readBody(r io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if int64(len(body)) > limit {
-		return body[:limit], errTooLarge
+// readBody reads up to limit bytes, of which size are expected. The error says why
+// they are not all.
+func readBody(r io.Reader, limit, size int64) ([]byte, error) {
+	var body bytes.Buffer
+	// Memory as it comes: a head that promises much need not keep its word. One byte
+	// more than fits is where the end is seen without another allocation.
+	body.Grow(int(min(size, readStep)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r, limit+1))
+	if int64(body.Len()) > limit {
+		return body.Bytes()[:limit], errTooLarge
 	}
-	return body, err
+	return body.Bytes(), err
 }
 
 func keep(h http.Header) map[string]string {

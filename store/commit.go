@@ -39,6 +39,7 @@ func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, erro
 		}
 	}
 	rows := newRows(f.seen)
+	rows.deliveries.Documented = f.store.documented
 	receipts := make([]Receipt, len(batch))
 	for i, p := range batch {
 		receipts[i] = Receipt{Status: Duplicate, Problem: p.problem}

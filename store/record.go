@@ -75,6 +75,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)
 	}
 	p.understand()
+	s.metrics.received(p)
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
@@ -120,8 +121,14 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p.spooled.Store(true)
-	s.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(Spooled)).Inc()
+	s.kept(p, Spooled)
 	return nil
+}
+
+// kept notes what became of a delivery, for those who watch.
+func (s *Store) kept(p *pending, status Status) {
+	s.metrics.kept(p, status)
+	s.arrivals.note(p)
 }
 
 // commitPending queues a delivery and waits for its commit.
@@ -250,7 +257,7 @@ func (f *flusher) flush(batch []*pending) {
 	switch {
 	case err == nil:
 		for i, p := range batch {
-			f.store.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(receipts[i].Status)).Inc()
+			f.store.kept(p, receipts[i].Status)
 			p.answer <- answer{receipt: receipts[i]}
 		}
 	case !ownFault(err):

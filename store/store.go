@@ -70,6 +70,8 @@ type Store struct {
 	commitDeadline time.Duration
 	tokens         tokenCache
 	health         health
+	arrivals       arrivals
+	documented     []string // webhooks that AiFi documents
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -102,11 +104,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	}
 	s.work.Go(func() { s.keepTokens(background) })
 	s.work.Go(func() { s.keepPartitions(background) })
+	s.work.Go(func() { s.keepTraffic(background) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
 		s.stopDrain = stopDrain
 		s.drained.Go(func() { s.drain(draining) })
+	}
+	if r := s.metrics.registerer; r != nil {
+		r.MustRegister(newGauges(s))
 	}
 	return s, nil
 }
@@ -114,7 +120,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, database: c.Database, connected: make(chan struct{}),
+		zone: c.TimeZone, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

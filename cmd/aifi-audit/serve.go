@@ -18,9 +18,9 @@ import (
 
 type serveCommand struct {
 	databaseFlags
+	limitFlags
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
-	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
 
 	Spool          bool          `help:"Keep webhooks below --data-dir while the database is away or slow." default:"true" negatable:"" env:"AIFI_AUDIT_SPOOL"`
 	SpoolMaxBytes  int64         `help:"The most that the spool may take on disk." default:"10737418240" env:"AIFI_AUDIT_SPOOL_MAX_BYTES"`
@@ -39,8 +39,11 @@ func (z *timeZone) UnmarshalText(name []byte) (err error) {
 
 // Run serves until the context ends.
 func (c serveCommand) Run(env *environment) error {
-	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 {
-		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive")
+	if c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 {
+		return errors.New("--spool-max-bytes, --commit-deadline and --token-grace must be positive")
+	}
+	if err := c.check(); err != nil {
+		return err
 	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
@@ -72,8 +75,10 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	defer s.Close()
-	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version()})
-	server := httpapi.NewServer(api, env.log)
+	api := httpapi.New(httpapi.Config{
+		Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Limits: c.limits(), Version: version(),
+	})
+	server := api.Server()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	err = ready(listener.Addr().String(), s)
