@@ -8,11 +8,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/gorilla/mux"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/time/rate"
 
 	"aifi-audit/httpapi/ui"
 	"aifi-audit/store"
@@ -30,6 +30,7 @@ type Config struct {
 	Logger   *slog.Logger         // nil discards
 	Registry *prometheus.Registry // served at /metrics; nil serves none
 	MaxBody  int64                // bytes of a webhook's body; 0 is DefaultMaxBody
+	Limits   Limits
 	Version  string
 
 	// PublicURL is what the browsers of staff see, if that is a proxy before this
@@ -37,18 +38,22 @@ type Config struct {
 	PublicURL *url.URL
 }
 
-// API serves HTTP. Beside who failed to sign in lately, it holds no state of its own.
+// API serves HTTP. Of its own it holds only what bounds requests, and counts them.
 type API struct {
 	store       *store.Store
 	log         *slog.Logger
 	maxBody     int64
+	limits      Limits
 	version     string
 	router      *mux.Router
-	refused     *prometheus.CounterVec
+	metrics     *metrics
+	rates       rates
+	bodies      *bodies
+	exports     chan struct{} // holds one for each export under way
 	pages       *ui.UI
 	publicURL   *url.URL
 	crossOrigin *http.CrossOriginProtection
-	attempts    attempts
+	attempts    attempts // to sign in that failed lately
 }
 
 // New makes the API.
@@ -67,12 +72,11 @@ func New(c Config) *API {
 	if a.maxBody == 0 {
 		a.maxBody = DefaultMaxBody
 	}
-	a.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "aifi_audit_refused_requests_total", Help: "Requests without a good token, or without the right they need.",
-	}, []string{"status"})
-	if c.Registry != nil {
-		c.Registry.MustRegister(a.refused)
-	}
+	a.limits = c.Limits.withDefaults()
+	a.metrics = newMetrics(c.Registry, a.limits)
+	a.rates = rates{ingest: a.limits.IngestRate, staff: a.limits.StaffRate, byToken: map[rateKey]*rate.Limiter{}}
+	a.bodies = newBodies(a.limits.BodyMemory, a.metrics)
+	a.exports = make(chan struct{}, a.limits.Exports)
 	a.router = a.routes(c.Registry)
 	return a
 }
@@ -80,19 +84,16 @@ func New(c Config) *API {
 // ServeHTTP makes API a handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	a.router.ServeHTTP(w, r)
-}
-
-// NewServer is an HTTP server with limits that are safe on the open internet.
-func NewServer(handler http.Handler, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       time.Minute,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
+	answer := &answerWriter{ResponseWriter: w, request: r}
+	finished := false
+	defer func() {
+		if !finished {
+			answer.status = 0 // broken off
+		}
+		a.metrics.answered(surfaceOf(r.URL.Path), answer.status)
+	}()
+	a.router.ServeHTTP(answer, r)
+	finished = true
 }
 
 func (a *API) routes(registry *prometheus.Registry) *mux.Router {
@@ -115,8 +116,9 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/notes", notes(a.store))
 	mount(a, r, "/api/v1/access-log", accessLog(a.store))
 
-	get("/api/v1/summary", a.staff(store.MayRead, "search", a.summary))
-	get("/api/v1/summary.csv", a.staff(store.MayExport, "export", a.summaryCSV))
+	get("/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)))
+	get("/api/v1/summary.csv", a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
+	get("/api/v1/status", a.staff(store.MayRead, "view", a.status))
 	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))

@@ -5,19 +5,37 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 
 	"aifi-audit/store"
 )
 
-// authenticate finds the token of a request and checks its right.
+// authenticate finds the token of a request, checks its right, and whether its turn
+// has come. The answer does not tell what is wrong with a token; the metrics do.
 func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Problem) {
-	if secret := bearer(r); secret != "" {
-		if t, ok := a.store.Authenticate(r.Context(), secret); ok {
-			return t, a.authorize(t, right)
-		}
+	t, why := a.findToken(r)
+	if why != "" {
+		a.metrics.refuse(surfaceFor(right), why)
+		return store.Token{}, problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
 	}
-	a.refused.WithLabelValues("401").Inc()
-	return store.Token{}, problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
+	return t, a.authorize(t, right)
+}
+
+// findToken gives the token of a request, or says why there is none that is good.
+func (a *API) findToken(r *http.Request) (store.Token, refusal) {
+	secret := bearer(r)
+	if secret == "" {
+		return store.Token{}, noToken
+	}
+	switch t, ok := a.store.Authenticate(r.Context(), secret); {
+	case ok:
+		return t, ""
+	case t.RevokedAt != nil:
+		return store.Token{}, revokedToken
+	case t.ExpiresAt != nil:
+		return store.Token{}, expiredToken
+	}
+	return store.Token{}, unknownToken
 }
 
 // bearer is the token that a request presents; "" if it presents none.
@@ -29,13 +47,31 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(secret)
 }
 
-// authorize checks the right of a token.
+// authorize checks the right of a token, and whether its turn has come.
 func (a *API) authorize(t store.Token, right store.Right) *Problem {
-	if t.May(right) {
-		return nil
+	if !t.May(right) {
+		a.metrics.refuse(surfaceFor(right), missingScope)
+		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
 	}
-	a.refused.WithLabelValues("403").Inc()
-	return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+	if delay := a.rates.wait(t.ID, right, time.Now()); delay > 0 {
+		a.metrics.refuse(surfaceFor(right), rateLimited)
+		return tooFast(delay)
+	}
+	return nil
+}
+
+// takeExport bounds the exports that are under way; others need none of it.
+func (a *API) takeExport(right store.Right) (release func(), refusal *Problem) {
+	if right != store.MayExport {
+		return func() {}, nil
+	}
+	select {
+	case a.exports <- struct{}{}:
+		return func() { <-a.exports }, nil
+	default:
+		a.metrics.refuse(fromStaff, tooManyOnes)
+		return nil, problem(http.StatusServiceUnavailable, "too-many-exports", "Too many exports", "As many exports are under way as may be.")
+	}
 }
 
 // caller is a member of staff whose request passed authentication.
@@ -96,6 +132,12 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 			writeProblem(w, refusal)
 			return
 		}
+		release, refusal := a.takeExport(right)
+		if refusal != nil {
+			writeProblem(w, refusal)
+			return
+		}
+		defer release()
 		if err := h(w, r, c); err != nil {
 			if status := problemOf(err).Status; status == http.StatusForbidden || status == http.StatusNotFound {
 				c.denied(r, status)

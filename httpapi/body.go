@@ -21,7 +21,7 @@ type object map[string]json.RawMessage
 // readObject reads a body that must be one JSON object with none but the allowed
 // members: what is not understood is an error, never ignored.
 func readObject(r *http.Request, allowed ...string) (object, error) {
-	body, err := readBody(r.Body, maxStaffBody)
+	body, err := readBody(r.Body, maxStaffBody, 0)
 	if errors.Is(err, errTooLarge) {
 		return nil, problem(http.StatusRequestEntityTooLarge, "too-large", "Body too large", fmt.Sprintf("The body may have %d bytes.", maxStaffBody))
 	}

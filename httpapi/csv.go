@@ -13,9 +13,6 @@ import (
 	"github.com/google/uuid"
 )
 
-// writeDeadline is how long a client may take to accept a part of an export.
-const writeDeadline = time.Minute
-
 // column is a column of a CSV.
 type column[T any] struct {
 	name  string
@@ -85,6 +82,7 @@ type download struct {
 	w           http.ResponseWriter
 	name        string
 	contentType string
+	timeout     time.Duration // for a part to be accepted
 	started     bool
 }
 
@@ -102,7 +100,7 @@ func (d *download) Write(b []byte) (int, error) {
 		d.start()
 	}
 	// A client that no longer reads must not hold a database connection for ever.
-	_ = http.NewResponseController(d.w).SetWriteDeadline(time.Now().Add(writeDeadline))
+	_ = http.NewResponseController(d.w).SetWriteDeadline(time.Now().Add(d.timeout))
 	return d.w.Write(b)
 }
 

@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -17,6 +19,7 @@ const (
 	maxHeaderValue = 1 << 10 // bytes of a kept header
 	maxPath        = 2 << 10
 	maxRefusedBody = 256 << 10 // bytes of what came without a good token
+	readStep       = 64 << 10
 )
 
 // keptHeaders are the headers that a delivery is kept with. Never Authorization.
@@ -32,12 +35,23 @@ type received struct {
 // ingest keeps one webhook. AiFi reads no answer and never tries again, so whatever
 // carries a valid token is kept before it is judged.
 func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	defer func() { a.metrics.ingest.Observe(time.Since(start).Seconds()) }()
 	token, refusal := a.authenticate(r, store.MayIngest)
 	if refusal != nil {
-		a.keepRefused(r)
+		if refusal.Status != http.StatusTooManyRequests {
+			a.keepRefused(r)
+		}
 		writeProblem(w, refusal)
 		return
 	}
+	release, err := a.bodies.take(r.Context(), expected(r, a.maxBody))
+	if err != nil {
+		a.metrics.refuse(fromAiFi, noMemory)
+		a.fail(w, r, fmt.Errorf("%w: %w", store.ErrOverloaded, err))
+		return
+	}
+	defer release()
 	d, whole, err := readDelivery(r, a.maxBody)
 	if err != nil {
 		a.fail(w, r, err)
@@ -75,7 +89,13 @@ func (a *API) keepRefused(r *http.Request) {
 	if secret == "" || !a.store.KeepsRefusals() {
 		return
 	}
-	d, _, err := readDelivery(r, min(a.maxBody, maxRefusedBody))
+	maxBody := min(a.maxBody, maxRefusedBody)
+	release, err := a.bodies.take(r.Context(), expected(r, maxBody))
+	if err != nil {
+		return // memory is for those with a good token
+	}
+	defer release()
+	d, _, err := readDelivery(r, maxBody)
 	if err != nil {
 		a.log.Error("a refused webhook cannot be kept", "error", err)
 		return
@@ -89,11 +109,20 @@ func readDelivery(r *http.Request, maxBody int64) (d store.Delivery, whole, err 
 	if err != nil {
 		return d, nil, err
 	}
-	body, whole := readBody(r.Body, maxBody)
+	body, whole := readBody(r.Body, maxBody, expected(r, maxBody))
 	return store.Delivery{
 		ID: id, Webhook: aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath)),
 		Path: cut(r.URL.EscapedPath(), maxPath), Headers: keep(r.Header), RemoteAddr: remoteAddr(r), Body: body, Truncated: whole != nil,
 	}, whole, nil
+}
+
+// expected is how many bytes of a body are to be read.
+func expected(r *http.Request, maxBody int64) int64 {
+	size := maxBody + 1
+	if r.ContentLength >= 0 {
+		size = min(size, r.ContentLength)
+	}
+	return size
 }
 
 // answerTo is the problem to answer a kept webhook with; nil if there is none.
@@ -118,13 +147,18 @@ func answerTo(webhook aifi.Webhook, receipt store.Receipt, whole error) *Problem
 
 var errTooLarge = errors.New("body too large")
 
-// readBody reads up to limit bytes. The error says why they are not all.
-func readBody(r io.Reader, limit int64) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if int64(len(body)) > limit {
-		return body[:limit], errTooLarge
+// readBody reads up to limit bytes, of which size are expected. The error says why
+// they are not all.
+func readBody(r io.Reader, limit, size int64) ([]byte, error) {
+	var body bytes.Buffer
+	// Memory as it comes: a head that promises much need not keep its word. One byte
+	// more than fits is where the end is seen without another allocation.
+	body.Grow(int(min(size, readStep)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r, limit+1))
+	if int64(body.Len()) > limit {
+		return body.Bytes()[:limit], errTooLarge
 	}
-	return body, err
+	return body.Bytes(), err
 }
 
 func keep(h http.Header) map[string]string {

@@ -34,10 +34,11 @@ type listPage struct {
 
 // mount serves a list at path, and its CSV at path.csv or for Accept: text/csv.
 func mount[T any](a *API, r *mux.Router, path string, l list[T]) {
-	asJSON := a.staff(cmp.Or(l.right, store.MayRead), "search", func(w http.ResponseWriter, r *http.Request, c caller) error {
+	name := path[strings.LastIndexByte(path, '/')+1:]
+	asJSON := a.metrics.timed(name, "json", a.staff(cmp.Or(l.right, store.MayRead), "search", func(w http.ResponseWriter, r *http.Request, c caller) error {
 		return l.servePage(w, r, c, path)
-	})
-	asCSV := a.staff(cmp.Or(l.exportRight, store.MayExport), "export", l.serveCSV)
+	}))
+	asCSV := a.metrics.timed(name, "csv", a.staff(cmp.Or(l.exportRight, store.MayExport), "export", l.serveCSV))
 	r.Handle(path+".csv", asCSV).Methods(http.MethodGet, http.MethodHead)
 	r.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept")
@@ -116,7 +117,7 @@ func (l list[T]) serveCSV(w http.ResponseWriter, r *http.Request, c caller) erro
 // answer; after that the connection is broken, so that no client takes a part for
 // the whole.
 func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name string, columns []column[T], raw bool, rows func(func(T) error) error) error {
-	out := &download{w: w, name: name + ".csv", contentType: "text/csv; charset=utf-8; header=present"}
+	out := &download{w: w, name: name + ".csv", contentType: "text/csv; charset=utf-8; header=present", timeout: c.api.limits.WriteTimeout}
 	if r.Method == http.MethodHead {
 		out.start()
 		return nil

@@ -170,7 +170,7 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	if err := c.seesRows(r, len(ids)); err != nil {
 		return err
 	}
-	out := &download{w: w, name: "evidence.zip", contentType: "application/zip"}
+	out := &download{w: w, name: "evidence.zip", contentType: "application/zip", timeout: c.api.limits.WriteTimeout}
 	if r.Method == http.MethodHead {
 		out.start()
 		return nil

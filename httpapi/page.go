@@ -43,6 +43,12 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 			a.failPage(w, r, &v, refusal)
 			return
 		}
+		release, refusal := a.takeExport(right)
+		if refusal != nil {
+			a.failPage(w, r, &v, refusal)
+			return
+		}
+		defer release()
 		if r.Method == http.MethodPost {
 			if err := a.checkForm(w, r, v); err != nil {
 				a.failPage(w, r, &v, err)

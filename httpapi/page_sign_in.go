@@ -113,13 +113,13 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 	t, ok := a.store.Authenticate(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
 	if !ok {
 		a.attempts.failed(remoteAddr(r), time.Now())
-		a.refused.WithLabelValues("401").Inc()
+		a.metrics.refuse(fromStaff, unknownToken)
 		form.Problem = "This token is not valid. It may be mistyped, expired or revoked."
 		a.showSignIn(w, r, http.StatusUnauthorized, form)
 		return
 	}
 	if !t.May(store.MayRead) {
-		a.refused.WithLabelValues("403").Inc()
+		a.metrics.refuse(fromStaff, missingScope)
 		form.Problem = "This token is good, but not for reading. Tokens with the scope ingest alone are for AiFi's servers: ask for one of your own with the scope read."
 		a.showSignIn(w, r, http.StatusForbidden, form)
 		return

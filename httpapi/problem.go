@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"aifi-audit/store"
 )
@@ -19,6 +21,8 @@ type Problem struct {
 	Pointer    string  `json:"pointer,omitempty"`    // JSON Pointer to the member of the body at fault
 	DeliveryID string  `json:"deliveryId,omitempty"` // of a webhook that was kept all the same
 	StoreIDs   []int64 `json:"storeIds,omitempty"`   // to choose from
+
+	retryAfter int // seconds
 }
 
 // Error makes a Problem an error.
@@ -73,8 +77,8 @@ func problemOf(err error) *Problem {
 }
 
 func writeProblem(w http.ResponseWriter, p *Problem) {
-	if p.Status == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", "5")
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(cmp.Or(p.retryAfter, 5)))
 	}
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="aifi-audit"`)

@@ -1,20 +1,33 @@
 -- The statements of the one write path. Each takes a batch as parallel arrays, in
 -- which an empty string, the nil UUID and Go's zero time stand for NULL.
 
+-- InsertDeliveries counts those that were not there before, in the order of the
+-- counts' keys. Webhooks that are not documented are counted together.
 -- name: InsertDeliveries :exec
-INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
-    issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
-SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
-    NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
-    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
-FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at,
-    unnest(@id::uuid[]) AS id, unnest(@webhook::text[]) AS webhook, unnest(@session_id::text[]) AS session_id,
-    unnest(@event_kind::text[]) AS event_kind, unnest(@event_occurred_at::timestamptz[]) AS event_occurred_at,
-    unnest(@event_id::uuid[]) AS event_id, unnest(@issued_at::timestamptz[]) AS issued_at,
-    unnest(@token_id::bigint[]) AS token_id, unnest(@remote_addr::text[]) AS remote_addr, unnest(@path::text[]) AS path,
-    unnest(@headers::text[]) AS headers, unnest(@body_size::bigint[]) AS body_size,
-    unnest(@body_sha256::bytea[]) AS body_sha256, unnest(@truncated::boolean[]) AS truncated) d
-ON CONFLICT DO NOTHING;
+WITH kept AS (
+    INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
+        issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
+    SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
+        NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
+        NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
+    FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at,
+        unnest(@id::uuid[]) AS id, unnest(@webhook::text[]) AS webhook, unnest(@session_id::text[]) AS session_id,
+        unnest(@event_kind::text[]) AS event_kind, unnest(@event_occurred_at::timestamptz[]) AS event_occurred_at,
+        unnest(@event_id::uuid[]) AS event_id, unnest(@issued_at::timestamptz[]) AS issued_at,
+        unnest(@token_id::bigint[]) AS token_id, unnest(@remote_addr::text[]) AS remote_addr, unnest(@path::text[]) AS path,
+        unnest(@headers::text[]) AS headers, unnest(@body_size::bigint[]) AS body_size,
+        unnest(@body_sha256::bytea[]) AS body_sha256, unnest(@truncated::boolean[]) AS truncated) d
+    ON CONFLICT DO NOTHING
+    RETURNING store_id, webhook, received_at
+)
+INSERT INTO delivery_counts AS t (store_id, webhook, bucket, deliveries, last_at)
+SELECT k.store_id, CASE WHEN k.webhook = ANY (@documented::text[]) THEN k.webhook ELSE 'other' END AS counted_as,
+    date_bin('15 minutes', k.received_at, '0001-01-01Z') AS bucket, count(*), max(k.received_at)
+FROM kept k
+GROUP BY k.store_id, counted_as, bucket
+ORDER BY k.store_id, counted_as, bucket
+ON CONFLICT (store_id, webhook, bucket) DO UPDATE SET
+    deliveries = t.deliveries + excluded.deliveries, last_at = greatest(t.last_at, excluded.last_at);
 
 -- InsertDeliveryBodies keeps the bodies and queues the leaves of those that were not
 -- kept before: recording a delivery again makes no second leaf, and brings back nothing

@@ -39,6 +39,7 @@ func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, erro
 		}
 	}
 	rows := newRows(f.seen)
+	rows.deliveries.Documented = f.store.documented
 	receipts := make([]Receipt, len(batch))
 	added := make(map[uuid.UUID]bool, len(batch))
 	for i, p := range batch {

@@ -40,6 +40,9 @@ const (
 	Unstorable      aifi.Reason = "unstorable"        // PostgreSQL refuses its rows
 )
 
+// Reasons are all reasons for quarantine.
+func Reasons() []aifi.Reason { return append(aifi.Reasons(), Truncated, StoreNotAllowed, Unstorable) }
+
 // Receipt says what became of a delivery.
 type Receipt struct {
 	Status  Status

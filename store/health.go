@@ -14,6 +14,7 @@ var errStalled = errors.New("no commit has come through in time")
 type health struct {
 	log        *slog.Logger
 	away       atomic.Bool
+	since      atomic.Int64 // nanoseconds of Unix time; since when away, while it is
 	lastCommit atomic.Int64 // nanoseconds of the monotonic clock since start
 	start      time.Time
 	refused    atomic.Int64 // the same clock; when the spool last had no room, 0 if it has had since
@@ -41,7 +42,16 @@ func (h *health) spoolIsFull() bool {
 // begin: not connected yet.
 func (h *health) begin(log *slog.Logger) {
 	h.log, h.start = log, time.Now()
+	h.since.Store(h.start.UnixNano())
 	h.away.Store(true)
+}
+
+// awaySince is the zero time while commits come through.
+func (h *health) awaySince() time.Time {
+	if !h.away.Load() {
+		return time.Time{}
+	}
+	return time.Unix(0, h.since.Load())
 }
 
 // connected notes that commits may be tried.
@@ -57,7 +67,9 @@ func (h *health) committed() {
 
 // failed notes that commits fail.
 func (h *health) failed(err error) {
+	now := time.Now().UnixNano()
 	if h.away.CompareAndSwap(false, true) {
+		h.since.Store(now)
 		h.log.Error("the database cannot be used; deliveries go to the spool until it can", "error", err)
 	}
 }

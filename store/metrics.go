@@ -1,14 +1,23 @@
 package store
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aifi-audit/store/aifi"
 )
 
-// Metrics of a Store.
+// Metrics of one Store. Their labels are bounded: senders choose paths and store ids.
 type Metrics struct {
-	deliveries    *prometheus.CounterVec
+	registerer prometheus.Registerer // nil registers nothing
+
+	// All that can be counted is made beforehand: looking it up costs next to nothing,
+	// and an alarm sees the first of it as an increase from zero.
+	deliveries  map[string]map[Status]prometheus.Counter // by the label of the webhook
+	quarantined map[aifi.Reason]prometheus.Counter
+
+	issueLag      prometheus.Histogram
 	batchSize     prometheus.Histogram
 	commitSeconds prometheus.Histogram
 	defaultRows   prometheus.Gauge
@@ -20,10 +29,20 @@ type Metrics struct {
 
 // NewMetrics registers the metrics with r, unless it is nil.
 func NewMetrics(r prometheus.Registerer) *Metrics {
+	deliveries := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aifi_audit_deliveries_total", Help: "Deliveries kept, by webhook and what became of them.",
+	}, []string{"webhook", "status"})
+	quarantined := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "aifi_audit_quarantined_deliveries_total", Help: "Deliveries that went to quarantine, by reason.",
+	}, []string{"reason"})
 	m := &Metrics{
-		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "aifi_audit_deliveries_total", Help: "Deliveries committed, by webhook and what became of them.",
-		}, []string{"webhook", "status"}),
+		registerer:  r,
+		deliveries:  map[string]map[Status]prometheus.Counter{},
+		quarantined: map[aifi.Reason]prometheus.Counter{},
+		issueLag: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "aifi_audit_issue_lag_seconds", Help: "From AiFi's timeOfIssue to the receipt, of deliveries that state it.",
+			Buckets: []float64{0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43200, 86400},
+		}),
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "aifi_audit_batch_deliveries", Help: "Deliveries committed together.", Buckets: prometheus.ExponentialBuckets(1, 2, 9),
 		}),
@@ -43,16 +62,62 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 			Name: "aifi_audit_log_refusing", Help: "1 if the log is not signed because the database was rolled back or changed.",
 		}),
 	}
+	for _, webhook := range webhookLabels() {
+		m.deliveries[webhook] = map[Status]prometheus.Counter{}
+		for _, status := range []Status{Stored, Duplicate, Quarantined, Spooled} {
+			m.deliveries[webhook][status] = deliveries.WithLabelValues(webhook, string(status))
+		}
+	}
+	for _, reason := range Reasons() {
+		m.quarantined[reason] = quarantined.WithLabelValues(string(reason))
+	}
 	if r != nil {
-		r.MustRegister(m.deliveries, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing)
+		r.MustRegister(deliveries, quarantined, m.issueLag, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing)
 	}
 	return m
 }
 
-// metricWebhook bounds the label: senders choose paths.
-func metricWebhook(w aifi.Webhook) string {
+// received notes a delivery that has just come in.
+func (m *Metrics) received(p *pending) {
+	if lag, ok := p.issueLag(); ok {
+		m.issueLag.Observe(lag.Seconds())
+	}
+}
+
+// kept notes what became of a delivery.
+func (m *Metrics) kept(p *pending, status Status) {
+	m.deliveries[webhookLabel(p.delivery.Webhook)][status].Inc()
+	if status == Quarantined && p.replayed == nil {
+		m.quarantined[p.problem.Reason].Inc()
+	}
+}
+
+// otherWebhooks is the label of webhooks that AiFi does not document.
+const otherWebhooks = "other"
+
+func webhookLabel(w aifi.Webhook) string {
 	if w.Documented() {
 		return string(w)
 	}
-	return "other"
+	return otherWebhooks
+}
+
+// webhookLabels are all labels that webhookLabel gives.
+func webhookLabels() []string { return append(documentedWebhooks(), otherWebhooks) }
+
+func documentedWebhooks() []string {
+	var names []string
+	for _, w := range aifi.Webhooks() {
+		names = append(names, string(w))
+	}
+	return names
+}
+
+// issueLag is how long the delivery was on its way, by AiFi's clock and ours; where
+// AiFi's is ahead, none.
+func (p *pending) issueLag() (lag time.Duration, ok bool) {
+	if p.statement == nil || p.statement.TimeOfIssue.IsZero() {
+		return 0, false
+	}
+	return max(0, p.receivedAt.Sub(p.statement.TimeOfIssue)), true
 }

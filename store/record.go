@@ -84,6 +84,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	s.metrics.received(p)
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
@@ -132,8 +133,14 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 	}
 	p.spooled.Store(true)
 	s.health.spooled(false)
-	s.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(Spooled)).Inc()
+	s.kept(p, Spooled)
 	return nil
+}
+
+// kept notes what became of a delivery, for those who watch.
+func (s *Store) kept(p *pending, status Status) {
+	s.metrics.kept(p, status)
+	s.arrivals.note(p)
 }
 
 // commitPending queues a delivery and waits for its commit.
@@ -262,7 +269,7 @@ func (f *flusher) flush(batch []*pending) {
 	switch {
 	case err == nil:
 		for i, p := range batch {
-			f.store.metrics.deliveries.WithLabelValues(metricWebhook(p.delivery.Webhook), string(receipts[i].Status)).Inc()
+			f.store.kept(p, receipts[i].Status)
 			p.answer <- answer{receipt: receipts[i]}
 		}
 	case !ownFault(err):

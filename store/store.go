@@ -77,6 +77,8 @@ type Store struct {
 	tokens         tokenCache
 	health         health
 	refusals       refusals
+	arrivals       arrivals
+	documented     []string // webhooks that AiFi documents
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -113,11 +115,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
+	s.work.Go(func() { s.keepTraffic(background) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
 		s.stopDrain = stopDrain
 		s.drained.Go(func() { s.drain(draining) })
+	}
+	if r := s.metrics.registerer; r != nil {
+		r.MustRegister(newGauges(s))
 	}
 	return s, nil
 }
@@ -125,7 +131,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}),
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

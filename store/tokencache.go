@@ -57,6 +57,13 @@ func (c *tokenCache) reload(ctx context.Context, s *Store) error {
 	return nil
 }
 
+// loadedSince is when the tokens were read that are known; the zero time is never.
+func (c *tokenCache) loadedSince() time.Time {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.loadedAt
+}
+
 // find gives a token, unless what is known of it is too old.
 func (c *tokenCache) find(hash [sha256.Size]byte, now time.Time) (Token, bool) {
 	c.mu.RLock()
@@ -66,7 +73,8 @@ func (c *tokenCache) find(hash [sha256.Size]byte, now time.Time) (Token, bool) {
 }
 
 // Authenticate gives the token of a secret, unless it is unknown, expired or
-// revoked. The look-up is by hash, so its time tells nothing of the secret.
+// revoked; of one that is not good it gives what is known, the zero Token if nothing.
+// The look-up is by hash, so its time tells nothing of the secret.
 func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
 	hash := sha256.Sum256([]byte(secret))
 	c := &s.tokens
@@ -75,8 +83,11 @@ func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
 		t, ok = c.lookAgain(ctx, s, hash)
 	}
 	now := s.now()
-	if !ok || !t.good(now) {
+	if !ok {
 		return Token{}, false
+	}
+	if !t.good(now) {
+		return t, false
 	}
 	c.use(t.ID, now)
 	return t, true

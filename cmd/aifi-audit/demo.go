@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"aifi-audit/cmd/aifi-audit/simulator"
-	"aifi-audit/httpapi"
 	"aifi-audit/store"
 )
 
@@ -38,7 +37,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 		return err
 	}
 	fmt.Fprintln(env.stderr, "Starting a private PostgreSQL; this takes a few seconds.")
-	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, MaxBody: httpapi.DefaultMaxBody, Spool: true}
+	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, Spool: true}
 	return serve.serve(env, func(address string, s *store.Store) error {
 		select {
 		case <-s.Connected():

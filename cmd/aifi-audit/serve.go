@@ -21,9 +21,9 @@ import (
 type serveCommand struct {
 	databaseFlags
 	logFlags
+	limitFlags
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
-	MaxBody  int64    `help:"Bytes of a webhook's body to keep. Of a longer one the first part is kept." default:"1048576" env:"AIFI_AUDIT_MAX_BODY"`
 
 	PublicURL string `help:"Address at which staff reach this server through a proxy with TLS, as https://audit.example.com. Their cookies are then sent over TLS only." env:"AIFI_AUDIT_PUBLIC_URL"`
 
@@ -45,8 +45,11 @@ func (z *timeZone) UnmarshalText(name []byte) (err error) {
 
 // Run serves until the context ends.
 func (c serveCommand) Run(env *environment) error {
-	if c.MaxBody < 1 || c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
-		return errors.New("--max-body, --spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
+	if c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
+		return errors.New("--spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
+	}
+	if err := c.check(); err != nil {
+		return err
 	}
 	if _, err := c.publicURL(); err != nil {
 		return err
@@ -101,8 +104,10 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	if err != nil {
 		return err
 	}
-	api := httpapi.New(httpapi.Config{Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Version: version(), PublicURL: public})
-	server := httpapi.NewServer(api, env.log)
+	api := httpapi.New(httpapi.Config{
+		Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Limits: c.limits(), Version: version(), PublicURL: public,
+	})
+	server := api.Server()
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	err = ready(listener.Addr().String(), s)

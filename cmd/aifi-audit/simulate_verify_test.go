@@ -16,7 +16,7 @@ func served(t *testing.T) (url, database, ingest, staff string) {
 	t.Helper()
 	database = storetest.URL(t)
 	db := "--database-url=" + database
-	url = started(t, "serve", "--listen=127.0.0.1:0", db, "--data-dir="+t.TempDir())
+	url = started(t, "serve", "--listen=127.0.0.1:0", db, "--data-dir="+t.TempDir(), "--staff-rate=0")
 	ingest = strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
 	staff = strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,export,review", db))
 	return url, database, ingest, staff

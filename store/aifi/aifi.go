@@ -168,6 +168,9 @@ const (
 	StatesNothing Reason = "states_nothing" // one of the modelled webhooks without anything to model
 )
 
+// Reasons are all of them.
+func Reasons() []Reason { return []Reason{NotJSON, NotAnObject, TooDeep, WrongType, StatesNothing} }
+
 // Error makes a Problem an error.
 func (p *Problem) Error() string {
 	if p.Pointer == "" {

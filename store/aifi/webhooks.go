@@ -1,6 +1,10 @@
 package aifi
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 type traits struct{ modelled, asksForDecision bool }
 
@@ -52,3 +56,6 @@ func (w Webhook) Modelled() bool { return documented[w].modelled }
 
 // AsksForDecision reports whether AiFi acts on the answer to the webhook.
 func (w Webhook) AsksForDecision() bool { return documented[w].asksForDecision }
+
+// Webhooks are those that AiFi documents, in order.
+func Webhooks() []Webhook { return slices.Sorted(maps.Keys(documented)) }

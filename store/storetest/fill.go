@@ -76,6 +76,8 @@ SELECT store_id, (1 + n % 40)::text, kind, at, id FROM fill WHERE kind = 'alcoho
 SELECT store_id, received_at, delivery_id, 'restricted-products-interactions', session_id, kind, at, id, at, 1, '192.0.2.1',
     '/api/push/restricted-products-interactions', '{"Content-Type": "application/json"}', 2, sha256('{}'), false FROM fill`, none},
 	{`INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body) SELECT store_id, received_at, delivery_id, '{}' FROM fill`, none},
+	{`INSERT INTO delivery_counts (store_id, webhook, bucket, deliveries, last_at)
+SELECT store_id, webhook, date_bin('15 minutes', received_at, 'epoch'), count(*), max(received_at) FROM deliveries GROUP BY 1, 2, 3`, none},
 	{`INSERT INTO event_counts (store_id, kind, bucket, events)
 SELECT store_id, kind, date_bin('15 minutes', at, 'epoch'), count(*) FROM fill GROUP BY 1, 2, 3`, none},
 	{`INSERT INTO sessions (store_id, session_id, first_seen_at, last_seen_at, created_at, updated_at, customer_id, status)

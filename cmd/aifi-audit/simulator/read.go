@@ -97,10 +97,17 @@ var errBroken = errors.New("the server cannot give what it keeps")
 // errPasses is an answer that may be another one soon.
 var errPasses = errors.New("the server cannot answer now")
 
+// errTooFast is an answer that the server gives until it is asked more slowly.
+var errTooFast = errors.New("the server is asked more often than it likes")
+
 // get reads one resource below /api/v1; there is false if it does not exist.
 func (r *reader) get(ctx context.Context, path string, read func(io.Reader) error) (there bool, err error) {
 	for attempt := 1; ; attempt++ {
 		there, err = r.tryGet(ctx, path, read)
+		if errors.Is(err, errTooFast) {
+			attempt--
+			err = fmt.Errorf("%w: %w", errPasses, err)
+		}
 		if err == nil || ctx.Err() != nil || attempt == readAttempts || !errors.Is(err, errPasses) {
 			return there, err
 		}
@@ -132,7 +139,9 @@ func (r *reader) tryGet(ctx context.Context, path string, read func(io.Reader) e
 		return false, nil
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return false, fmt.Errorf("reading %s: %s: a token with scope read is needed", path, response.Status)
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+	case http.StatusTooManyRequests:
+		return false, fmt.Errorf("%w: reading %s: %s", errTooFast, path, response.Status)
+	case http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
 		return false, fmt.Errorf("%w: reading %s: %s", errPasses, path, response.Status)
 	}
 	return false, fmt.Errorf("%w: reading %s: %s", errBroken, path, response.Status)

@@ -107,6 +107,18 @@ type DeliveryBody struct {
 	Secret []byte
 }
 
+// How many deliveries came in a quarter of an hour of received_at. Written with them; kept for nine weeks.
+type DeliveryCount struct {
+	StoreID int64
+	// One that AiFi documents, or other
+	Webhook string
+	// The start of the quarter of an hour
+	Bucket     time.Time
+	Deliveries int64
+	// received_at of the last of them
+	LastAt time.Time
+}
+
 // One ordered way into deliveries for each facet, as event_facets are for events.
 type DeliveryFacet struct {
 	StoreID    int64

@@ -14,22 +14,34 @@ import (
 
 const insertDeliveries = `-- name: InsertDeliveries :exec
 
-INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
-    issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
-SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
-    NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
-    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
-FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at,
-    unnest($3::uuid[]) AS id, unnest($4::text[]) AS webhook, unnest($5::text[]) AS session_id,
-    unnest($6::text[]) AS event_kind, unnest($7::timestamptz[]) AS event_occurred_at,
-    unnest($8::uuid[]) AS event_id, unnest($9::timestamptz[]) AS issued_at,
-    unnest($10::bigint[]) AS token_id, unnest($11::text[]) AS remote_addr, unnest($12::text[]) AS path,
-    unnest($13::text[]) AS headers, unnest($14::bigint[]) AS body_size,
-    unnest($15::bytea[]) AS body_sha256, unnest($16::boolean[]) AS truncated) d
-ON CONFLICT DO NOTHING
+WITH kept AS (
+    INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
+        issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
+    SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
+        NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
+        NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
+    FROM (SELECT unnest($2::bigint[]) AS store_id, unnest($3::timestamptz[]) AS received_at,
+        unnest($4::uuid[]) AS id, unnest($5::text[]) AS webhook, unnest($6::text[]) AS session_id,
+        unnest($7::text[]) AS event_kind, unnest($8::timestamptz[]) AS event_occurred_at,
+        unnest($9::uuid[]) AS event_id, unnest($10::timestamptz[]) AS issued_at,
+        unnest($11::bigint[]) AS token_id, unnest($12::text[]) AS remote_addr, unnest($13::text[]) AS path,
+        unnest($14::text[]) AS headers, unnest($15::bigint[]) AS body_size,
+        unnest($16::bytea[]) AS body_sha256, unnest($17::boolean[]) AS truncated) d
+    ON CONFLICT DO NOTHING
+    RETURNING store_id, webhook, received_at
+)
+INSERT INTO delivery_counts AS t (store_id, webhook, bucket, deliveries, last_at)
+SELECT k.store_id, CASE WHEN k.webhook = ANY ($1::text[]) THEN k.webhook ELSE 'other' END AS counted_as,
+    date_bin('15 minutes', k.received_at, '0001-01-01Z') AS bucket, count(*), max(k.received_at)
+FROM kept k
+GROUP BY k.store_id, counted_as, bucket
+ORDER BY k.store_id, counted_as, bucket
+ON CONFLICT (store_id, webhook, bucket) DO UPDATE SET
+    deliveries = t.deliveries + excluded.deliveries, last_at = greatest(t.last_at, excluded.last_at)
 `
 
 type InsertDeliveriesParams struct {
+	Documented      []string
 	StoreID         []int64
 	ReceivedAt      []time.Time
 	ID              []uuid.UUID
@@ -50,8 +62,11 @@ type InsertDeliveriesParams struct {
 
 // The statements of the one write path. Each takes a batch as parallel arrays, in
 // which an empty string, the nil UUID and Go's zero time stand for NULL.
+// InsertDeliveries counts those that were not there before, in the order of the
+// counts' keys. Webhooks that are not documented are counted together.
 func (q *Queries) InsertDeliveries(ctx context.Context, db DBTX, arg InsertDeliveriesParams) error {
 	_, err := db.Exec(ctx, insertDeliveries,
+		arg.Documented,
 		arg.StoreID,
 		arg.ReceivedAt,
 		arg.ID,

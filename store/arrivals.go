@@ -1,0 +1,87 @@
+package store
+
+import (
+	"maps"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// maxSeries bounds the stores and webhooks that are told apart: senders choose store
+// ids. The stores of the rest are one.
+const maxSeries = 2000
+
+// series is one webhook of one store.
+type series struct {
+	storeID int64
+	rest    bool // of all stores that there was no room for
+	webhook string
+}
+
+func (k series) storeLabel() string {
+	if k.rest {
+		return "other"
+	}
+	return strconv.FormatInt(k.storeID, 10)
+}
+
+// arrival is what is known of a series without the database.
+type arrival struct {
+	last   time.Time      // when the last delivery came
+	lag    *time.Duration // that delivery's, from AiFi's timeOfIssue; nil if unknown
+	missed float64        // as the database told last, unless one came since
+}
+
+// arrivals remembers the last delivery of each series, so that silence can be told
+// while the database is away.
+type arrivals struct {
+	mu    sync.Mutex
+	known map[series]arrival // guarded by mu; at most maxSeries, and the rest of each webhook
+}
+
+// note notes a delivery that is kept, unless a later one of its series was.
+func (a *arrivals) note(p *pending) {
+	now := arrival{last: p.receivedAt}
+	if lag, ok := p.issueLag(); ok {
+		now.lag = &lag
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.put(series{storeID: p.storeID(), webhook: webhookLabel(p.delivery.Webhook)}, now)
+}
+
+// seed notes what the database knows.
+func (a *arrivals) seed(found []Traffic) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, t := range found {
+		k := series{storeID: t.StoreID, webhook: t.Webhook}
+		a.put(k, arrival{last: t.LastAt})
+		if have, ok := a.known[k]; ok && !have.last.After(t.LastAt) {
+			have.missed = t.Missed
+			a.known[k] = have
+		}
+	}
+}
+
+// put is called with mu held.
+func (a *arrivals) put(k series, now arrival) {
+	if a.known == nil {
+		a.known = map[series]arrival{}
+	}
+	have, ok := a.known[k]
+	if !ok && len(a.known) >= maxSeries {
+		k = series{rest: true, webhook: k.webhook}
+		have = a.known[k]
+	}
+	if now.last.After(have.last) {
+		a.known[k] = now
+	}
+}
+
+// all is a copy of what is known.
+func (a *arrivals) all() map[series]arrival {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.known)
+}

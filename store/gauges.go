@@ -1,0 +1,103 @@
+package store
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// gauges are what is read when metrics are asked for, from where it is kept anyway.
+type gauges struct {
+	store *Store
+	descs []*prometheus.Desc // all of them
+
+	lastDelivery, missed                          *prometheus.Desc
+	queued, queueLimit                            *prometheus.Desc
+	away, awaySince, tokensLoaded                 *prometheus.Desc
+	spoolRecords, spoolOldest                     *prometheus.Desc
+	spoolDisk, spoolLimit, spoolDamagedBytes      *prometheus.Desc
+	spoolAppended, spoolDrained, spoolDamagedOnes *prometheus.Desc
+}
+
+func newGauges(s *Store) *gauges {
+	var all []*prometheus.Desc
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		all = append(all, prometheus.NewDesc("aifi_audit_"+name, help, labels, nil))
+		return all[len(all)-1]
+	}
+	g := &gauges{
+		store:             s,
+		lastDelivery:      desc("last_delivery_timestamp_seconds", "When the last delivery came, by store and webhook.", "store_id", "webhook"),
+		missed:            desc("missed_deliveries", "How many deliveries usually would have come since the last one, by store and webhook.", "store_id", "webhook"),
+		queued:            desc("queue_deliveries", "Deliveries that wait for a flusher.", "flusher"),
+		queueLimit:        desc("queue_limit_deliveries", "How many may wait for one flusher."),
+		away:              desc("database_away", "1 while commits do not come through."),
+		awaySince:         desc("database_away_since_timestamp_seconds", "Since when; 0 while they do."),
+		tokensLoaded:      desc("tokens_loaded_timestamp_seconds", "When the tokens were last read from the database; 0 is never."),
+		spoolRecords:      desc("spool_records", "Deliveries in the spool."),
+		spoolOldest:       desc("spool_oldest_timestamp_seconds", "When the oldest of them was spooled; 0 if there is none."),
+		spoolDisk:         desc("spool_disk_bytes", "What the spool takes on disk."),
+		spoolLimit:        desc("spool_limit_bytes", "What the spool may take on disk."),
+		spoolDamagedBytes: desc("spool_damaged_bytes", "Damaged pieces that are kept in the spool's damaged directory."),
+		spoolAppended:     desc("spool_appended_records_total", "Deliveries spooled since the start."),
+		spoolDrained:      desc("spool_drained_records_total", "Deliveries recorded from the spool since the start."),
+		spoolDamagedOnes:  desc("spool_damaged_records_total", "Damaged pieces of the spool set aside since the start."),
+	}
+	g.descs = all
+	return g
+}
+
+// Describe implements prometheus.Collector.
+func (g *gauges) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range g.descs {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector. It asks neither the database nor the disk.
+func (g *gauges) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	counter := func(d *prometheus.Desc, value int64) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value))
+	}
+	s := g.store
+	for key, a := range s.arrivals.all() {
+		gauge(g.lastDelivery, timestamp(a.last), key.storeLabel(), key.webhook)
+		gauge(g.missed, a.missed, key.storeLabel(), key.webhook)
+	}
+	for i, queue := range s.recorder.queues {
+		gauge(g.queued, float64(len(queue)), strconv.Itoa(i))
+	}
+	gauge(g.queueLimit, queueSize)
+	since := s.health.awaySince()
+	away := 0.0
+	if !since.IsZero() {
+		away = 1
+	}
+	gauge(g.away, away)
+	gauge(g.awaySince, timestamp(since))
+	gauge(g.tokensLoaded, timestamp(s.tokens.loadedSince()))
+	if s.spool == nil {
+		return
+	}
+	st := s.spool.Stats()
+	gauge(g.spoolRecords, float64(st.Records))
+	gauge(g.spoolOldest, timestamp(st.Oldest))
+	gauge(g.spoolDisk, float64(st.DiskBytes))
+	gauge(g.spoolLimit, float64(st.MaxBytes))
+	gauge(g.spoolDamagedBytes, float64(st.DamagedBytes))
+	counter(g.spoolAppended, st.Appended)
+	counter(g.spoolDrained, st.Drained)
+	counter(g.spoolDamagedOnes, st.Damaged)
+}
+
+// timestamp is a time as Prometheus has them; the zero time is 0.
+func timestamp(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.UnixMicro()) / 1e6
+}
