@@ -26,7 +26,7 @@ import (
 const noChromium = "these tests need Chromium: apt-get install chromium, or name one in the environment variable CHROMIUM"
 
 // patience is how long a step may take before the test gives up. It asserts nothing.
-const patience = 20 * time.Second
+const patience = 2 * time.Minute
 
 // tab is a tab of a browser of its own.
 type tab struct {

@@ -26,9 +26,12 @@ type shelf[T any] struct {
 }
 
 const (
-	countMost = 10_000         // so far matches are counted
-	newMost   = 100            // so far what is new is counted
-	lateness  = 24 * time.Hour // so late a webhook may still come
+	countMost = 10_000 // so far matches are counted
+	// What nobody reviewed is nearly everything, which the planner does not know: asked
+	// for ten thousand of it, it would sort the table.
+	countUnmarked = 1000
+	newMost       = 100            // so far what is new is counted
+	lateness      = 24 * time.Hour // so late a webhook may still come
 )
 
 // mountShelf serves a list at path, its CSV at path.csv, and a count at path.count.
@@ -169,8 +172,12 @@ func (s shelf[T]) total(ctx context.Context, v visitor, f store.Filter, page sto
 	if page.After == nil && page.Before == nil && onward == nil {
 		return ui.Total{Count: int64(shown)}, nil
 	}
-	n, err := s.count(ctx, v.Scope(), f, store.Page{Limit: countMost + 1})
-	return ui.Total{Count: min(n, countMost), More: n > countMost}, err
+	most := int64(countMost)
+	if slices.Contains(f.Dispositions, store.Unmarked) {
+		most = countUnmarked
+	}
+	n, err := s.count(ctx, v.Scope(), f, store.Page{Limit: int(most) + 1})
+	return ui.Total{Count: min(n, most), More: n > most}, err
 }
 
 // labelled gives each cell the name of its column, for screens on which a row is a card.

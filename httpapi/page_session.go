@@ -142,7 +142,9 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	said := make([]*aifi.Statement, len(timeline))
 	for i, e := range timeline {
 		step := s.step(e, shopper)
-		shopper = text(e.ShopperID)
+		if e.ShopperID != nil {
+			shopper = *e.ShopperID
+		}
 		step.Times = times[e.ID]
 		step.Marks = s.v.marks(s.c, e, notes[e.ID], back)
 		if d := step.Time.Day(); d != day {
