@@ -53,7 +53,10 @@ func (s *Store) ensurePartition(ctx context.Context, table, column string, month
 		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", partitionLock); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", name).Scan(&exists); err != nil || exists {
+		// Another may have made it while this one waited. to_regclass asks a cache of the
+		// server, which need not have heard of that; the catalogue itself has.
+		const made = "SELECT EXISTS (SELECT FROM pg_class WHERE relname = $1 AND relnamespace = current_schema()::regnamespace)"
+		if err := tx.QueryRow(ctx, made, name).Scan(&exists); err != nil || exists {
 			return err
 		}
 		// A month whose rows lie in the DEFAULT partition cannot simply be added.
