@@ -18,18 +18,25 @@ type health struct {
 	lastCommit atomic.Int64 // nanoseconds of the monotonic clock since start
 	start      time.Time
 	refused    atomic.Int64 // the same clock; when the spool last had no room, 0 if it has had since
+	logged     atomic.Int64 // the same clock; when that was last logged
 }
 
 // refusalLasts is how long the spool counts as full after it had no room: then it may
 // have some again, which only the next delivery can tell.
 const refusalLasts = 5 * time.Second
 
-// spooled notes whether the spool took a delivery.
-func (h *health) spooled(full bool) {
-	if full {
-		h.refused.Store(int64(time.Since(h.start)))
-	} else {
-		h.refused.Store(0)
+// refusalsLogged is how often refusals that go on are logged.
+const refusalsLogged = time.Minute
+
+// spooled notes that the spool took a delivery.
+func (h *health) spooled() { h.refused.Store(0) }
+
+// spoolFull notes that the spool had no room for a delivery.
+func (h *health) spoolFull(err error) {
+	now := int64(time.Since(h.start))
+	h.refused.Store(now)
+	if last := h.logged.Load(); (last == 0 || now-last > int64(refusalsLogged)) && h.logged.CompareAndSwap(last, now) {
+		h.log.Error("webhooks are refused: the database cannot be used, and the spool has no room", "error", err)
 	}
 }
 

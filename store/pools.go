@@ -100,6 +100,9 @@ func writeConfig(url string) (*pgxpool.Config, error) {
 // commitDurably makes a commit last before it is answered, whatever the database or
 // the role was set to. Settings that promise more than that stay.
 func commitDurably(ctx context.Context, conn *pgx.Conn) error {
+	// The pool waits for this without a limit of its own.
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
 	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
 	return err
 }

@@ -124,15 +124,15 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 		err = s.spool.Append(ctx, record)
 	}
 	if err != nil {
-		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
 		if errors.Is(err, spool.ErrFull) {
-			s.health.spooled(true)
+			s.health.spoolFull(err)
 			return fmt.Errorf("%w: %w", ErrSpoolFull, err)
 		}
+		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	p.spooled.Store(true)
-	s.health.spooled(false)
+	s.health.spooled()
 	s.kept(p, Spooled)
 	return nil
 }

@@ -93,6 +93,13 @@ func (w *world) check(l *ledger) {
 	w.verified += v.Kept
 	w.unsure += v.Unsure
 	w.events += v.Events
+	killed := 0
+	for signal, n := range w.signals {
+		if strings.HasPrefix(signal, "killed") {
+			killed += n
+		}
+	}
+	w.t.Logf("so far: %d deliveries acknowledged and %d there, %d processes killed", w.acknowledged, w.verified, killed)
 }
 
 // A check that notices nothing would prove nothing.

@@ -82,6 +82,19 @@ func (w *world) signalPostgres(sig syscall.Signal, which which) {
 	}
 }
 
+// states says what each process of PostgreSQL is, and what it does.
+func (w *world) states() string {
+	var b strings.Builder
+	for _, pid := range w.postgres() {
+		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)) // it may have ended
+		status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		_, state, _ := strings.Cut(string(status), "State:\t")
+		state, _, _ = strings.Cut(state, "\n")
+		fmt.Fprintf(&b, "%d %s: %.100q\n", pid, state, command)
+	}
+	return b.String()
+}
+
 // freeze stops PostgreSQL where it stands: first the postmaster, so that it makes no
 // further processes.
 func (w *world) freeze() { w.signalPostgres(syscall.SIGSTOP, everything) }

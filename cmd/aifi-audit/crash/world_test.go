@@ -270,12 +270,21 @@ func (w *world) until(what string, holds func() bool) {
 	}
 }
 
-// fail says what is wrong, and how the server's log ends.
+// fail says what is wrong, and what there is to know about it.
 func (w *world) fail(format string, args ...any) {
 	w.t.Helper()
-	text, _ := os.ReadFile(w.log.Name())
-	const most = 6000
-	w.t.Fatalf(format+"\nthe server's log ends with:\n%s", append(args, text[max(0, len(text)-most):])...)
+	w.t.Fatalf(format+"\nprocesses of PostgreSQL:\n%s\nserver.log ends with:\n%s\npostgres.log ends with:\n%s",
+		append(args, w.states(), tail(w.log.Name()), tail(filepath.Join(w.pgDir, "postgres.log")))...)
+}
+
+// tail is the end of a log, but for what is said of each refused delivery.
+func tail(name string) string {
+	text, _ := os.ReadFile(name) // what cannot be read is missing in the message
+	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool {
+		return strings.Contains(line, "the spool is full")
+	})
+	const most = 60
+	return strings.Join(lines[max(0, len(lines)-most):], "\n")
 }
 
 func (w *world) wait(d time.Duration) {
