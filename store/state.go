@@ -28,7 +28,7 @@ type State struct {
 // only, unless storeIDs is nil. It needs no database, and waits for it a few seconds
 // at most.
 func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State {
-	state := State{At: s.now().UTC(), AwaySince: s.health.awaySince()}
+	state := State{At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince()}
 	if s.spool != nil {
 		stats := s.spool.Stats()
 		state.Spool = &stats

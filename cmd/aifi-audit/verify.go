@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,8 +140,8 @@ func (c verifyCommand) pack(env *environment, verifier *translog.Verifier) error
 		if !result.Clean() {
 			verdict = "THERE ARE FINDINGS"
 		}
-		_, err = fmt.Fprintf(env.stdout, "%d of %d deliveries proven by a log of %d leaves; %d events\nmanifest SHA-256 %s\nfindings: %v\n%s\n",
-			result.Proven, result.Deliveries, result.Size, result.Events, result.Manifest, result.Findings, verdict)
+		_, err = fmt.Fprintf(env.stdout, "%d of %d deliveries proven by a log of %d leaves; %d events\nmanifest SHA-256 %s\nfindings: %s\n%s\n",
+			result.Proven, result.Deliveries, result.Size, result.Events, result.Manifest, counted(result.Findings), verdict)
 	}
 	if err == nil && !result.Clean() {
 		err = errFindings
@@ -184,9 +186,21 @@ func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Du
 	if !v.Clean() {
 		verdict = "THERE ARE FINDINGS"
 	}
-	_, err := fmt.Fprintf(out, "log of %d leaves, root %s; %d opened in %s; %d wait in the queue\nfindings: %v\n%s\n",
-		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Waiting, v.Findings, verdict)
+	_, err := fmt.Fprintf(out, "log of %d leaves, root %s; %d opened in %s; %d wait in the queue\nfindings: %s\n%s\n",
+		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Waiting, counted(v.Findings), verdict)
 	return err
+}
+
+// counted tells how many findings there are of each class.
+func counted[C ~string, N ~int | ~int64](findings map[C]N) string {
+	var parts []string
+	for _, class := range slices.Sorted(maps.Keys(findings)) {
+		parts = append(parts, fmt.Sprintf("%s %d", class, findings[class]))
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // progress shows a bar on a terminal.
