@@ -106,6 +106,31 @@ func TestOrphan(t *testing.T) {
 	within(t, "end of the orphan", proc.done)
 }
 
+// One that does not shut down is not waited for without end.
+func TestStuckOrphan(t *testing.T) {
+	dir := newDir(t)
+	proc := startByHand(t, dir)
+	l, err := tryLock(layout{dir}.lock())
+	must(t, err)
+	must(t, l.note(proc.cmd.Process.Pid)) // as its owner would have done
+	l.release()
+	frozen := 0
+	until(t, "there is a checkpointer", func() bool {
+		for _, pid := range processes(dir) {
+			if command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); strings.Contains(string(command), "checkpointer") {
+				frozen = pid
+			}
+		}
+		return frozen != 0
+	})
+	must(t, syscall.Kill(frozen, syscall.SIGSTOP)) // no fast shutdown without it
+	s := mustStart(t, testOptions(dir))
+	if s.Attached() {
+		t.Error("attached to an orphan")
+	}
+	within(t, "end of the orphan", proc.done)
+}
+
 // What somebody has started by hand is neither stopped nor doubled.
 func TestStartedByHand(t *testing.T) {
 	dir := newDir(t)

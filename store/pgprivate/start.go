@@ -20,7 +20,15 @@ type starter struct {
 	where    search
 	who      identity
 	log      *slog.Logger
+
+	orphan      int       // the server of a killed owner that is told to end; 0 is none
+	orphanSince time.Time // when it was told first
 }
+
+// orphanWait is how long a server whose owner was killed may take to shut down. Then
+// it is told to do so immediately, and recovers at its next start: PostgreSQL 15 hangs
+// if a fast shutdown meets its recovery from the crash of one of its processes.
+const orphanWait = 10 * time.Second
 
 // passing is a state that ends by itself: Start tries again.
 type passing struct{ error }
@@ -83,9 +91,7 @@ func (st *starter) attempt(ctx context.Context) (*Server, error) {
 func (st *starter) own(ctx context.Context, l *lock, pm postmaster, alive bool) (*Server, error) {
 	switch {
 	case alive && pm.pid == l.serverPID():
-		// Its owner was killed. Where the kernel has told it, it shuts down already, and
-		// the signal changes nothing.
-		_ = syscall.Kill(pm.pid, syscall.SIGINT)
+		st.endOrphan(pm.pid)
 		return nil, passing{errors.New("the server of a process that was killed shuts down")}
 	case alive:
 		return st.attach(ctx, pm, true)
@@ -112,6 +118,19 @@ func (st *starter) own(ctx context.Context, l *lock, pm postmaster, alive bool) 
 		}
 	}
 	return st.launch(ctx, l, bins)
+}
+
+// endOrphan tells a server to end whose owner was killed. Where the kernel has told
+// it, it shuts down already, and the signal changes nothing.
+func (st *starter) endOrphan(pid int) {
+	if st.orphan != pid {
+		st.orphan, st.orphanSince = pid, time.Now()
+	}
+	sig := syscall.SIGINT
+	if time.Since(st.orphanSince) > orphanWait {
+		sig = syscall.SIGQUIT
+	}
+	_ = syscall.Kill(pid, sig) // it may have ended
 }
 
 // attach returns a handle on a server that somebody else has started.

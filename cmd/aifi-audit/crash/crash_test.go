@@ -82,7 +82,7 @@ func (w *world) check(l *ledger) {
 	for _, p := range append(problems, invariants(w.t, w.databaseURL)...) {
 		w.t.Error(p)
 	}
-	v, err := l.api.Verify(w.t.Context(), simulator.VerifyConfig{URL: w.url, Token: w.staff, RunID: l.runID, Wait: patience})
+	v, err := l.api.Verify(w.t.Context(), simulator.VerifyConfig{URL: w.url, Token: w.staff, RunID: l.runID, Wait: *patience})
 	if err != nil {
 		w.t.Error(err)
 	}

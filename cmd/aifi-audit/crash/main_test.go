@@ -23,6 +23,8 @@ import (
 var (
 	rounds = flag.Int("crash.rounds", 24, "how many faults, shared by the private and the external PostgreSQL")
 	seed   = flag.Uint64("crash.seed", 0, "seed of the faults and the load; 0 takes one from the clock")
+	// patience is how long recovery may take, on a machine that is busy.
+	patience = flag.Duration("crash.patience", 90*time.Second, "how long recovery may take")
 )
 
 // binary is the program, built by TestMain.

@@ -109,7 +109,7 @@ func (w *world) thaw() {
 // killed may still say that it is well: so it is tried for a while.
 func query(t *testing.T, databaseURL, sql string, args ...any) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), *patience)
 	defer cancel()
 	for {
 		rows, err := tryQuery(ctx, databaseURL, sql, args)

@@ -27,9 +27,6 @@ import (
 	"aifi-audit/store/storetest"
 )
 
-// patience is how long recovery may take, on a machine that is busy.
-const patience = 90 * time.Second
-
 // world is a program with its database, that faults happen to. All that it needs to
 // be whole again is in heal.
 type world struct {
@@ -182,7 +179,7 @@ func (w *world) endServer(sig os.Signal) {
 		if sig == syscall.SIGTERM && err != nil && w.external != nil { // else it may tell of its PostgreSQL
 			w.fail("the server was told to stop, and ended with %v", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(*patience):
 		w.fail("the server does not end")
 	}
 	w.server = nil
@@ -204,7 +201,7 @@ func (w *world) alive() {
 
 func (w *world) startExternal() {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(w.t.Context(), *patience)
 	defer cancel()
 	var err error
 	if w.external, err = pgprivate.Start(ctx, pgprivate.Options{DataDir: w.pgDir}); err != nil {
@@ -258,7 +255,7 @@ func (w *world) spoolIsEmpty() bool {
 // until waits for a condition.
 func (w *world) until(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(*patience)
 	for !holds() {
 		if w.t.Failed() {
 			w.t.FailNow()
@@ -306,7 +303,7 @@ func (w *world) close() {
 		select {
 		case err := <-w.ended:
 			w.t.Logf("at the end the server ended with %v", err)
-		case <-time.After(patience):
+		case <-time.After(*patience):
 			_ = w.server.Process.Kill()
 		}
 	}
