@@ -72,7 +72,7 @@ func New(c Config) *API {
 	if a.maxBody == 0 {
 		a.maxBody = DefaultMaxBody
 	}
-	a.limits = c.Limits.withDefaults()
+	a.limits = c.Limits.WithDefaults()
 	a.metrics = newMetrics(c.Registry, a.limits)
 	a.rates = rates{ingest: a.limits.IngestRate, staff: a.limits.StaffRate, byToken: map[rateKey]*rate.Limiter{}}
 	a.bodies = newBodies(a.limits.BodyMemory, a.metrics)

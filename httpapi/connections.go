@@ -9,11 +9,12 @@ import (
 )
 
 // freshFor is how long a new connection may send nothing before it is the first to go.
-const freshFor = time.Second
+const freshFor = 250 * time.Millisecond
 
 // crowd bounds the connections of a server. One too many takes the place of that
 // which has kept the server waiting the longest, so that those who connect and say
-// nothing keep nobody out. Only while all are in a request does it wait.
+// nothing keep nobody out. Only while all are in a request, or have just come, does
+// it wait.
 type crowd struct {
 	most    int
 	metrics *metrics
@@ -42,7 +43,7 @@ func (c *crowd) state(conn net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
 		for len(c.open) >= c.most && !c.turnOut() {
-			c.changed.Wait()
+			c.wait()
 		}
 		if c.open == nil {
 			c.open = map[net.Conn]*place{}
@@ -79,14 +80,8 @@ func (c *crowd) queue(conn net.Conn, to *linked.List) {
 // turnOut closes a connection that the server waits for, if there is any. The caller
 // holds mu.
 func (c *crowd) turnOut() bool {
-	first := func(l *linked.List) *place {
-		if l.Len() == 0 {
-			return nil
-		}
-		return l.Front().Value.(*place)
-	}
 	p := first(&c.fresh)
-	if p == nil || c.now().Sub(p.since) < freshFor && c.idle.Len() > 0 {
+	if p == nil || c.now().Sub(p.since) < freshFor {
 		p = first(&c.idle)
 	}
 	if p == nil {
@@ -97,4 +92,26 @@ func (c *crowd) turnOut() bool {
 	_ = p.conn.Close() // the server hears of it by itself
 	c.metrics.turnedOut.Inc()
 	return true
+}
+
+// wait waits until something changes, or a connection is no longer fresh. The caller
+// holds mu.
+func (c *crowd) wait() {
+	if p := first(&c.fresh); p != nil {
+		timer := time.AfterFunc(freshFor-c.now().Sub(p.since), func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.changed.Broadcast()
+		})
+		defer timer.Stop()
+	}
+	c.changed.Wait()
+}
+
+// first is the place that has been in a queue the longest; nil if it is empty.
+func first(l *linked.List) *place {
+	if l.Len() == 0 {
+		return nil
+	}
+	return l.Front().Value.(*place)
 }

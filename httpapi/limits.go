@@ -30,7 +30,8 @@ type Limits struct {
 	StaffRate     float64       // requests a second with one token of staff; 0 is no limit
 }
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what is 0.
+func (l Limits) WithDefaults() Limits {
 	l.HeaderBytes = cmp.Or(l.HeaderBytes, 64<<10)
 	l.HeaderTimeout = cmp.Or(l.HeaderTimeout, 10*time.Second)
 	l.ReadTimeout = cmp.Or(l.ReadTimeout, time.Minute)
