@@ -115,15 +115,15 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
-	s.work.Go(func() { s.keepTraffic(background) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
 		s.stopDrain = stopDrain
 		s.drained.Go(func() { s.drain(draining) })
 	}
-	if r := s.metrics.registerer; r != nil {
+	if r := s.metrics.registerer; r != nil { // else nobody watches
 		r.MustRegister(newGauges(s))
+		s.work.Go(func() { s.keepTraffic(background) })
 	}
 	return s, nil
 }

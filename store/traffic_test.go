@@ -163,6 +163,22 @@ func TestSilenceOutlastsARestart(t *testing.T) {
 	})
 }
 
+// Counts are kept as long as they are of use.
+func TestOldCountsAreDeleted(t *testing.T) {
+	url := storetest.URL(t)
+	storetest.SQL(t, url, `INSERT INTO stores (store_id, first_seen_at, last_seen_at) VALUES (7, now(), now())`,
+		`INSERT INTO delivery_counts (store_id, webhook, bucket, deliveries, last_at)
+		SELECT s, 'tracking', date_bin('15 minutes', now(), '0001-01-01Z') - d * interval '1 day', 1, now() FROM generate_series(0, 100) d, unnest(ARRAY[0, 7]) s`)
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Metrics: store.NewMetrics(prometheus.NewRegistry())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	eventually(t, "those of nine weeks are left", func() bool {
+		return storetest.Query(t, url, "SELECT count(*) || ' ' || (now() - min(bucket) < '64 days') FROM delivery_counts")[0] == "126 true"
+	})
+}
+
 // Senders choose store ids, but not how many series there are.
 func TestSeriesAreBounded(t *testing.T) {
 	url := storetest.URL(t)
