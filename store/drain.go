@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	drainRecords = 1024 // in the queues of live traffic at a time: a quarter of one queue
+	drainRecords = 256 // in the queues of live traffic at a time: a live delivery waits behind no more
 	drainBytes   = 16 << 20
 	drainPause   = 250 * time.Millisecond // between tries while the database is away
 )
