@@ -159,7 +159,7 @@ func copyAgain(b *testing.B, url string) (rows, bytesCopied int64, elapsed time.
 		}
 		data[table] = out.Bytes()
 	}
-	for _, sql := range []string{"TRUNCATE " + strings.Join(tables, ", "), "CHECKPOINT"} {
+	for _, sql := range []string{"SET session_replication_role = replica", "TRUNCATE " + strings.Join(tables, ", "), "RESET session_replication_role", "CHECKPOINT"} {
 		if _, err := conn.Exec(b.Context(), sql); err != nil {
 			b.Fatal(err)
 		}
