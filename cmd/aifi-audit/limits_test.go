@@ -25,7 +25,7 @@ func TestLimitFlags(t *testing.T) {
 		return f
 	}
 	f := parse()
-	if diff := cmp.Diff(httpapi.Limits{StaffRate: 20}.WithDefaults(), f.limits()); diff != "" || f.MaxBody != httpapi.DefaultMaxBody {
+	if diff := cmp.Diff(httpapi.Limits{StaffRate: 100}.WithDefaults(), f.limits()); diff != "" || f.MaxBody != httpapi.DefaultMaxBody {
 		t.Error(diff)
 	}
 	t.Setenv("AIFI_AUDIT_MAX_CONNECTIONS", "7")
