@@ -45,6 +45,12 @@ func spooling(t testing.TB, url, dir string) *store.Store {
 	return s
 }
 
+// drained reports whether nothing is left in the spool, once that is known.
+func drained(s *store.Store) bool {
+	st := s.Spool()
+	return st.Records == 0 && !st.Counting
+}
+
 func interactionOf(t testing.TB, n int) store.Delivery {
 	t.Helper()
 	return deliver(t, aifi.RestrictedProductsInteractions,
@@ -109,7 +115,7 @@ func TestDeliveriesOutlastAnOutage(t *testing.T) {
 				t.Errorf("not ready to keep deliveries: %v", err)
 			}
 			proxy.Mend()
-			eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+			eventually(t, "the spool is empty", func() bool { return drained(s) })
 			send(150, 200)
 			if statuses[store.Spooled] < 100 || statuses[store.Stored] < 50 {
 				t.Errorf("became %v", statuses)
@@ -158,7 +164,7 @@ func TestStartWithoutTheDatabase(t *testing.T) {
 	s = spooling(t, proxy.URL, dir)
 	defer s.Close()
 	proxy.Mend()
-	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	eventually(t, "the spool is empty", func() bool { return drained(s) })
 	kept(t, url, all)
 	if err := s.ReadyToRead(t.Context()); err != nil {
 		t.Error(err)
@@ -227,7 +233,7 @@ func TestAFullSpool(t *testing.T) {
 		t.Errorf("with a full spool it is ready: %v", err)
 	}
 	proxy.Mend()
-	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	eventually(t, "the spool is empty", func() bool { return drained(s) })
 	if err := s.ReadyToIngest(t.Context()); err != nil {
 		t.Errorf("with room again it is not ready: %v", err)
 	}
@@ -242,7 +248,7 @@ func TestARecordThatIsNoneIsSetAside(t *testing.T) {
 	store.SpoolForTest(t, dir, all[0], []byte("\x05{"), []byte(""), all[1])
 	s := spooling(t, url, dir)
 	defer s.Close()
-	eventually(t, "the spool is empty", func() bool { return s.Spool().Records == 0 })
+	eventually(t, "the spool is empty", func() bool { return drained(s) })
 	if got := s.Spool().Damaged; got != 2 {
 		t.Errorf("%d records are set aside", got)
 	}
