@@ -1,12 +1,14 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/hex"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
 	"aifi-audit/store"
@@ -169,6 +171,12 @@ func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
 
 // replay tries again to understand a delivery in quarantine.
 func (a *API) replay(w http.ResponseWriter, r *http.Request, c caller) error {
+	return a.replayBy(a.store.Replay, "stays", w, r, c)
+}
+
+// replayBy replays the delivery of the path. What is still not understood stays in
+// quarantine, or was put there: verb says which.
+func (a *API) replayBy(again func(context.Context, store.Scope, uuid.UUID) (store.Receipt, error), verb string, w http.ResponseWriter, r *http.Request, c caller) error {
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
@@ -179,12 +187,12 @@ func (a *API) replay(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err := c.sees(r); err != nil {
 		return err
 	}
-	receipt, err := a.store.Replay(r.Context(), c.Scope(), id)
+	receipt, err := again(r.Context(), c.Scope(), id)
 	if err != nil {
 		return err
 	}
 	if fault := receipt.Problem; fault != nil {
-		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook stays in quarantine: "+fault.Detail+".")
+		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook "+verb+" in quarantine: "+fault.Detail+".")
 		p.Pointer, p.DeliveryID = fault.Pointer, id.String()
 		return p
 	}

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"aifi-audit/store"
 )
 
@@ -97,25 +95,5 @@ func (a *API) replayAllRefused(w http.ResponseWriter, r *http.Request, c caller)
 
 // replayRefused records a webhook that was refused, on the word of an admin.
 func (a *API) replayRefused(w http.ResponseWriter, r *http.Request, c caller) error {
-	if _, err := parseParams(r, nil); err != nil {
-		return err
-	}
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
-	if err != nil {
-		return err
-	}
-	if err := c.sees(r); err != nil {
-		return err
-	}
-	receipt, err := a.store.ReplayRefused(r.Context(), c.Scope(), id)
-	if err != nil {
-		return err
-	}
-	if fault := receipt.Problem; fault != nil {
-		p := problem(http.StatusUnprocessableEntity, "not-understood", "Not understood", "The webhook was kept in quarantine: "+fault.Detail+".")
-		p.Pointer, p.DeliveryID = fault.Pointer, id.String()
-		return p
-	}
-	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
-	return nil
+	return a.replayBy(a.store.ReplayRefused, "was kept", w, r, c)
 }

@@ -12,9 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"golang.org/x/mod/sumdb/tlog"
-	"golang.org/x/term"
 
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
@@ -75,8 +73,8 @@ func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
 
 func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, verifier *translog.Verifier) error {
 	started := time.Now()
-	progress, finish := c.progress(env)
-	o := store.VerifyOptions{Progress: progress, Found: func(f store.Finding) { c.print(env.stdout, f) }}
+	shown := newBar(env, -1, "verifying", "leaves")
+	o := store.VerifyOptions{Progress: shown.set, Found: func(f store.Finding) { c.print(env.stdout, f) }}
 	known, err := remembered(dir.file("checkpoint"), verifier)
 	if err != nil {
 		return err
@@ -96,7 +94,7 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 		}
 	}
 	result, err := s.Verify(env.ctx, o)
-	finish()
+	shown.end()
 	if errors.Is(err, store.ErrNoLog) {
 		return err
 	}
@@ -201,23 +199,6 @@ func counted[C ~string, N ~int | ~int64](findings map[C]N) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// progress shows a bar on a terminal.
-func (c verifyCommand) progress(env *environment) (step func(done, total int64), finish func()) {
-	f, ok := env.stderr.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return nil, func() {}
-	}
-	bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("verifying"),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("leaves"), progressbar.OptionThrottle(100e6))
-	return func(done, total int64) {
-			bar.ChangeMax64(total)
-			_ = bar.Set64(done)
-		}, func() {
-			_ = bar.Finish()
-			_, _ = io.WriteString(f, "\n")
-		}
 }
 
 // verifiedFile remembers the tree that was verified last, and when.
