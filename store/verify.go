@@ -31,17 +31,21 @@ type Finding struct {
 	Class      Class      `json:"class"`
 	What       string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
 	DeliveryID *uuid.UUID `json:"deliveryId,omitempty"`
-	AccessID   *uuid.UUID `json:"accessId,omitempty"` // access_log.entry_id
-	Leaf       *int64     `json:"leaf,omitempty"`     // its index
-	ErasedBy   *int64     `json:"erasedBy,omitempty"` // the index of the leaf that says so
+	AccessID   *uuid.UUID `json:"accessId,omitempty"`  // access_log.entry_id
+	RequestID  *uuid.UUID `json:"requestId,omitempty"` // of an erasure
+	Leaf       *int64     `json:"leaf,omitempty"`      // its index
+	ErasedBy   *int64     `json:"erasedBy,omitempty"`  // the index of the leaf that says so
 	Detail     string     `json:"detail,omitempty"`
 }
 
 // about names what the finding is about.
 func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
-	if kind == translog.Access {
+	switch kind {
+	case translog.Access, translog.AccessErasure:
 		f.AccessID = &id
-	} else {
+	case translog.Certificate:
+		f.RequestID = &id
+	default:
 		f.DeliveryID = &id
 	}
 	return f
@@ -55,6 +59,9 @@ func (f Finding) String() string {
 	}
 	if f.AccessID != nil {
 		s += " of entry " + f.AccessID.String() + " of the access log"
+	}
+	if f.RequestID != nil {
+		s += " of erasure " + f.RequestID.String()
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)

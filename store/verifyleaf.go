@@ -34,8 +34,8 @@ func (v *verification) openDeliveries(ctx context.Context, kind translog.Kind, l
 	return nil
 }
 
-// openAccess makes the leaves of entries of the access log.
-func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) error {
+// openAccess makes the leaves of entries of the access log, all of one kind.
+func (v *verification) openAccess(ctx context.Context, kind translog.Kind, leaves []*storedLeaf) error {
 	ids := make([]uuid.UUID, len(leaves))
 	for i, l := range leaves {
 		ids[i] = l.id
@@ -50,9 +50,24 @@ func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) err
 	}
 	for _, l := range leaves {
 		var f Finding
-		switch r := byID[l.id]; {
-		case r == nil:
+		r := byID[l.id]
+		if r == nil {
 			f = l.finding(Missing, "access", "its row is gone")
+			l.fault = &f
+			continue
+		}
+		erased, ok := erasedAccessLeaf(r)
+		switch {
+		case kind == translog.AccessErasure && ok:
+			l.now = accessErasureLeaf(r).Hash()
+			continue
+		case kind == translog.AccessErasure:
+			f = l.finding(Missing, "access erasure", "what it left is gone")
+		case ok:
+			if l.now = erased.Hash(); l.now == l.hash {
+				v.erasures = append(v.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.AccessErasure})
+			}
+			continue
 		case len(r.Secret) != len(translog.Secret{}):
 			f = l.finding(Unverifiable, "access", "the secret of its commitment is gone")
 		default:
@@ -60,6 +75,30 @@ func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) err
 			continue
 		}
 		l.fault = &f
+	}
+	return nil
+}
+
+// openCertificates makes the leaves of the statements of what was erased.
+func (v *verification) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
+	rows, err := v.queries.ErasureResults(ctx, v.log.conn)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]translog.Leaf, len(rows))
+	for _, r := range rows {
+		if len(r.Secret) == len(translog.Secret{}) {
+			byID[r.RequestID] = certificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret))
+		}
+	}
+	for _, l := range leaves {
+		leaf, ok := byID[l.id]
+		if !ok {
+			f := l.finding(Missing, "certificate", "the statement of what was erased is gone")
+			l.fault = &f
+			continue
+		}
+		l.now = leaf.Hash()
 	}
 	return nil
 }
@@ -104,8 +143,8 @@ func (v *verification) openDelivery(l *storedLeaf) {
 // which one does.
 func (v *verification) personal(l *storedLeaf) {
 	r := l.row
-	if r.EventID == nil {
-		return
+	if r.EventID == nil || r.EventErased && r.CustomerID == nil && r.PersonalCustomerID == nil && r.Email == nil {
+		return // who it was about was erased before this delivery stated it again
 	}
 	s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body)
 	if problem != nil {
@@ -132,8 +171,11 @@ func (v *verification) personal(l *storedLeaf) {
 // diagnose says which part of a delivery is not what its leaf committed to. The leaf
 // commits to both at once, so it tries what the leaf would be if only one was changed.
 func (v *verification) diagnose(l storedLeaf) Finding {
-	if l.kind == translog.Access {
+	switch l.kind {
+	case translog.Access, translog.AccessErasure:
 		return l.finding(Tampered, "access", "its row was changed")
+	case translog.Certificate:
+		return l.finding(Tampered, "certificate", "the statement of what was erased was changed")
 	}
 	f := l.finding(Tampered, "row", "")
 	r := *l.row
@@ -178,32 +220,37 @@ func (v *verification) erased(l *storedLeaf) {
 	if l.kind != translog.Delivery {
 		return
 	}
-	v.erasures = append(v.erasures, erasedLeaf{l.index, l.id, *l.row.ErasedAt})
+	v.erasures = append(v.erasures, erasedLeaf{l.index, l.id, *l.row.ErasedAt, translog.Erasure})
 }
 
-// erasedLeaf is a leaf whose body was erased.
+// erasedLeaf is a leaf of which something was erased, and the kind of leaf that is to
+// say so.
 type erasedLeaf struct {
 	index int64
 	id    uuid.UUID
 	at    time.Time
+	by    translog.Kind
 }
 
-// eachErasure names the leaf that says so of each erased delivery.
+// eachErasure names the leaf that says so of each erased delivery or entry.
 func (v *verification) eachErasure(ctx context.Context) error {
 	for _, e := range v.erasures {
 		found, err := v.log.locate(ctx, e.at, e.id)
 		if err != nil {
 			return err
 		}
-		f := Finding{Class: Tampered, What: "body", DeliveryID: &e.id, Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}
-		if since, ok := v.waiting[leafIDOf(translog.Erasure, e.id)]; ok {
+		f := Finding{Class: Tampered, What: "body", Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}.about(e.by, e.id)
+		if e.by == translog.AccessErasure {
+			f.What = "customer"
+		}
+		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"
 			if v.now.Sub(since) >= waitsTooLong {
 				f.Class, f.What = Unsequenced, "erasure"
 			}
 		}
 		for _, at := range found {
-			if at.kind == translog.Erasure {
+			if at.kind == e.by {
 				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""
 			}
 		}

@@ -276,8 +276,10 @@ func (v *verification) open(ctx context.Context, leaves []storedLeaf) error {
 		switch kind {
 		case translog.Delivery, translog.Replay, translog.Erasure:
 			err = v.openDeliveries(ctx, kind, leaves)
-		case translog.Access:
-			err = v.openAccess(ctx, leaves)
+		case translog.Access, translog.AccessErasure:
+			err = v.openAccess(ctx, kind, leaves)
+		case translog.Certificate:
+			err = v.openCertificates(ctx, leaves)
 		default:
 			for _, l := range leaves {
 				f := l.finding(Tampered, "leaf", "its kind is unknown")

@@ -18,7 +18,15 @@ const telling = 6
 // Identity is what names a person in the bodies of webhooks.
 type Identity struct {
 	IDs   []string // AiFi's ids of the customer, and the retailer's: of any length
-	Other []string // e-mail addresses, phone numbers, loyalty cards: those too short to tell a person apart are ignored
+	Other []string // e-mail addresses, phone numbers, loyalty cards, if Telling
+}
+
+// Telling are those of some identifiers that are long enough to tell a person apart,
+// each once.
+func Telling(identifiers []string) []string {
+	long := slices.DeleteFunc(slices.Clone(identifiers), func(id string) bool { return utf8.RuneCountInString(id) < telling })
+	slices.Sort(long)
+	return slices.Compact(long)
 }
 
 // Needles are texts of which each body that may mention the person has at least one:
@@ -102,6 +110,14 @@ func (i Identity) inText(text string) bool {
 		}
 	}
 	return false
+}
+
+// NamedIn reports whether what somebody wrote about the person names him, by an
+// identifier of more than three characters.
+func (i Identity) NamedIn(text string) bool {
+	return i.inText(text) || slices.ContainsFunc(slices.Concat(i.IDs, i.Other), func(id string) bool {
+		return utf8.RuneCountInString(id) > 3 && hasWord(text, id)
+	})
 }
 
 // hasWord reports whether word stands in text without being a part of a longer one.

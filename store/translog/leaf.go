@@ -19,6 +19,9 @@ const (
 	Replay   Kind = 2 // a delivery that was quarantined is understood now, as its facts say
 	Erasure  Kind = 3 // the body of a delivery was erased: At is when, Body what was committed to
 	Access   Kind = 4 // staff looked at something: an entry of the access log
+
+	AccessErasure Kind = 8 // an entry of the access log no longer names a person: Facts are those that it has now, Body those it had
+	Certificate   Kind = 9 // a person was erased, by the request that ID names: Facts is the statement of what was
 )
 
 // String names the kind.
@@ -32,6 +35,10 @@ func (k Kind) String() string {
 		return "erasure"
 	case Access:
 		return "access"
+	case AccessErasure:
+		return "access erasure"
+	case Certificate:
+		return "certificate"
 	}
 	return fmt.Sprintf("kind %d", byte(k))
 }
@@ -39,7 +46,7 @@ func (k Kind) String() string {
 // Leaf is a record of the log.
 type Leaf struct {
 	Kind    Kind
-	ID      uuid.UUID // of the delivery, or of the entry of the access log
+	ID      uuid.UUID // of the delivery, of the entry of the access log, or of the request
 	At      time.Time // in whole microseconds: when it was received, erased or looked at
 	StoreID int64
 	Webhook string
