@@ -185,16 +185,14 @@ func (a *API) decideErasure(d store.Decision) staffHandler {
 }
 
 func erasureProblem(err error) error {
-	var fault *store.ErasureError
+	var state *store.ErasureStateError
 	switch {
 	case errors.Is(err, store.ErrSecondPerson):
 		return problem(http.StatusForbidden, "second-person-needed", "A second person is needed", "An erasure is approved by another administrator than the one who asked for it, with a token that is good and sees all stores.")
-	case errors.As(err, &fault) && fault.Field == "digest":
-		return problem(http.StatusConflict, "other-digest", "Another digest", fault.Detail)
-	case errors.As(err, &fault) && fault.Field != "":
-		return badMember("/"+fault.Field, "%s", fault.Detail)
-	case errors.As(err, &fault):
-		return problem(http.StatusConflict, "erasure-state", "Not possible any more", fault.Detail)
+	case errors.Is(err, store.ErrOtherDigest):
+		return problem(http.StatusConflict, "other-digest", "Another digest", "It is not that of the request: look at what you approve.")
+	case errors.As(err, &state):
+		return problem(http.StatusConflict, "erasure-state", "Not possible any more", state.Detail)
 	}
 	return err
 }

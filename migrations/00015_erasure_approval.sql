@@ -116,7 +116,21 @@ END
 $$;
 -- +goose StatementEnd
 
-REVOKE EXECUTE ON FUNCTION erase_comments, erase_access FROM PUBLIC;
+-- erase_holds removes a customer from holds that are lifted. That there was a hold, and
+-- why, stays.
+-- +goose StatementBegin
+CREATE FUNCTION erase_holds(customer text) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET aifi_audit.keeper = 'eraser' AS $$
+DECLARE n bigint;
+BEGIN
+    UPDATE legal_holds h SET customer_id = '[erased]' WHERE h.customer_id = customer AND EXISTS (SELECT 1 FROM hold_lifts l WHERE l.hold_id = h.id);
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END
+$$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON FUNCTION erase_comments, erase_access, erase_holds FROM PUBLIC;
 
 -- grant_application gives a role what the server needs, and no more: of evidence it may
 -- insert and read. Call it again after each migration.
@@ -125,7 +139,7 @@ CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANG
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
     EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
-        log_leaves, log_tiles, log_checkpoints, erasure_requests, erasure_decisions FROM %I', application);
+        log_leaves, log_tiles, log_checkpoints, legal_holds, hold_lifts, erasure_requests, erasure_decisions FROM %I', application);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, log_erasures, log_access_erasures, erasure_results FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits
         WHERE inhparent IN (SELECT oid FROM pg_class WHERE relkind = 'p'));
@@ -135,7 +149,7 @@ $$;
 -- +goose StatementEnd
 
 -- +goose Down
-DROP FUNCTION erase_comments, erase_access;
+DROP FUNCTION erase_comments, erase_access, erase_holds;
 DROP INDEX event_personal_info_customer;
 DROP TABLE log_access_erasures, erasure_requests, erasure_subjects, erasure_decisions, erasure_results;
 DROP INDEX log_erasures_request;
@@ -148,7 +162,7 @@ CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANG
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
     EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
-        log_leaves, log_tiles, log_checkpoints, log_erasures FROM %I', application);
+        log_leaves, log_tiles, log_checkpoints, log_erasures, legal_holds, hold_lifts FROM %I', application);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits
         WHERE inhparent IN (SELECT oid FROM pg_class WHERE relkind = 'p'));

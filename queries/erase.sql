@@ -35,6 +35,9 @@ WITH mine AS (
 UPDATE sessions t SET customer_id = NULL, customer_payment_instrument_id = NULL, metadata = NULL
 FROM mine m WHERE t.store_id = m.store_id AND t.session_id = m.session_id;
 
+-- name: EraseHolds :one
+SELECT erase_holds(@customer_id::text);
+
 -- name: EraseCustomer :execrows
 DELETE FROM customers WHERE customer_id = @customer_id;
 

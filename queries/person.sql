@@ -116,3 +116,19 @@ LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received
 JOIN events e ON e.store_id = coalesce(q.event_store_id, d.store_id) AND e.kind = coalesce(q.event_kind, d.event_kind)
     AND e.occurred_at = coalesce(q.event_occurred_at, d.event_occurred_at) AND e.id = coalesce(q.event_id, d.event_id)
 WHERE e.delivery_id = d.id;
+
+-- HoldsOfPerson gives the holds in force on a customer, on some events and on some sessions.
+-- name: HoldsOfPerson :many
+SELECT h.id FROM holds h WHERE h.customer_id = @customer_id::text AND h.lifted_at IS NULL
+UNION
+SELECT h.id
+FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) k
+JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
+JOIN holds h ON hold_covers(h, ARRAY[e.store_id], ARRAY[e.session_id], ARRAY[e.customer_id], e.received_at, e.occurred_at)
+WHERE h.lifted_at IS NULL
+UNION
+SELECT h.id
+FROM (SELECT unnest(@session_stores::bigint[]) AS store_id, unnest(@session_ids::text[]) AS session_id) k
+JOIN sessions s ON s.store_id = k.store_id AND s.session_id = k.session_id
+JOIN holds h ON hold_covers(h, ARRAY[s.store_id], ARRAY[s.session_id], ARRAY[s.customer_id], s.first_seen_at, s.last_seen_at)
+WHERE h.lifted_at IS NULL;

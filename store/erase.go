@@ -49,11 +49,12 @@ type erasing struct {
 // delivery a leaf says who did so and why, and one leaf commits to the statement that
 // the certificate is made of. What is kept proves the facts still: flags, products,
 // gondolas, times. Deliveries that came since the request are erased with the rest, and
-// counted. It needs the rights of the tables' owner. *ErasureError unless the request
-// is approved, or e.Unapproved.
+// counted. It needs the rights of the tables' owner. *ErasureStateError unless
+// the request is approved, or e.Unapproved; *HeldError if anything of him is on legal
+// hold: then nothing is erased.
 func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, error) {
 	if e.By = oneLine(e.By); e.By == "" {
-		return Erasure{}, &ErasureError{"actor", "It must say who erases."}
+		return Erasure{}, &InputError{"actor", "It must say who erases."}
 	}
 	if e.Progress == nil {
 		e.Progress = func(string, int64) {}
@@ -79,6 +80,9 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, 
 
 // begin takes the request, and checks that it may be executed and is about whom it was.
 func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err error) {
+	if err := x.queries.KeepHolds(ctx, x.tx); err != nil {
+		return err
+	}
 	if err := x.queries.LockErasure(ctx, x.tx, id); err != nil {
 		return err
 	}
@@ -94,9 +98,9 @@ func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err
 	case x.request.State == ErasureApproved:
 		x.decision = *x.request.Decision
 	case x.request.State == ErasurePending:
-		return &ErasureError{"", "It is pending: another administrator must approve it first."}
+		return &ErasureStateError{"It is pending: another administrator must approve it first."}
 	default:
-		return &ErasureError{"", "It is " + string(x.request.State) + "."}
+		return &ErasureStateError{"It is " + string(x.request.State) + "."}
 	}
 	if x.request.CustomerID == nil || subjectOf(x.request.secret, *x.request.CustomerID) != x.request.Subject {
 		return fmt.Errorf("whom request %s is about: %w", id, ErrTampered)
@@ -133,6 +137,12 @@ func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
 				return all, err
 			}
 			all = p
+		}
+		if err := x.findHolds(ctx, x.tx, &p); err != nil {
+			return all, err
+		}
+		if err := heldBy(p.Holds); err != nil {
+			return all, err
 		}
 		all.sessions, all.events = p.sessions, p.events
 		x.count(&p)
@@ -240,7 +250,7 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	x.progress("erasing rows", 0)
 	x.result.Events = int64(len(p.events))
 	// Without the body nothing shows whom an event was about, be it somebody else.
-	keys := keysOf(append(slices.Clone(p.events), x.stated...))
+	keys := eventKeysOf(append(slices.Clone(p.events), x.stated...))
 	counts, err := x.queries.CountPersonRows(ctx, x.tx, db.CountPersonRowsParams(keys))
 	if err != nil {
 		return fmt.Errorf("counting a person's rows: %w", err)
@@ -261,6 +271,9 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	}
 	if err := x.accessEntries(ctx, p); err != nil {
 		return err
+	}
+	if _, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID); err != nil {
+		return fmt.Errorf("erasing a customer of holds: %w", err)
 	}
 	if x.result.Customers, err = x.queries.EraseCustomer(ctx, x.tx, p.CustomerID); err != nil {
 		return fmt.Errorf("erasing a customer: %w", err)

@@ -36,7 +36,7 @@ func (p *Person) redacted(e db.AccessLog) (db.AccessLog, bool) {
 	if p.inQuery(e.Query) {
 		e.Query, named = erasedText, true
 	}
-	if p.mentioned(e.Detail) {
+	if p.mentioned(e.Detail) || strings.HasPrefix(e.Detail, "{") && p.identity.Mentions([]byte(e.Detail)) {
 		e.Detail, named = erasedText, true
 	}
 	e.Path = strings.Join(parts, "/")

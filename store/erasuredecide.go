@@ -20,8 +20,8 @@ const forgetEvery = time.Hour
 // approval repeats the request's digest: nobody approves what he was not shown. It must
 // come from another administrator than the one who asked (ErrSecondPerson), who may in
 // turn only withdraw; either must be good at this instant, whatever the token cache
-// says. Of those who decide at the same time one does. *ErasureError if the request
-// cannot be decided any more, or the digest is another.
+// says. Of those who decide at the same time one does. *ErasureStateError if the
+// request cannot be decided any more, ErrOtherDigest if the digest is another.
 func (s *Store) DecideErasure(ctx context.Context, by Token, id uuid.UUID, d Decision, digest []byte) (e Erasure, err error) {
 	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
 		if err := s.queries.LockErasure(ctx, tx, id); err != nil {
@@ -59,15 +59,15 @@ func (e *Erasure) mayDecide(by Token, good bool, d Decision, digest []byte) erro
 	case !good:
 		return ErrSecondPerson
 	case e.State != ErasurePending && (e.State != ErasureApproved || d == Approve):
-		return &ErasureError{"", "It is " + string(e.State) + "."}
+		return &ErasureStateError{"It is " + string(e.State) + "."}
 	case d == Withdraw && !asked:
-		return &ErasureError{"", "Only who asked for it can withdraw it. Reject it."}
+		return &ErasureStateError{"Only who asked for it can withdraw it. Reject it."}
 	case d == Approve && asked:
 		return ErrSecondPerson
 	case d == Approve && e.askerRevoked:
-		return &ErasureError{"", "The token that asked for it was revoked since. Ask anew."}
+		return &ErasureStateError{"The token that asked for it was revoked since. Ask anew."}
 	case d == Approve && string(digest) != string(e.Digest[:]):
-		return &ErasureError{"digest", "It is not that of the request: look at what you approve."}
+		return ErrOtherDigest
 	}
 	return nil
 }
@@ -84,8 +84,9 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, e *Erasure, d Decision, t
 
 // knownErasure is known, for errors that may also be an erasure's.
 func knownErasure(err error) error {
-	var own *ErasureError
-	if errors.As(err, &own) || errors.Is(err, ErrSecondPerson) {
+	var state *ErasureStateError
+	var input *InputError
+	if errors.As(err, &state) || errors.As(err, &input) || errors.Is(err, ErrSecondPerson) || errors.Is(err, ErrOtherDigest) {
 		return err
 	}
 	return knownLog(err)

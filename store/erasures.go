@@ -94,15 +94,15 @@ type NewErasure struct {
 	Progress   func(bodies int64)
 }
 
-// ErasureError says why an erasure cannot be requested, decided or executed, in words
+// ErasureStateError says why a request cannot be decided or executed any more, in words
 // that are safe to show.
-type ErasureError struct {
-	Field  string // customerId, reason, actor, digest; "" is the state of the request
-	Detail string
-}
+type ErasureStateError struct{ Detail string }
 
-// Error makes ErasureError an error.
-func (e *ErasureError) Error() string { return strings.TrimPrefix(e.Field+": "+e.Detail, ": ") }
+// Error makes ErasureStateError an error.
+func (e *ErasureStateError) Error() string { return e.Detail }
+
+// ErrOtherDigest says that an approval is of something else than was requested.
+var ErrOtherDigest = errors.New("the digest is not that of the request")
 
 // ErrSecondPerson says that somebody may not decide: it must be another administrator
 // than the one who asked.
@@ -116,15 +116,15 @@ func (n *NewErasure) check() error {
 	n.By, n.Reason = oneLine(n.By), oneLine(n.Reason)
 	switch {
 	case n.CustomerID == "":
-		return &ErasureError{"customerId", "It must be AiFi's id of the customer."}
+		return &InputError{"customerId", "It must be AiFi's id of the customer."}
 	case len(n.CustomerID) > maxCustomerID || cleanText(n.CustomerID) != n.CustomerID:
-		return &ErasureError{"customerId", "It must be UTF-8 without NUL, of at most 512 bytes."}
+		return &InputError{"customerId", "It must be UTF-8 without NUL, of at most 512 bytes."}
 	case n.By == "":
-		return &ErasureError{"actor", "It must say who asks."}
+		return &InputError{"actor", "It must say who asks."}
 	case n.Reason == "":
-		return &ErasureError{"reason", "It must say on which ground."}
+		return &InputError{"reason", "It must say on which ground."}
 	case utf8.RuneCountInString(n.Reason) > MaxErasureReason:
-		return &ErasureError{"reason", fmt.Sprintf("It may have %d characters.", MaxErasureReason)}
+		return &InputError{"reason", fmt.Sprintf("It may have %d characters.", MaxErasureReason)}
 	}
 	return nil
 }
@@ -140,8 +140,8 @@ func oneLine(s string) string {
 }
 
 // RequestErasure files the request to erase a customer, and says what was found of him.
-// ErrNotFound if there is nothing of him, *ErasureError if something is wrong with what
-// was asked.
+// ErrNotFound if there is nothing of him, *HeldError if anything of it is on legal hold,
+// *InputError if something is wrong with what was asked.
 func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, error) {
 	if err := n.check(); err != nil {
 		return Erasure{}, err
@@ -153,8 +153,11 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if p.Found.None() {
 		return Erasure{}, ErrNotFound
 	}
+	if err := heldBy(p.Holds); err != nil {
+		return Erasure{}, err
+	}
 	if p.identity.NamedIn(n.Reason) {
-		return Erasure{}, &ErasureError{"reason", "It must not name the customer: it is kept for ever. Give the number of a case."}
+		return Erasure{}, &InputError{"reason", "It must not name the customer: it is kept for ever. Give the number of a case."}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

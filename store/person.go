@@ -38,6 +38,7 @@ type Person struct {
 	CustomerID  string
 	Found       Found
 	DeliveryIDs []uuid.UUID // sorted
+	Holds       []Hold      // in force on any of it, the newest first
 	Namesakes   []string    // other customers whom the retailer knows by the same id: not part of this
 
 	identity  aifi.Identity
@@ -72,7 +73,38 @@ func (s *Store) FindPerson(ctx context.Context, customerID string, everything bo
 	if err == nil && everything {
 		err = s.findMentions(ctx, conn, &p, progress)
 	}
+	if err == nil {
+		err = s.findHolds(ctx, conn, &p)
+	}
 	return p, known(err)
+}
+
+// heldAtOnce is for how many deliveries holds are looked for at once.
+const heldAtOnce = 1000
+
+// findHolds finds the holds in force on anything of a person.
+func (s *Store) findHolds(ctx context.Context, conn db.DBTX, p *Person) error {
+	keys := p.eventKeys()
+	stores, sessions := p.sessionKeys()
+	ids, err := s.queries.HoldsOfPerson(ctx, conn, db.HoldsOfPersonParams{
+		CustomerID: p.CustomerID, StoreIds: keys.StoreIds, Kinds: keys.Kinds, Times: keys.Times, Ids: keys.Ids, SessionStores: stores, SessionIds: sessions,
+	})
+	if err != nil {
+		return fmt.Errorf("finding holds on a person: %w", err)
+	}
+	for part := range slices.Chunk(p.DeliveryIDs, heldAtOnce) {
+		held, err := s.holdsOfDeliveries(ctx, conn, part)
+		if err != nil {
+			return fmt.Errorf("finding holds on deliveries: %w", err)
+		}
+		for _, holds := range held {
+			for _, h := range holds {
+				ids = append(ids, h.ID)
+			}
+		}
+	}
+	p.Holds, err = s.holdsByID(ctx, conn, ids)
+	return err
 }
 
 // findPerson follows the rows.
@@ -224,10 +256,10 @@ type eventKeys struct {
 	Ids      []uuid.UUID
 }
 
-func (p *Person) eventKeys() eventKeys { return keysOf(p.events) }
+func (p *Person) eventKeys() eventKeys { return eventKeysOf(p.events) }
 
-// keysOf are the keys of events, each once.
-func keysOf(events []db.PersonEventsRow) (k eventKeys) {
+// eventKeysOf are the keys of events, each once.
+func eventKeysOf(events []db.PersonEventsRow) (k eventKeys) {
 	seen := make(map[db.PersonEventsRow]bool, len(events))
 	for _, e := range events {
 		if seen[e] {

@@ -139,6 +139,17 @@ func (q *Queries) EraseEvents(ctx context.Context, db DBTX, arg EraseEventsParam
 	return err
 }
 
+const eraseHolds = `-- name: EraseHolds :one
+SELECT erase_holds($1::text)
+`
+
+func (q *Queries) EraseHolds(ctx context.Context, db DBTX, customerID string) (int64, error) {
+	row := db.QueryRow(ctx, eraseHolds, customerID)
+	var erase_holds int64
+	err := row.Scan(&erase_holds)
+	return erase_holds, err
+}
+
 const erasePersonOfSessions = `-- name: ErasePersonOfSessions :execrows
 WITH mine AS (
     SELECT s.store_id, s.session_id FROM sessions s

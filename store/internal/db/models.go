@@ -365,6 +365,60 @@ type Gondola struct {
 	LastSeenAt  time.Time
 }
 
+// A row for each hold that covers a delivery, or did until it was lifted.
+type HeldDelivery struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	SessionID  *string
+	HoldID     uuid.UUID
+	LiftedAt   *time.Time
+}
+
+// Each legal hold with what became of it. In force are those without lifted_at.
+type Hold struct {
+	ID         uuid.UUID
+	PlacedAt   time.Time
+	PlacedBy   string
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	FromTime   *time.Time
+	ToTime     *time.Time
+	LiftedAt   *time.Time
+	LiftedBy   *string
+	LiftReason *string
+}
+
+// A row a legal hold that was lifted. Insert only.
+type HoldLift struct {
+	HoldID   uuid.UUID
+	At       time.Time
+	LiftedBy string
+	TokenID  int64
+	Reason   string
+}
+
+// A row a legal hold. All that it names must apply, null is any. Insert only.
+type LegalHold struct {
+	// UUIDv7
+	ID uuid.UUID
+	// When it was placed, by the database's clock
+	At time.Time
+	// What the token was called then, or who is named on the command line
+	PlacedBy string
+	// 0: placed on the command line
+	TokenID    int64
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	// From then, up to but without to_time: of what was received, or of when it happened
+	FromTime *time.Time
+	ToTime   *time.Time
+}
+
 // An entry of the access log that named an erased customer, and does no more. Insert only.
 type LogAccessErasure struct {
 	EntryID  uuid.UUID

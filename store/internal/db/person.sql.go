@@ -98,6 +98,61 @@ func (q *Queries) EventsFirstStated(ctx context.Context, db DBTX, arg EventsFirs
 	return items, nil
 }
 
+const holdsOfPerson = `-- name: HoldsOfPerson :many
+SELECT h.id FROM holds h WHERE h.customer_id = $1::text AND h.lifted_at IS NULL
+UNION
+SELECT h.id
+FROM (SELECT unnest($2::bigint[]) AS store_id, unnest($3::text[]) AS kind, unnest($4::timestamptz[]) AS occurred_at, unnest($5::uuid[]) AS id) k
+JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
+JOIN holds h ON hold_covers(h, ARRAY[e.store_id], ARRAY[e.session_id], ARRAY[e.customer_id], e.received_at, e.occurred_at)
+WHERE h.lifted_at IS NULL
+UNION
+SELECT h.id
+FROM (SELECT unnest($6::bigint[]) AS store_id, unnest($7::text[]) AS session_id) k
+JOIN sessions s ON s.store_id = k.store_id AND s.session_id = k.session_id
+JOIN holds h ON hold_covers(h, ARRAY[s.store_id], ARRAY[s.session_id], ARRAY[s.customer_id], s.first_seen_at, s.last_seen_at)
+WHERE h.lifted_at IS NULL
+`
+
+type HoldsOfPersonParams struct {
+	CustomerID    string
+	StoreIds      []int64
+	Kinds         []string
+	Times         []time.Time
+	Ids           []uuid.UUID
+	SessionStores []int64
+	SessionIds    []string
+}
+
+// HoldsOfPerson gives the holds in force on a customer, on some events and on some sessions.
+func (q *Queries) HoldsOfPerson(ctx context.Context, db DBTX, arg HoldsOfPersonParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, holdsOfPerson,
+		arg.CustomerID,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.Times,
+		arg.Ids,
+		arg.SessionStores,
+		arg.SessionIds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const mentioningAccess = `-- name: MentioningAccess :many
 SELECT a.id, a.at, a.token_id, a.action, a.path, a.query, a.remote_addr, a.entry_id, a.secret, a.status, a.rows, a.detail
 FROM access_log a
