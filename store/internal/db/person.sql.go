@@ -45,6 +45,188 @@ func (q *Queries) CountPersonRows(ctx context.Context, db DBTX, arg CountPersonR
 	return i, err
 }
 
+const deliveriesByKeys = `-- name: DeliveriesByKeys :many
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
+    d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
+FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
+JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
+LEFT JOIN tokens t ON t.id = d.token_id
+LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+ORDER BY d.received_at, d.id
+`
+
+type DeliveriesByKeysParams struct {
+	ReceivedAt []time.Time
+	ID         []uuid.UUID
+}
+
+type DeliveriesByKeysRow struct {
+	StoreID         int64
+	ReceivedAt      time.Time
+	ID              uuid.UUID
+	Webhook         string
+	SessionID       *string
+	EventID         *uuid.UUID
+	EventOccurredAt *time.Time
+	IssuedAt        *time.Time
+	RemoteAddr      string
+	Path            string
+	Headers         []byte
+	BodySize        int64
+	BodySha256      []byte
+	Truncated       bool
+	TokenName       *string
+	FirstDeliveryID *uuid.UUID
+}
+
+// DeliveriesByKeys gives deliveries, as GetDelivery does.
+func (q *Queries) DeliveriesByKeys(ctx context.Context, db DBTX, arg DeliveriesByKeysParams) ([]DeliveriesByKeysRow, error) {
+	rows, err := db.Query(ctx, deliveriesByKeys, arg.ReceivedAt, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DeliveriesByKeysRow
+	for rows.Next() {
+		var i DeliveriesByKeysRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.ReceivedAt,
+			&i.ID,
+			&i.Webhook,
+			&i.SessionID,
+			&i.EventID,
+			&i.EventOccurredAt,
+			&i.IssuedAt,
+			&i.RemoteAddr,
+			&i.Path,
+			&i.Headers,
+			&i.BodySize,
+			&i.BodySha256,
+			&i.Truncated,
+			&i.TokenName,
+			&i.FirstDeliveryID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const eventsByKeys = `-- name: EventsByKeys :many
+SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
+    e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
+    e.token_type, e.check_in_device_id, e.unreadable,
+    p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at, unnest($4::uuid[]) AS id) k
+JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
+ORDER BY e.occurred_at, e.id
+`
+
+type EventsByKeysParams struct {
+	StoreIds []int64
+	Kinds    []string
+	Times    []time.Time
+	Ids      []uuid.UUID
+}
+
+type EventsByKeysRow struct {
+	StoreID         int64
+	Kind            string
+	OccurredAt      time.Time
+	ID              uuid.UUID
+	OccurredAtKnown bool
+	DeliveryID      uuid.UUID
+	ReceivedAt      time.Time
+	IssuedAt        *time.Time
+	Webhook         string
+	EventID         *string
+	SessionID       *string
+	CustomerID      *string
+	ShopperID       *string
+	StoreExternalID *string
+	Flags           []string
+	ProductIds      []string
+	GondolaIds      []string
+	PaymentProvider *string
+	TokenType       *string
+	CheckInDeviceID *string
+	Unreadable      []string
+	Email           *string
+	FirstName       *string
+	LastName        *string
+	Phone           *string
+	PhoneNumber     *string
+	Disposition     *string
+	DispositionAt   *time.Time
+	DispositionBy   *string
+	Notes           int64
+}
+
+// EventsByKeys gives events, as ListEvents does.
+func (q *Queries) EventsByKeys(ctx context.Context, db DBTX, arg EventsByKeysParams) ([]EventsByKeysRow, error) {
+	rows, err := db.Query(ctx, eventsByKeys,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.Times,
+		arg.Ids,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventsByKeysRow
+	for rows.Next() {
+		var i EventsByKeysRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.ID,
+			&i.OccurredAtKnown,
+			&i.DeliveryID,
+			&i.ReceivedAt,
+			&i.IssuedAt,
+			&i.Webhook,
+			&i.EventID,
+			&i.SessionID,
+			&i.CustomerID,
+			&i.ShopperID,
+			&i.StoreExternalID,
+			&i.Flags,
+			&i.ProductIds,
+			&i.GondolaIds,
+			&i.PaymentProvider,
+			&i.TokenType,
+			&i.CheckInDeviceID,
+			&i.Unreadable,
+			&i.Email,
+			&i.FirstName,
+			&i.LastName,
+			&i.Phone,
+			&i.PhoneNumber,
+			&i.Disposition,
+			&i.DispositionAt,
+			&i.DispositionBy,
+			&i.Notes,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const eventsFirstStated = `-- name: EventsFirstStated :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id
 FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
