@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,44 @@ func TestBenchIngest(t *testing.T) {
 	}
 	if got := strings.Join(limits, ", "); got != "COPY, INSERT, INSERT over HTTP, HTTP alone" {
 		t.Errorf("the limits are %s", got)
+	}
+}
+
+func TestBenchLatencyAndStorage(t *testing.T) {
+	report, _ := benchmarked(t, "--only=latency,storage")
+	if report.Ingest != nil || report.Latency == nil || report.Storage == nil {
+		t.Fatalf("there are other measurements than asked for: %+v", report)
+	}
+	if len(report.Latency.Levels) != 3 {
+		t.Errorf("the levels are %+v", report.Latency.Levels)
+	}
+	for _, level := range report.Latency.Levels {
+		for _, side := range []bench.Times{level.Server, level.HTTPAlone} {
+			positive(t, "the rate", &side.Rate)
+			positive(t, "p50", &side.P50)
+			positive(t, "p99.9", &side.P999)
+			if side.P50.Low > side.P99.High || side.P99.Median > side.Max.High {
+				t.Errorf("the percentiles are %+v", side)
+			}
+		}
+	}
+	s := report.Storage
+	if s.Deliveries < 100 || s.BodyBytes < 100 || s.WALBytes < s.BodyBytes || s.Bytes < s.BodyBytes/4 || s.Ratio != s.Bytes/s.BodyBytes {
+		t.Errorf("storage is %+v", s)
+	}
+	sum := 0.0
+	indexes := 0
+	for _, table := range s.Tables {
+		sum += table.Rows + table.Toast
+		for _, index := range table.Indexes {
+			sum += index.Bytes
+			indexes++
+		}
+	}
+	if sum < s.Bytes*0.99 || sum > s.Bytes*1.01 || indexes == 0 {
+		t.Errorf("tables and indexes take %v, and one by one %v", s.Bytes, sum)
+	}
+	if !slices.ContainsFunc(s.Tables, func(t bench.TableSize) bool { return t.Name == "delivery_bodies" && t.Rows+t.Toast > s.BodyBytes/4 }) {
+		t.Errorf("the bodies take too little: %+v", s.Tables)
 	}
 }

@@ -41,7 +41,7 @@ type Config struct {
 }
 
 // Names are the measurements, in the order in which they run.
-var Names = []string{"ingest"}
+var Names = []string{"ingest", "latency", "storage"}
 
 // run is what the measurements share.
 type run struct {
@@ -65,6 +65,8 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 		measure func(context.Context) error
 	}{
 		{"ingest", r.ingest},
+		{"latency", r.latency},
+		{"storage", r.storage},
 	} {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, m.name) {
 			continue

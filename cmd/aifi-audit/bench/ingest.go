@@ -82,7 +82,7 @@ func nothingStretch() *Stretch {
 func (r *run) ingest(ctx context.Context) error {
 	m := &Ingest{Server: Stretch{
 		Name: "aifi-audit serve", About: "webhooks over HTTP, each answered after the commit of all its rows; then signed into the log",
-	}, Answers: map[int]int{}}
+	}}
 	byCopy, insert, insertHTTP, nothing := copyStretch(), insertStretch(), insertHTTPStretch(), nothingStretch()
 	m.Limits = []*Stretch{byCopy, insert, insertHTTP, nothing}
 	r.report.Ingest = m
@@ -147,6 +147,7 @@ func (r *run) ingestTurn(ctx context.Context, seed uint64, m *Ingest) (t taken, 
 	if err != nil {
 		return t, err
 	}
+	r.settle(ctx)
 	warm, err := closedLoop(ctx, senders, traffic.next(r.guess()), min(warmUp, r.Duration))
 	if err != nil {
 		return t, err
@@ -167,6 +168,9 @@ func (r *run) ingestTurn(ctx context.Context, seed uint64, m *Ingest) (t taken, 
 	}
 	m.WALBytes.add(float64(walAfter-wal) / float64(t.deliveries))
 	m.BodyBytes.add(float64(bytesOf(l.sent)) / float64(len(l.sent)))
+	if m.Answers == nil {
+		m.Answers = map[int]int{}
+	}
 	for status, n := range l.answers {
 		m.Answers[status] += n
 		if status != http.StatusOK {
@@ -295,6 +299,7 @@ func (r *run) peerTurn(ctx context.Context, s *Stretch, webhooks []webhook, args
 
 // warmStretch warms up with a part of the webhooks, and measures with the rest.
 func (r *run) warmStretch(ctx context.Context, s *Stretch, senders []sender, webhooks []webhook, server int) error {
+	r.settle(ctx)
 	warm, err := closedLoop(ctx, senders, webhooks[:len(webhooks)/4], min(warmUp, r.Duration))
 	if err != nil {
 		return err
@@ -307,7 +312,6 @@ func (r *run) warmStretch(ctx context.Context, s *Stretch, senders []sender, web
 // it waits for is counted, its own duration is not.
 func (r *run) stretch(ctx context.Context, s *Stretch, senders []sender, webhooks []webhook, server int, after func(load) error) (load, error) {
 	runtime.GC()
-	r.settle(ctx)
 	before := r.postgres.clock.read(server)
 	l, err := closedLoop(ctx, senders, webhooks, r.Duration)
 	if err != nil {
@@ -369,6 +373,8 @@ func (s *Stretch) beside(server float64) {
 	s.Ratio.add(server / s.Rate.last())
 }
 
+// settle comes before a warming up, not after it: the first change of a page after a
+// checkpoint costs more than the next, and in ordinary times checkpoints are rare.
 func (r *run) settle(ctx context.Context) {
 	if !r.postgres.settle(ctx) {
 		r.warn("the role may not CHECKPOINT: a stretch may pay for what one before it has written")

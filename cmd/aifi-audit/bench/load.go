@@ -29,6 +29,7 @@ func (l load) rate() float64 { return float64(len(l.sent)) / l.took.Seconds() }
 // closedLoop has each of the senders send the next webhook as soon as it has its answer,
 // until the time is over or no webhook is left.
 func closedLoop(ctx context.Context, senders []sender, webhooks []webhook, duration time.Duration) (load, error) {
+	parent := ctx
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var next atomic.Int64
@@ -68,7 +69,7 @@ func closedLoop(ctx context.Context, senders []sender, webhooks []webhook, durat
 	}
 	slices.Sort(all.times)
 	all.sent = webhooks[:len(all.times)]
-	return all, errors.Join(errs...)
+	return all, errors.Join(append(errs, parent.Err())...)
 }
 
 // overHTTP sends to a server.

@@ -9,6 +9,8 @@ type Report struct {
 	Settings Settings  `json:"settings"`
 	Warnings []string  `json:"warnings"` // what makes figures doubtful
 	Ingest   *Ingest   `json:"ingest,omitempty"`
+	Latency  *Latency  `json:"latency,omitempty"`
+	Storage  *Storage  `json:"storage,omitempty"`
 }
 
 // Settings of the run.
