@@ -170,3 +170,32 @@ func TestAMonthGoesWhole(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// At night the server does so by itself.
+func TestRetentionRunsAtNight(t *testing.T) {
+	d := newSigned(t)
+	s, _ := d.open(t)
+	old := monthsAgo(3, time.Hour)
+	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", old)), old))
+	keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
+	s.Close()
+	now := time.Now().UTC().Truncate(24 * time.Hour)
+	for _, c := range []struct {
+		at   time.Duration
+		want string
+	}{{14 * time.Hour, "1"}, {2*time.Hour + time.Minute, "0"}} {
+		config, published := d.config(t)
+		config.Nightly, config.Now = true, func() time.Time { return now.Add(c.at) }
+		s, err := store.Open(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.want == "0" {
+			wait(t, published, 2+1) // received, the policy, retired
+		}
+		s.Close()
+		if got := count(t, d.url, "deliveries"); got != c.want {
+			t.Errorf("after a start at %s there are %s", c.at, got)
+		}
+	}
+}
