@@ -115,6 +115,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/refused", refused(a.store))
 	mount(a, r, "/api/v1/notes", notes(a.store))
 	mount(a, r, "/api/v1/access-log", accessLog(a.store))
+	mount(a, r, "/api/v1/holds", holds(a.store))
 
 	get("/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)))
 	get("/api/v1/summary.csv", a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
@@ -123,6 +124,12 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/session", a.staff(store.MayRead, "view", a.session)) // for ids that no path can hold
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
+	get("/api/v1/holds/{holdId}", a.staff(store.MayRead, "view", a.hold))
+	post("/api/v1/holds", a.staff(store.MayAdminister, "hold", a.placeHold))
+	post("/api/v1/holds/{holdId}/lift", a.staff(store.MayAdminister, "hold", a.liftHold))
+	get("/api/v1/retention", a.staff(store.MayRead, "view", a.retention))
+	post("/api/v1/retention", a.staff(store.MayAdminister, "configure", a.setRetention))
+	get("/api/v1/retention/plan", a.staff(store.MayAdminister, "view", a.retentionPlan))
 	post("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay))
 	post("/api/v1/refused/replay", a.staff(store.MayAdminister, "replay", a.replayAllRefused))
 	post("/api/v1/refused/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replayRefused))

@@ -24,9 +24,12 @@ var (
 // known turns the driver's errors into the package's.
 func known(err error) error {
 	var server *pgconn.PgError
+	var held *HeldError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &held):
+		return held
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrNotFound
 	case errors.Is(err, context.Canceled):

@@ -37,6 +37,7 @@ type Config struct {
 	Database func(context.Context) (url string, err error)
 	Local    *Local           // nil: nothing is kept while the database is away
 	Refusals Refusals         // what is kept of webhooks without a good token
+	Nightly  bool             // whether to remove each night what is older than its policy
 	Logger   *slog.Logger     // nil discards
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
@@ -114,6 +115,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
+	if c.Nightly {
+		s.work.Go(func() { s.keepRetention(background) })
+	}
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
