@@ -38,8 +38,10 @@ FROM mine m WHERE t.store_id = m.store_id AND t.session_id = m.session_id;
 -- name: EraseHolds :one
 SELECT erase_holds(@customer_id::text);
 
+-- EraseCustomer also leaves nothing for retention to look for.
 -- name: EraseCustomer :execrows
-DELETE FROM customers WHERE customer_id = @customer_id;
+WITH sweep AS (DELETE FROM retention_sweeps WHERE what = 'customer' AND id = @customer_id::text)
+DELETE FROM customers WHERE customer_id = @customer_id::text;
 
 -- name: EraseRefused :execrows
 DELETE FROM refused r USING (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) m

@@ -78,12 +78,10 @@ func (c eraseCommand) look(env *environment, s *store.Store, customer string) er
 		return err
 	}
 	c.tell(env, p)
-	for _, h := range p.Holds {
-		fmt.Fprintf(env.stdout, "On legal hold %s, placed by %s: %s\n", h.ID, orDash(&h.PlacedBy), orDash(&h.Reason))
-	}
 	if len(p.Holds) > 0 {
-		fmt.Fprintln(env.stdout, "While it is held, nothing of it can be erased.")
-	} else if c.Customer != "" {
+		return &store.HeldError{Holds: p.Holds}
+	}
+	if c.Customer != "" {
 		fmt.Fprintln(env.stdout, "Nothing was erased. To ask for it: add --actor, --reason and --confirm.")
 	}
 	return nil

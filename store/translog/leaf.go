@@ -20,8 +20,9 @@ const (
 	Erasure  Kind = 3 // the body of a delivery was erased: At is when, Body what was committed to
 	Access   Kind = 4 // staff looked at something: an entry of the access log
 
-	AccessErasure Kind = 8 // an entry of the access log no longer names a person: Facts are those that it has now, Body those it had
-	Certificate   Kind = 9 // a person was erased, by the request that ID names: Facts is the statement of what was
+	Retirement    Kind = 5 // deliveries were removed, since the time for which they are kept was over: At is when
+	AccessErasure Kind = 6 // an entry of the access log no longer names a person: Facts are those that it has now, Body those it had
+	Certificate   Kind = 7 // a person was erased, by the request that ID names: Facts is the statement of what was
 )
 
 // String names the kind.
@@ -39,6 +40,8 @@ func (k Kind) String() string {
 		return "access erasure"
 	case Certificate:
 		return "certificate"
+	case Retirement:
+		return "retirement"
 	}
 	return fmt.Sprintf("kind %d", byte(k))
 }
@@ -46,7 +49,7 @@ func (k Kind) String() string {
 // Leaf is a record of the log.
 type Leaf struct {
 	Kind    Kind
-	ID      uuid.UUID // of the delivery, of the entry of the access log, or of the request
+	ID      uuid.UUID // of the delivery, of the entry of the access log, of the retirement, or of the request
 	At      time.Time // in whole microseconds: when it was received, erased or looked at
 	StoreID int64
 	Webhook string
@@ -72,7 +75,9 @@ func (l Leaf) Append(b []byte) []byte {
 }
 
 // Hash is the hash of the leaf in the tree.
-func (l Leaf) Hash() tlog.Hash { return tlog.RecordHash(l.Append(nil)) }
+func (l Leaf) Hash() tlog.Hash {
+	return tlog.RecordHash(l.Append(make([]byte, 0, leafFixed+len(l.Webhook))))
+}
 
 // ErrLeaf says that bytes are not a leaf of this version.
 var ErrLeaf = errors.New("not a leaf that this program knows")

@@ -90,9 +90,11 @@ func (q *Queries) EraseComments(ctx context.Context, db DBTX, arg EraseCommentsP
 }
 
 const eraseCustomer = `-- name: EraseCustomer :execrows
-DELETE FROM customers WHERE customer_id = $1
+WITH sweep AS (DELETE FROM retention_sweeps WHERE what = 'customer' AND id = $1::text)
+DELETE FROM customers WHERE customer_id = $1::text
 `
 
+// EraseCustomer also leaves nothing for retention to look for.
 func (q *Queries) EraseCustomer(ctx context.Context, db DBTX, customerID string) (int64, error) {
 	result, err := db.Exec(ctx, eraseCustomer, customerID)
 	if err != nil {

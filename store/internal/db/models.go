@@ -370,6 +370,7 @@ type HeldDelivery struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
+	Webhook    string
 	SessionID  *string
 	HoldID     uuid.UUID
 	LiftedAt   *time.Time
@@ -472,6 +473,24 @@ type LogQueue struct {
 	QueuedAt time.Time
 }
 
+// A row for deliveries whose time was over and that were removed, rows and bodies. Insert only.
+type LogRetirement struct {
+	// UUIDv7: the id of its leaf, which says the same
+	ID uuid.UUID
+	At time.Time
+	// They were received from then on, and before to_time
+	FromTime time.Time
+	ToTime   time.Time
+	// Which; null: all that were received then and have a leaf before this one
+	DeliveryIds []uuid.UUID
+	Deliveries  int64
+	// How many of the deliveries have a leaf: those from before there was a log have none
+	Leaves int64
+	Secret []byte
+	Actor  string
+	Reason string
+}
+
 // The newest checkpoint. No row: nothing was sequenced yet.
 type LogState struct {
 	One  bool
@@ -530,6 +549,30 @@ type Refused struct {
 	BodySize   int64
 	Truncated  bool
 	ReplayedAt *time.Time
+}
+
+// A row each time that it is said how long deliveries are kept. The newest of a store and webhook counts, after a week. Insert only.
+type RetentionPolicy struct {
+	ID int64
+	// By the database's clock
+	At      time.Time
+	SetBy   string
+	TokenID int64
+	// Null: of all stores
+	StoreID *int64
+	// Null: all webhooks
+	Webhook *string
+	// Whole calendar months after that of receipt; null: for ever
+	Months *int32
+	// What is more general counts again
+	Withdrawn bool
+}
+
+// Where to look for what nothing stands on any more: a month of events, a session, a customer. Written as deliveries go, deleted when it was done.
+type RetentionSweep struct {
+	What    string
+	StoreID int64
+	ID      string
 }
 
 // The newest state of each session, by AiFi's session.updatedAt. Its history is its deliveries.
