@@ -1,6 +1,7 @@
 package main
 
 import (
+	"archive/zip"
 	"fmt"
 	"io"
 	"net/http"
@@ -128,5 +129,37 @@ func TestErasureByOnePersonAlone(t *testing.T) {
 	}
 	if out := command(t, "erase", "--customer=nobody", "--confirm", "--actor=x", "--reason=x", db, at); !strings.Contains(out, "Nothing is kept") {
 		t.Error(out)
+	}
+}
+
+func TestSubjectAccessFromTheCommandLine(t *testing.T) {
+	databaseURL, _, _ := logged(t, "100")
+	db := "--database-url=" + databaseURL
+	customer := storetest.Query(t, databaseURL, "SELECT min(customer_id) FROM events")[0]
+	file := filepath.Join(t.TempDir(), "person.zip")
+	out := command(t, "subject-access", "--customer="+customer, "--output="+file, "--actor=Jane Doe", db)
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = z.Close() }()
+	bodies := 0
+	for _, f := range z.File {
+		if strings.HasSuffix(f.Name, "/body") {
+			bodies++
+		}
+	}
+	if bodies == 0 || !strings.Contains(out, fmt.Sprintf("bodies of deliveries    %d", bodies)) {
+		t.Errorf("%d bodies: %s", bodies, out)
+	}
+	if got := storetest.Query(t, databaseURL, "SELECT detail FROM access_log WHERE action = 'subject-access'"); len(got) != 1 || got[0] != "by Jane Doe" {
+		t.Errorf("%q", got)
+	}
+	for name, args := range map[string][]string{
+		"nobody": {"--customer=nobody", "--output=" + file, "--actor=x"}, "no actor": {"--customer=" + customer, "--output=" + file}, "no output": {"--customer=" + customer, "--actor=x"},
+	} {
+		if code, out := outcome(t, append([]string{"subject-access", db}, args...)...); code == 0 {
+			t.Errorf("%s: %s", name, out)
+		}
 	}
 }
