@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -151,6 +152,15 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	slices.SortFunc(ids, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
 	ids = slices.Compact(ids)
+	notes := packNotes
+	retired, err := a.store.Retired(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	if len(retired) > 0 {
+		ids = slices.DeleteFunc(ids, func(id uuid.UUID) bool { return slices.Contains(retired, id) })
+		notes = append(slices.Clone(notes), fmt.Sprintf("%d deliveries that stated events of this pack first were removed when their time was over, as the log says. These events are here since others state them too; what only the first said of them is not proven.", len(retired)))
+	}
 	if err := c.seesRows(r, len(ids)); err != nil {
 		return err
 	}
@@ -161,7 +171,7 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	m := manifest{
 		Format: packFormat, CreatedAt: time.Now().UTC().Truncate(time.Second), CreatedBy: c.Name, Subject: r.URL.RequestURI(), Size: checkpoint.N,
-		RootHash: checkpoint.Hash, Deliveries: len(ids), Events: len(found), Notes: packNotes,
+		RootHash: checkpoint.Hash, Deliveries: len(ids), Events: len(found), Notes: notes,
 	}
 	k := &pack{archive: newArchive(out, m.CreatedAt), api: a, manifest: m, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Events: found}}
 	sum, err := k.write(r.Context(), checkpoint, ids, found)

@@ -65,6 +65,8 @@ func problemOf(err error) *Problem {
 		return onHold(held)
 	case errors.Is(err, store.ErrLifted):
 		return problem(http.StatusConflict, "lifted", "Lifted already", "The hold was lifted before.")
+	case errors.Is(err, store.ErrRetired):
+		return problem(http.StatusGone, "retired", "Retired", "It was removed when the time for which it was to be kept was over. The log says so: aifi-audit verify names the leaf.")
 	case errors.Is(err, store.ErrPosition):
 		return badCursor("cursor")
 	case errors.Is(err, store.ErrOverloaded):

@@ -74,6 +74,7 @@ type subjectCover struct {
 	Found      store.Found
 	Records    []store.CustomerRecord
 	Holds      int
+	Policies   []store.RetentionPolicy // in force; the most general first
 	Sources    []source
 	Looks      int
 	Readers    int
@@ -92,6 +93,11 @@ func WriteSubjectAccess(ctx context.Context, s *store.Store, out io.Writer, o Su
 	x := &subject{archive: newArchive(out, o.At), store: s, person: &o.Person, cover: subjectCover{
 		By: o.By, At: o.At, CustomerID: o.Person.CustomerID, Found: o.Person.Found, Records: o.Person.Records(), Holds: len(o.Person.Holds),
 	}}
+	policies, err := s.RetentionPolicies(ctx)
+	if err != nil {
+		return "", err
+	}
+	x.cover.Policies = store.CurrentPolicies(policies)
 	for _, write := range []func(context.Context) error{x.records, x.lists, x.bodies, x.looks} {
 		if err := write(ctx); err != nil {
 			return "", err

@@ -16,6 +16,10 @@ func TestSubjectAccess(t *testing.T) {
 	s.push(t, "tracking", `{"storeId":8,"note":"write to a@example.com"}`)                                                                 // mentions him
 	s.push(t, "suspected-fraud", `{"storeId":7,"sessionId":"S/1","customer":{"id":"other-person"},"timeOfOrigin":"2026-01-02T03:04:09Z"}`) // another, in his session
 	s.get(t, "/api/v1/sessions/S%2F1")
+	months := int32(6)
+	if _, err := s.store.SetRetention(t.Context(), store.Actor{Name: "x"}, store.NewPolicy{Months: &months}); err != nil {
+		t.Fatal(err)
+	}
 	s.get(t, "/api/v1/alcohol-interactions?customerId=5&customerId=other-person")
 	keeper := s.token(t, "Karla Keeper", nil, store.MayExport, store.MayAdminister)
 	limited := s.token(t, "limited keeper", []int64{7}, store.MayExport, store.MayAdminister)
@@ -70,7 +74,7 @@ func TestSubjectAccess(t *testing.T) {
 		"deliveries.csv": {"remote-register"},
 		"customer.json":  {`"customerId": "5"`},
 		"looks.csv":      {",search,customer,200", ",view,session,200", ",subject-access,customer,200"},
-		"cover.html":     {"What is kept about you", "restricted-products-interactions"},
+		"cover.html":     {"What is kept about you", "restricted-products-interactions", "all notifications of all shops: 6 calendar months"},
 	} {
 		for _, text := range want {
 			if !strings.Contains(string(files[name]), text) {

@@ -141,7 +141,7 @@ func timeAndID(p *Position) (*time.Time, *uuid.UUID, error) {
 func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDelivery, error) {
 	row, err := s.queries.GetDelivery(ctx, s.reads, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
 	if err != nil {
-		return KeptDelivery{}, known(err)
+		return KeptDelivery{}, s.orRetired(ctx, scope, id, known(err))
 	}
 	return keptDelivery(db.ListDeliveriesRow(row)), nil
 }

@@ -148,14 +148,14 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 			return err
 		}
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
+		if err := v.queue(ctx); err != nil {
+			return fmt.Errorf("verifying the queue: %w", err)
+		}
 		if err := v.readRetirements(ctx); err != nil {
 			return fmt.Errorf("reading retirements: %w", err)
 		}
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
-		}
-		if err := v.queue(ctx); err != nil {
-			return fmt.Errorf("verifying the queue: %w", err)
 		}
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)

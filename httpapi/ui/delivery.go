@@ -22,6 +22,7 @@ type Delivery struct {
 	RawHref    string
 	Download   string
 	Notice     string
+	Held       Held
 }
 
 // Repeat is a delivery that states the same.
