@@ -133,9 +133,8 @@ func TestAWindowFindsWhatIsRight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// All but the entry of the access log, the replay, and the first, which may have
-	// been received some time before the others.
-	if right := h.Run(); right < 604-2-6 {
+	// A sixteenth at each end may have been received some time apart from the others.
+	if right := h.Run(); right < 604*7/8-2 {
 		t.Errorf("%d of 604 leaves are right", right)
 	}
 }
