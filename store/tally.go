@@ -96,14 +96,14 @@ type keyRow struct {
 // receivedKey reads a row with a store, the time received and a delivery.
 func receivedKey(r *db.RawRow) keyRow { return keyRow{storeID: r.Int64(), at: r.Time(), id: r.UUID()} }
 
-// eventKey reads a row with the key of an event.
-func eventKey(r *db.RawRow) keyRow {
+// statedKey reads a row with the key of an event.
+func statedKey(r *db.RawRow) keyRow {
 	return keyRow{storeID: r.Int64(), kind: r.Text(), at: r.Time(), id: r.UUID()}
 }
 
 // listKey reads a row with the key of an event and a value.
 func listKey(r *db.RawRow) keyRow {
-	k := eventKey(r)
+	k := statedKey(r)
 	k.value = r.Text()
 	return k
 }

@@ -137,8 +137,7 @@ func (o *opener) open(ctx context.Context, c *chunk) error {
 func (o *opener) affirm(ctx context.Context, c *chunk, leaves []*storedLeaf) (others []*storedLeaf, err error) {
 	err = o.window.affirm(ctx, o.log, leaves, func(l *storedLeaf, r *evidenceRow) {
 		l.now = l.hash
-		o.tallier.delivery(&c.tallies, r)
-		o.tallier.event(&c.tallies, r)
+		o.note(c, l, r)
 	})
 	for _, l := range leaves {
 		if l.now != l.hash {
@@ -153,6 +152,8 @@ func (o *opener) openKind(ctx context.Context, c *chunk, kind translog.Kind, lea
 	case len(leaves) == 0:
 	case kind == translog.Access:
 		return o.openAccess(ctx, c, leaves)
+	case kind == translog.Retirement:
+		return o.openRetirements(ctx, leaves)
 	case kind == translog.Delivery || kind == translog.Replay || kind == translog.Erasure:
 		return o.openDeliveries(ctx, c, kind, leaves)
 	default:

@@ -46,26 +46,33 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 		twice[id] = byID[id] != nil
 		byID[id] = &rows[i]
 	}
+	var gone []*storedLeaf
 	for _, l := range leaves {
-		r := byID[l.id]
-		switch {
+		switch r := byID[l.id]; {
+		case r == nil:
+			gone = append(gone, l)
 		case twice[l.id]:
 			l.blame(Tampered, "row", "there is another of its id")
 		case openDelivery(l, r):
-			if kind == translog.Delivery {
-				o.tallier.delivery(&c.tallies, r)
-				if r.Body == nil {
-					c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt})
-				}
-			}
-			if kind != translog.Erasure {
-				o.tallier.event(&c.tallies, r)
-			}
+			o.note(c, l, r)
 		default:
 			l.row = r // to be looked at, should the leaf be right
 		}
 	}
-	return nil
+	return o.retire(ctx, gone)
+}
+
+// note notes what a leaf that is right is about.
+func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
+	if l.kind == translog.Delivery {
+		o.tallier.delivery(&c.tallies, r)
+		if r.Body == nil {
+			c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt})
+		}
+	}
+	if l.kind != translog.Erasure {
+		o.tallier.event(&c.tallies, r)
+	}
 }
 
 // openAccess makes the leaves of entries of the access log.
@@ -100,8 +107,6 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, leaves []*storedLeaf)
 // reports whether all is right.
 func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
 	switch {
-	case r == nil:
-		return l.blame(Missing, "delivery", "its row is gone")
 	case r.Body == nil && r.ErasedAt == nil:
 		return l.blame(Missing, "body", "its row is gone")
 	case r.Body != nil && len(r.Secret) != len(translog.Secret{}):
@@ -159,8 +164,11 @@ func impersonal(r *evidenceRow, p aifi.Person) (what string) {
 // diagnose says which part of a delivery is not what its leaf committed to. The leaf
 // commits to both at once, so it tries what the leaf would be if only one was changed.
 func diagnose(l *storedLeaf) Finding {
-	if l.kind == translog.Access {
+	switch l.kind {
+	case translog.Access:
 		return l.finding(Tampered, "access", "its row was changed")
+	case translog.Retirement:
+		return l.finding(Tampered, "retirement", "its row was changed")
 	}
 	f := l.finding(Tampered, "row", "")
 	r := *l.row

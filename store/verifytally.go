@@ -22,7 +22,7 @@ func (v *verification) tallyTables(ctx context.Context) (differ tables, err erro
 		{"deliveries", func() error { return tallyTable(ctx, tx, &k, &have.deliveries, q.AllDeliveries, receivedKey) }},
 		{"quarantine", func() error { return tallyTable(ctx, tx, &k, &have.quarantine, q.AllQuarantine, receivedKey) }},
 		{"access_log", func() error { return tallyTable(ctx, tx, &k, &have.access, q.AllAccess, accessKey) }},
-		{"events", func() error { return tallyTable(ctx, tx, &k, &have.events, q.AllEvents, eventKey) }},
+		{"events", func() error { return tallyTable(ctx, tx, &k, &have.events, q.AllEvents, statedKey) }},
 		{"event_flags", func() error { return tallyTable(ctx, tx, &k, &have.flags, q.AllFlags, listKey) }},
 		{"event_products", func() error { return tallyTable(ctx, tx, &k, &have.products, q.AllProducts, listKey) }},
 		{"event_gondolas", func() error { return tallyTable(ctx, tx, &k, &have.gondolas, q.AllGondolas, listKey) }},

@@ -14,14 +14,15 @@ import (
 
 // storedLeaf is a leaf as the log's table has it, and as it comes out of the rows.
 type storedLeaf struct {
-	index  int64
-	kind   translog.Kind
-	id     uuid.UUID
-	hash   tlog.Hash
-	absent bool         // the table has no such leaf
-	now    tlog.Hash    // from the rows; zero if it cannot be made
-	row    *evidenceRow // if they make another
-	fault  *Finding     // why now is not hash, to be told if the table's leaf is right
+	index   int64
+	kind    translog.Kind
+	id      uuid.UUID
+	hash    tlog.Hash
+	absent  bool         // the table has no such leaf
+	now     tlog.Hash    // from the rows; zero if it cannot be made
+	row     *evidenceRow // if they make another
+	retired *retirement  // of a delivery whose row is gone by the rules
+	fault   *Finding     // why now is not hash, to be told if the table's leaf is right
 }
 
 func (l *storedLeaf) finding(class Class, what, detail string) Finding {
@@ -76,6 +77,7 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		v.result.Leaves += int64(len(c.leaves))
 		v.known.merge(c.tallies)
 		v.erasures = append(v.erasures, c.erasures...)
+		v.countRetired(c.leaves)
 		if v.Progress != nil {
 			v.Progress(c.end, signed.N)
 		}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 // goroutine owns it.
 type window struct {
 	deliveries map[uuid.UUID]*windowDelivery
-	events     map[uuid.UUID]*db.WindowEventsRow
+	events     map[eventKey]*db.WindowEventsRow
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
 	evidence   evidenceRow                  // scratch
 }
@@ -105,20 +104,21 @@ func (w *window) readDeliveries(ctx context.Context, log logReader, leaves []*st
 
 // readEvents reads the events that the window's deliveries state.
 func (w *window) readEvents(ctx context.Context, log logReader) error {
-	w.events = make(map[uuid.UUID]*db.WindowEventsRow, len(w.deliveries))
+	w.events = make(map[eventKey]*db.WindowEventsRow, len(w.deliveries))
 	p, some := w.stated()
 	if !some {
 		return nil
 	}
 	return log.queries.EachWindowEvent(ctx, log.conn, p, func(r *db.RawRow) error {
 		e := r.WindowEvent()
-		_, twice := w.events[e.ID]
+		key := eventKeyOf(e.ID, e.OccurredAt)
+		_, twice := w.events[key]
 		switch {
 		case r.Bad():
 		case twice:
-			w.events[e.ID] = nil
+			w.events[key] = nil
 		default:
-			w.events[e.ID] = &e
+			w.events[key] = &e
 		}
 		return nil
 	})
@@ -155,8 +155,8 @@ func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
 		RemoteAddr: d.RemoteAddr, Path: d.Path, BodySize: d.BodySize, Truncated: d.Truncated, StatedEventID: d.EventID, Body: body, Secret: secret,
 	}
 	if d.EventID != nil {
-		e := w.events[*d.EventID]
-		if e == nil || d.EventOccurredAt == nil || e.StoreID != d.StoreID || e.Kind != orEmpty(d.EventKind) || !e.OccurredAt.Equal(*d.EventOccurredAt) {
+		e := w.events[eventKeyOf(*d.EventID, orZero(d.EventOccurredAt))]
+		if e == nil || e.StoreID != d.StoreID || e.Kind != orEmpty(d.EventKind) {
 			return false
 		}
 		addEventColumns(r, e)
@@ -205,5 +205,3 @@ func earlier(a, b time.Time) time.Time {
 
 // rowLimit is how many rows are read to find n of them: others may lie between.
 func rowLimit(n int) int32 { return int32(2*n + 1000) } //nolint:gosec // n is a few thousand
-
-func keysOf[K comparable, V any](m map[K]V) []K { return slices.Collect(maps.Keys(m)) }

@@ -184,3 +184,24 @@ type ErasureFacts struct {
 func (e *ErasureFacts) Append(b []byte) []byte {
 	return appendText(appendText(append(b, factsVersion), e.Actor), e.Reason)
 }
+
+// RetirementFacts say which deliveries were removed, by whom, and why.
+type RetirementFacts struct {
+	From, To      time.Time   // when they were received; half-open
+	DeliveryIDs   []uuid.UUID // nil: all that were received then and have a leaf before this one
+	Deliveries    int64
+	Leaves        int64 // how many of them have a leaf
+	Actor, Reason string
+}
+
+// Append encodes the facts, in the order of the fields.
+func (f *RetirementFacts) Append(b []byte) []byte {
+	b = appendTime(appendTime(append(b, factsVersion), f.From), f.To)
+	b = appendBool(b, f.DeliveryIDs != nil)
+	b = binary.AppendUvarint(b, uint64(len(f.DeliveryIDs)))
+	for _, id := range f.DeliveryIDs {
+		b = append(b, id[:]...)
+	}
+	b = binary.AppendVarint(binary.AppendVarint(b, f.Deliveries), f.Leaves)
+	return appendText(appendText(b, f.Actor), f.Reason)
+}
