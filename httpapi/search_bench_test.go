@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"aifi-audit/store/storefill"
 	"aifi-audit/store/storetest"
 )
 
@@ -47,11 +48,11 @@ func BenchmarkPage(b *testing.B) {
 		"alcohol-interactions", "alcohol-interactions?storeId=7", "alcohol-interactions?storeId=7&storeId=8&storeId=9",
 		"alcohol-interactions?storeExternalId=SHOP-7", "alcohol-interactions?" + week, "alcohol-interactions?storeId=7&" + week, "alcohol-interactions?" + deep,
 		"alcohol-interactions?productId=product-7", "alcohol-interactions?productId=product-7&storeId=1&" + week, "alcohol-interactions?gondolaId=8",
-		"alcohol-interactions?flag=" + storetest.FillFlag, "alcohol-interactions?flag=" + storetest.FillFlag + "&gondolaId=8&productId=product-7",
+		"alcohol-interactions?flag=" + storefill.Flag, "alcohol-interactions?flag=" + storefill.Flag + "&gondolaId=8&productId=product-7",
 		"alcohol-interactions?flag=NEVER_SEEN", "alcohol-interactions?productId=never-seen", "alcohol-interactions?storeId=999",
 		"alcohol-interactions?sessionId=" + session, "alcohol-interactions?customerId=customer-7",
-		"fraud-alerts", "fraud-alerts?storeId=7", "fraud-alerts?flag=" + storetest.FillFlag, "registrations", "registrations?storeId=7&" + week,
-		"sessions", "sessions?storeId=7", "sessions?storeId=7&storeId=8", "sessions?" + week, "sessions?flag=" + storetest.FillFlag, "sessions?flag=NEVER_SEEN",
+		"fraud-alerts", "fraud-alerts?storeId=7", "fraud-alerts?flag=" + storefill.Flag, "registrations", "registrations?storeId=7&" + week,
+		"sessions", "sessions?storeId=7", "sessions?storeId=7&storeId=8", "sessions?" + week, "sessions?flag=" + storefill.Flag, "sessions?flag=NEVER_SEEN",
 		"sessions?customerId=customer-7", "sessions/" + session,
 		"deliveries", "deliveries?storeId=7", "deliveries?storeId=7&storeId=8", "deliveries?sessionId=" + session, "deliveries?webhook=restricted-products-interactions",
 		"deliveries?webhook=never-seen", "deliveries?storeId=7&webhook=never-seen", "quarantine", "stores", "summary",
