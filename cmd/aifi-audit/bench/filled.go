@@ -45,6 +45,9 @@ func (r *run) fill(ctx context.Context) error {
 	if r.filled != nil {
 		return nil
 	}
+	if err := r.checkRoom(); err != nil {
+		return err
+	}
 	if err := r.postgres.watchStatements(ctx, r.Config); err != nil {
 		return err
 	}
@@ -60,6 +63,22 @@ func (r *run) fill(ctx context.Context) error {
 		if err := r.openFilled(ctx, f); err != nil {
 			return fmt.Errorf("starting what answers from a database: %w", err)
 		}
+	}
+	return nil
+}
+
+// bytesAnEvent is what a filled database takes, with the log that is written meanwhile.
+const bytesAnEvent = 1500
+
+// checkRoom refuses to fill a disk, if it is known which it would be.
+func (r *run) checkRoom() error {
+	events := 0
+	for _, n := range r.Events {
+		events += n
+	}
+	free, known := freeBytes(r.postgres.dir)
+	if need := int64(events) * bytesAnEvent; known && r.postgres.private != nil && need > free {
+		return fmt.Errorf("databases with %d events take about %d MB, and there is room for %d: name another directory with --dir, or fewer --events", events, need>>20, free>>20)
 	}
 	return nil
 }

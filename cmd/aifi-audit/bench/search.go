@@ -31,8 +31,10 @@ type Page struct {
 	Name  string   `json:"name"`
 	Place string   `json:"place,omitempty"` // first, next or deep
 	At    []AtSize `json:"at"`              // of Search.Sizes
-	// Growth is the p50 at the largest size in those at the smallest.
-	Growth float64 `json:"growth"`
+	// Growth is the p50 at the largest size in those at the smallest; MoreBuffers is the
+	// same of buffers, which no other program on the machine can change.
+	Growth      float64 `json:"growth"`
+	MoreBuffers float64 `json:"moreBuffers,omitempty"`
 	// LookUps is the p50 at the largest size in those of a look-up over HTTP there.
 	LookUps float64 `json:"lookUps,omitempty"`
 
@@ -101,6 +103,9 @@ func (p *Page) conclude(overHTTP *Page) {
 	}
 	last := len(p.At) - 1
 	p.Growth = p.At[last].P50 / p.At[0].P50
+	if least, most := p.At[0].Buffers, p.At[last].Buffers; least != nil && most != nil && *least > 0 {
+		p.MoreBuffers = *most / *least
+	}
 	if p.Place != "" {
 		p.LookUps = p.At[last].P50 / overHTTP.At[last].P50
 	}
@@ -230,8 +235,11 @@ func (r *run) countBuffers(ctx context.Context, c searchCase, seed uint64, pages
 	for i, f := range r.filled {
 		for _, p := range pages {
 			targets, err := r.targetsOf(c, p.Place, seed, f, deepTargets[i])
-			if err != nil || len(targets) == 0 {
+			if err != nil {
 				return err
+			}
+			if len(targets) == 0 {
+				continue
 			}
 			before, err := r.postgres.touched(ctx, f.name)
 			if err != nil {

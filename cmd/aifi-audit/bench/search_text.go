@@ -8,7 +8,7 @@ import (
 func (m *Search) write(w io.Writer) error {
 	last := len(m.Sizes) - 1
 	if _, err := fmt.Fprintf(w, "\nSearch, over HTTP, with the entry in the access log committed first. Milliseconds; buffers of 8 kB that the statements touch.\n"+
-		"  growth: p50 at %d events in those at %d (%s). look-ups: p50 in those of a look-up over HTTP (%s).\n",
+		"  growth: p50 at %d events in those at %d (%s), and the same of buffers. look-ups: p50 in those of a look-up over HTTP (%s).\n",
 		m.Sizes[last], m.Sizes[0], "at most "+number(m.Growth.AtMost), "at most "+number(m.PerLook.AtMost)); err != nil {
 		return err
 	}
@@ -17,12 +17,16 @@ func (m *Search) write(w io.Writer) error {
 	for _, size := range m.Sizes {
 		head = append(head, fmt.Sprintf("p50 at %s", count(size)), "p99", "buffers")
 	}
-	t.add(append(head, "growth", "look-ups")...)
+	t.add(append(head, "growth", "of buffers", "look-ups")...)
 	for _, p := range m.LookUps {
 		t.add(p.cells()...)
 	}
 	for _, p := range m.Pages {
-		t.add(append(p.cells(), number(p.Growth)+not(m.Growth, p.Growth), number(p.LookUps)+not(m.PerLook, p.LookUps))...)
+		more := ""
+		if p.MoreBuffers > 0 {
+			more = number(p.MoreBuffers)
+		}
+		t.add(append(p.cells(), number(p.Growth)+not(m.Growth, p.Growth), more, number(p.LookUps)+not(m.PerLook, p.LookUps))...)
 	}
 	return t.write(w)
 }
