@@ -36,6 +36,8 @@ type cli struct {
 	Export     exportCommand     `cmd:"" help:"Write a list as CSV, straight from the database."`
 	Verify     verifyCommand     `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
 	Erase      eraseCommand      `cmd:"" help:"Erase what is known of a customer, and keep what proves the rest. A dry run until --confirm."`
+	Hold       holdCommand       `cmd:"" help:"Place, list and lift legal holds."`
+	Retention  retentionCommand  `cmd:"" help:"Say for how long deliveries are kept, and remove what is older."`
 	Log        logCommand        `cmd:"" help:"Keys of the transparency log."`
 	Spool      spoolCommand      `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate   simulateCommand   `cmd:"" help:"Send the webhooks of simulated shops to a server."`
