@@ -26,6 +26,7 @@ const (
 
 // sessionPage tells a session's story.
 func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	r, unsaid := takeUnsaid(r)
 	id, p, err := sessionAsked(r, "cursor")
 	if err != nil {
 		return err
@@ -51,6 +52,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
+	c.unsaid = unsaid
 	s := storyteller{c: c, v: v, session: found, zone: c.zones.of(found.StoreID)}
 	view, err := s.story(r.Context(), timeline)
 	if err != nil {
