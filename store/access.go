@@ -73,7 +73,7 @@ func (s *Store) AccessLog(ctx context.Context, scope Scope, f Filter, p Page) ([
 		}
 		args.AfterTime, args.AfterID = &p.After.Time, &id
 	}
-	rows, err := s.queries.ListAccess(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListAccess, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}

@@ -71,7 +71,7 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	if facet, values := takeDeliveryFacet(&args); facet != "" {
 		rows, err = s.deliveriesByFacet(ctx, facet, values, args)
 	} else {
-		rows, err = s.queries.ListDeliveries(ctx, s.reads, args)
+		rows, err = read(ctx, s, s.queries.ListDeliveries, args)
 	}
 	if err != nil {
 		return nil, nil, known(err)
@@ -102,7 +102,7 @@ func (s *Store) deliveriesByFacet(ctx context.Context, facet string, values []st
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.queries.ListDeliveriesByFacet(ctx, s.reads, db.ListDeliveriesByFacetParams{
+	found, err := read(ctx, s, s.queries.ListDeliveriesByFacet, db.ListDeliveriesByFacetParams{
 		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
 		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
 	})
@@ -139,7 +139,7 @@ func timeAndID(p *Position) (*time.Time, *uuid.UUID, error) {
 
 // Delivery is one delivery, or ErrNotFound.
 func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDelivery, error) {
-	row, err := s.queries.GetDelivery(ctx, s.reads, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
+	row, err := read(ctx, s, s.queries.GetDelivery, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
 	if err != nil {
 		return KeptDelivery{}, known(err)
 	}
@@ -155,7 +155,7 @@ func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.queries.GetDeliveryForReplay(ctx, s.reads, db.GetDeliveryForReplayParams{
+	d, err := read(ctx, s, s.queries.GetDeliveryForReplay, db.GetDeliveryForReplayParams{
 		ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil),
 	})
 	if err != nil {
@@ -180,7 +180,7 @@ func (s *Store) Quarantine(ctx context.Context, scope Scope, f Filter, p Page) (
 	if err := setQuarantinePage(&args, p); err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.queries.ListQuarantine(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListQuarantine, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -199,7 +199,7 @@ func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Pa
 	if err := setQuarantinePage(&args, p); err != nil {
 		return 0, err
 	}
-	n, err := s.queries.CountQuarantineList(ctx, s.reads, args)
+	n, err := read(ctx, s, s.queries.CountQuarantineList, args)
 	return n, known(err)
 }
 
@@ -263,6 +263,7 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 		p.evidence = &evidence{secret, secret.Body().Commit(d.Body)}
 	}
 	receipt, err := s.commitPending(ctx, p)
+	s.replica.staffWrote()
 	if err == nil && receipt.Status != Quarantined {
 		receipt.Status = Replayed
 	}

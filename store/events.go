@@ -88,7 +88,7 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	if facet, values := takeFacet(&args); facet != "" {
 		rows, err = s.eventsByFacet(ctx, facet, values, args)
 	} else {
-		rows, err = s.queries.ListEvents(ctx, s.reads, args)
+		rows, err = read(ctx, s, s.queries.ListEvents, args)
 	}
 	if err != nil {
 		return nil, nil, known(err)
@@ -111,14 +111,14 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	args.RowLimit = &limit
 	facet, values := takeFacet(&args)
 	if facet == "" {
-		n, err := s.queries.CountEventList(ctx, s.reads, args)
+		n, err := read(ctx, s, s.queries.CountEventList, args)
 		return n, known(err)
 	}
 	byFacet, err := s.facetArgs(ctx, facet, values, args)
 	if err != nil {
 		return 0, known(err)
 	}
-	n, err := s.queries.CountEventListByFacet(ctx, s.reads, byFacet)
+	n, err := read(ctx, s, s.queries.CountEventListByFacet, byFacet)
 	return n, known(err)
 }
 
@@ -181,7 +181,7 @@ func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.queries.ListEventsByFacet(ctx, s.reads, args)
+	found, err := read(ctx, s, s.queries.ListEventsByFacet, args)
 	rows := make([]db.ListEventsRow, len(found))
 	for i, r := range found {
 		rows[i] = db.ListEventsRow(r)
@@ -205,15 +205,4 @@ func (s *Store) facetArgs(ctx context.Context, facet string, values []string, a 
 		Dispositions: a.Dispositions, Unmarked: a.Unmarked, FromTime: a.FromTime, ToTime: a.ToTime,
 		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
 	}, nil
-}
-
-// export runs a read of any length in a transaction of its own: one snapshot,
-// without the time limit of pages.
-func (s *Store) export(ctx context.Context, read func(tx pgx.Tx) error) error {
-	return known(pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-			return err
-		}
-		return read(tx)
-	}))
 }

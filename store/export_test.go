@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/internal/db"
 	"aifi-audit/store/spool"
 )
 
@@ -137,4 +138,12 @@ func SpoolForTest(t testing.TB, dir string, records ...any) {
 	if err := q.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// ReadText gives the text that a query has, read as lists are.
+func ReadText(ctx context.Context, s *Store, sql string) (text string, err error) {
+	return read(ctx, s, func(ctx context.Context, tx db.DBTX, sql string) (text string, err error) {
+		err = tx.QueryRow(ctx, sql).Scan(&text)
+		return text, err
+	}, sql)
 }

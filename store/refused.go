@@ -237,6 +237,7 @@ func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (R
 	if err != nil {
 		return Receipt{}, err
 	}
+	s.replica.staffWrote()
 	now := s.now()
 	err = s.queries.MarkRefusedReplayed(ctx, s.writes, db.MarkRefusedReplayedParams{ReplayedAt: &now, ReceivedAt: r.ReceivedAt, DeliveryID: r.DeliveryID})
 	return receipt, known(err)

@@ -23,7 +23,7 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	if facet, values := takeSessionFacet(&args); facet != "" {
 		rows, err = s.sessionsByFacet(ctx, facet, values, args)
 	} else {
-		rows, err = s.queries.ListSessions(ctx, s.reads, args)
+		rows, err = read(ctx, s, s.queries.ListSessions, args)
 	}
 	if err != nil {
 		return nil, nil, known(err)
@@ -50,7 +50,7 @@ func (s *Store) sessionsByFacet(ctx context.Context, facet string, values []stri
 	if err != nil {
 		return nil, err
 	}
-	found, err := s.queries.ListSessionsByFacet(ctx, s.reads, args)
+	found, err := read(ctx, s, s.queries.ListSessionsByFacet, args)
 	rows := make([]Session, len(found))
 	for i, r := range found {
 		rows[i] = Session(r)
@@ -94,14 +94,14 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	setSessionPage(&args, p)
 	facet, values := takeSessionFacet(&args)
 	if facet == "" {
-		n, err := s.queries.CountSessionList(ctx, s.reads, args)
+		n, err := read(ctx, s, s.queries.CountSessionList, args)
 		return n, known(err)
 	}
 	byFacet, err := s.sessionFacetArgs(ctx, facet, values, args)
 	if err != nil {
 		return 0, known(err)
 	}
-	n, err := s.queries.CountSessionListByFacet(ctx, s.reads, byFacet)
+	n, err := read(ctx, s, s.queries.CountSessionListByFacet, byFacet)
 	return n, known(err)
 }
 
@@ -134,7 +134,7 @@ func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessio
 		}
 		args.AfterTime, args.AfterID = &p.After.Time, id
 	}
-	rows, err := s.queries.SessionTimeline(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.SessionTimeline, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}

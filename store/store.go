@@ -34,7 +34,10 @@ type Config struct {
 	DatabaseURL string // of a PostgreSQL >= 15 whose schema is current
 	// Database gives the URL of a database that has to be started first, and may take
 	// its time; nil means DatabaseURL.
-	Database func(context.Context) (url string, err error)
+	Database   func(context.Context) (url string, err error)
+	ReadURL    string        // of a streaming replica of it, for the reads of staff; "" is none
+	ReadMaxLag time.Duration // how far behind it may be and still be read from; 0 is 30 s
+
 	Local    *Local           // nil: nothing is kept while the database is away
 	Refusals Refusals         // what is kept of webhooks without a good token
 	Logger   *slog.Logger     // nil discards
@@ -65,7 +68,8 @@ const (
 // Store is safe for concurrent use.
 type Store struct {
 	writes         *pool
-	reads          *pool
+	reads          *pool    // of the same database; for what may not be late, and all if there is no replica
+	replica        *replica // nil if there is none
 	queries        *db.Queries
 	log            *slog.Logger
 	metrics        *Metrics
@@ -98,20 +102,35 @@ type Store struct {
 // a spool that another process has open (ErrSpoolInUse).
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(c)
+	if c.ReadURL != "" {
+		var err error
+		if s.replica, err = newReplica(c.ReadURL, c.ReadMaxLag, s.reads, s.queries, s.log); err != nil {
+			return nil, err
+		}
+	}
 	if c.Local != nil {
 		if err := s.openLocal(*c.Local); err != nil {
+			s.replica.close()
 			return nil, err
 		}
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	if err := s.connectFirst(ctx, background); err != nil {
+	err := s.connectFirst(ctx, background)
+	if err == nil && s.replica != nil {
+		// One that is away may come; one that is another database never will.
+		err = s.replica.look(ctx)
+	}
+	if err != nil {
 		stop()
 		s.work.Wait()
 		s.closeAll()
 		return nil, err
 	}
 	s.work.Go(func() { s.keepTokens(background) })
+	if s.replica != nil {
+		s.work.Go(func() { s.replica.watch(background) })
+	}
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
@@ -307,6 +326,7 @@ func (s *Store) Close() {
 func (s *Store) closeAll() {
 	s.writes.Close()
 	s.reads.Close()
+	s.replica.close()
 	if s.spool != nil {
 		if err := s.spool.Close(); err != nil {
 			s.log.Error("closing the spool", "error", err)

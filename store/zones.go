@@ -41,6 +41,7 @@ func (s *Store) SetTimeZone(ctx context.Context, scope Scope, storeID int64, nam
 		}
 	}
 	shop, err := s.queries.SetTimeZone(ctx, s.writes, db.SetTimeZoneParams{StoreID: storeID, TimeZone: name})
+	s.replica.staffWrote()
 	return shop, known(err)
 }
 
