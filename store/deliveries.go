@@ -58,7 +58,6 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	if err != nil {
 		return nil, nil, err
 	}
-	args.RowLimit = oneMore(p)
 	older, newer := p.bounds()
 	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
 		return nil, nil, err
@@ -67,12 +66,7 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 		return nil, nil, err
 	}
 	args.Ascending = p.ascending()
-	var rows []db.ListDeliveriesRow
-	if facet, values := takeDeliveryFacet(&args); facet != "" {
-		rows, err = s.deliveriesByFacet(ctx, facet, values, args)
-	} else {
-		rows, err = read(ctx, s, s.queries.ListDeliveries, args)
-	}
+	rows, err := s.deliveryRows(ctx, args, *oneMore(p))
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -97,19 +91,49 @@ func takeDeliveryFacet(a *db.ListDeliveriesParams) (facet string, values []strin
 	return facet, values
 }
 
-func (s *Store) deliveriesByFacet(ctx context.Context, facet string, values []string, a db.ListDeliveriesParams) ([]db.ListDeliveriesRow, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
-	if err != nil {
-		return nil, err
+// deliveryRows reads a list part by part, up to a limit.
+func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, limit int64) (rows []db.ListDeliveriesRow, err error) {
+	byFacet := args
+	facet, values := takeDeliveryFacet(&byFacet)
+	whole := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{whole}
+	if args.SessionIds == nil {
+		parts = partsOf(whole, startOf(whole, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
 	}
-	found, err := read(ctx, s, s.queries.ListDeliveriesByFacet, db.ListDeliveriesByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+	if facet != "" {
+		if byFacet.StoreIds, err = s.orAllStores(ctx, args.StoreIds); err != nil {
+			return nil, err
+		}
+		values = distinctOf(values)
+		if len(byFacet.StoreIds)*len(values) > s.paging.mergesGladly {
+			at, err := read(ctx, s, s.queries.DeliveryTimeAt, db.DeliveryTimeAtParams{
+				FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+			})
+			if err != nil {
+				return nil, err
+			}
+			parts = lookingThrough(parts, at, args.Ascending)
+		}
+	}
+	err = inParts(parts, limit, func(p part, limit int64) (int64, error) {
+		if !p.merged {
+			a := args
+			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
+			found, err := read(ctx, s, s.queries.ListDeliveries, a)
+			rows = append(rows, found...)
+			return int64(len(found)), err
+		}
+		found, err := read(ctx, s, s.queries.ListDeliveriesByFacet, db.ListDeliveriesByFacetParams{
+			StoreIds: byFacet.StoreIds, FacetValues: values, Facet: facet, FromTime: p.from, ToTime: p.to,
+			AfterTime: args.AfterTime, AfterID: args.AfterID, NewerTime: args.NewerTime, NewerID: args.NewerID,
+			Ascending: args.Ascending, RowLimit: &limit,
+		})
+		for _, r := range found {
+			rows = append(rows, db.ListDeliveriesRow(r))
+		}
+		return int64(len(found)), err
 	})
-	rows := make([]db.ListDeliveriesRow, len(found))
-	for i, r := range found {
-		rows[i] = db.ListDeliveriesRow(r)
-	}
 	return rows, err
 }
 

@@ -147,3 +147,11 @@ func ReadText(ctx context.Context, s *Store, sql string) (text string, err error
 		return text, err
 	}, sql)
 }
+
+// DefaultLooksThrough is how many rows are looked through before stores are merged.
+var DefaultLooksThrough = float64(defaultPaging.looksThrough)
+
+// SetPaging says when stores are merged.
+func SetPaging(s *Store, looksThrough int64, mergesGladly int) {
+	s.paging = paging{looksThrough, mergesGladly}
+}

@@ -83,6 +83,7 @@ type Store struct {
 	refusals       refusals
 	arrivals       arrivals
 	documented     []string // webhooks that AiFi documents
+	paging         paging
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -150,7 +151,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(),
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(), paging: defaultPaging,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
