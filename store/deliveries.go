@@ -95,6 +95,9 @@ func takeDeliveryFacet(a *db.ListDeliveriesParams) (facet string, values []strin
 func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, limit int64) (rows []db.ListDeliveriesRow, err error) {
 	byFacet := args
 	facet, values := takeDeliveryFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
+	}
 	whole := part{args.FromTime, args.ToTime, facet != ""}
 	parts := []part{whole}
 	if args.SessionIds == nil {

@@ -185,6 +185,9 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 ) error {
 	byFacet := args
 	facet, values := takeFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
+	}
 	whole := part{args.FromTime, args.ToTime, facet != ""}
 	parts := []part{whole}
 	if args.SessionIds == nil && args.CustomerIds == nil {

@@ -152,6 +152,9 @@ func ReadText(ctx context.Context, s *Store, sql string) (text string, err error
 var DefaultLooksThrough = float64(defaultPaging.looksThrough)
 
 // SetPaging says when stores are merged.
-func SetPaging(s *Store, looksThrough int64, mergesGladly int) {
-	s.paging = paging{looksThrough, mergesGladly}
+func SetPaging(s *Store, looksThrough int64, mergesGladly int, neverMerges bool) {
+	s.paging = paging{looksThrough, mergesGladly, neverMerges}
 }
+
+// StoreTables is the query for the tables that belong to a store.
+const StoreTables = storeTables

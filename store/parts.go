@@ -21,6 +21,7 @@ type part struct {
 type paging struct {
 	looksThrough int64 // rows of all stores, before stores are merged: as quick as merging a few hundred
 	mergesGladly int   // ordered scans, without that
+	neverMerges  bool  // Citus refuses what a merge is: LATERAL with LIMIT
 }
 
 var defaultPaging = paging{looksThrough: 2000, mergesGladly: 16}

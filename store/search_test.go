@@ -81,7 +81,7 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 	review(t, s, everything())
 	all := everything()
 	rapid.Check(t, func(t *rapid.T) {
-		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"))
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name, format string, n int) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil
@@ -168,7 +168,7 @@ func TestPagingIsTheExport(t *testing.T) {
 	s, _ := open(t)
 	fill(t, s, 60)
 	rapid.Check(t, func(t *rapid.T) {
-		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"))
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name string, values ...string) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil

@@ -57,6 +57,9 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 ) error {
 	byFacet := args
 	facet, values := takeSessionFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
+	}
 	parts := []part{{args.FromTime, args.ToTime, facet != ""}}
 	if facet != "" {
 		stores, err := s.orAllStores(ctx, args.StoreIds)

@@ -262,6 +262,9 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := s.writes.open(ctx, writes); err != nil {
 		return known(err)
 	}
+	if s.paging.neverMerges, err = distributed(ctx, s.writes); err != nil {
+		return known(err)
+	}
 	if err := s.reads.open(ctx, reads); err != nil {
 		return known(err)
 	}
