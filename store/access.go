@@ -40,7 +40,7 @@ func (s *Store) LogAccess(ctx context.Context, a Access) error {
 		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: cleanText(a.Path), Query: cleanText(a.Query),
 		RemoteAddr: cleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: cleanText(a.Detail),
 	}
-	return known(s.queries.InsertAccess(ctx, s.writes, db.InsertAccessParams{
+	return known(s.queries.InsertAccess(ctx, s.office, db.InsertAccessParams{
 		At: row.At, TokenID: row.TokenID, Action: row.Action, Path: row.Path, Query: row.Query, RemoteAddr: row.RemoteAddr,
 		EntryID: row.EntryID, Secret: row.Secret, Status: row.Status, Rows: row.Rows, Detail: row.Detail,
 		Leaf: accessLeaf(&row, secret).Append(nil),

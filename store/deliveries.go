@@ -264,14 +264,14 @@ func (s *Store) quarantineArgs(ctx context.Context, scope Scope, f Filter) (db.L
 // that was replayed before is left alone.
 func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt, error) {
 	stores := scope.restrict(nil)
-	q, err := s.queries.GetQuarantined(ctx, s.writes, db.GetQuarantinedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id, StoreIds: stores})
+	q, err := s.queries.GetQuarantined(ctx, s.office, db.GetQuarantinedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id, StoreIds: stores})
 	if err != nil {
 		return Receipt{}, known(err)
 	}
 	if q.ReplayedAt != nil {
 		return Receipt{Status: Replayed}, nil
 	}
-	d, err := s.queries.GetDeliveryForReplay(ctx, s.writes, db.GetDeliveryForReplayParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: stores})
+	d, err := s.queries.GetDeliveryForReplay(ctx, s.office, db.GetDeliveryForReplayParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: stores})
 	if err != nil {
 		return Receipt{}, known(err)
 	}

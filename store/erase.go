@@ -22,7 +22,7 @@ type ErasureRequest struct {
 // CustomerDeliveries are the deliveries about a customer whose bodies are still there:
 // those that state an event which names him.
 func (s *Store) CustomerDeliveries(ctx context.Context, customerID string) ([]uuid.UUID, error) {
-	ids, err := s.queries.DeliveriesOfCustomer(ctx, s.writes, customerID)
+	ids, err := s.queries.DeliveriesOfCustomer(ctx, s.office, customerID)
 	return ids, known(err)
 }
 
@@ -35,7 +35,7 @@ func (s *Store) EraseCustomer(ctx context.Context, r ErasureRequest) ([]uuid.UUI
 		return nil, errors.New("an erasure needs a customer, an actor and a reason")
 	}
 	var erased []uuid.UUID
-	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
+	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
 		if erased, err = s.queries.DeliveriesOfCustomer(ctx, tx, r.CustomerID); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ type Unbatched struct {
 
 // NewUnbatched replaces the pool of s by one with so many connections.
 func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections int) (*Unbatched, error) {
-	config, err := writeConfig(databaseURL)
+	config, err := writeConfig(databaseURL, writeConnections)
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) 
 		TokenID: by.ID, TokenName: by.Name, SessionID: e.SessionID,
 		Disposition: notEmpty(string(n.Disposition)), Comment: notEmpty(n.Comment),
 	}
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
 		row.At, err = s.queries.ReviewEvent(ctx, tx, db.ReviewEventParams{
 			StoreID: row.StoreID, Kind: row.Kind, OccurredAt: row.OccurredAt, EventID: row.EventID,
 			Disposition: row.Disposition, At: s.now(), TokenName: row.TokenName,

@@ -14,9 +14,12 @@ import (
 
 const (
 	writeConnections = flushers + 2 // the flushers, the partitions, the tokens
-	readConnections  = 8
-	pageTimeout      = 30 * time.Second
-	connectTimeout   = 5 * time.Second // unless the URL says otherwise
+	// officeConnections are for what staff write. They wait for each other, and never
+	// before a webhook: each look at the data is a row in the access log.
+	officeConnections = 4
+	readConnections   = 8
+	pageTimeout       = 30 * time.Second
+	connectTimeout    = 5 * time.Second // unless the URL says otherwise
 )
 
 var errNotConnected = errors.New("not connected yet")
@@ -87,12 +90,12 @@ type notConnectedRow struct{}
 
 func (notConnectedRow) Scan(...any) error { return errNotConnected }
 
-func writeConfig(url string) (*pgxpool.Config, error) {
+func writeConfig(url string, connections int32) (*pgxpool.Config, error) {
 	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = writeConnections
+	config.MaxConns = connections
 	config.AfterConnect = commitDurably
 	return config, nil
 }

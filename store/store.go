@@ -68,6 +68,7 @@ const (
 // Store is safe for concurrent use.
 type Store struct {
 	writes         *pool
+	office         *pool    // for what staff write
 	reads          *pool    // of the same database; for what may not be late, and all if there is no replica
 	replica        *replica // nil if there is none
 	queries        *db.Queries
@@ -150,7 +151,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 func newStore(c Config) *Store {
 	s := &Store{
-		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
+		writes: new(pool), office: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
 		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(), paging: defaultPaging,
 	}
 	if s.log == nil {
@@ -251,7 +252,11 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := CheckSchema(ctx, url); err != nil {
 		return err
 	}
-	writes, err := writeConfig(url)
+	writes, err := writeConfig(url, writeConnections)
+	if err != nil {
+		return err
+	}
+	office, err := writeConfig(url, officeConnections)
 	if err != nil {
 		return err
 	}
@@ -260,6 +265,9 @@ func (s *Store) connect(ctx context.Context) error {
 		return err
 	}
 	if err := s.writes.open(ctx, writes); err != nil {
+		return known(err)
+	}
+	if err := s.office.open(ctx, office); err != nil {
 		return known(err)
 	}
 	if s.paging.neverMerges, err = distributed(ctx, s.writes); err != nil {
@@ -329,6 +337,7 @@ func (s *Store) Close() {
 
 func (s *Store) closeAll() {
 	s.writes.Close()
+	s.office.Close()
 	s.reads.Close()
 	s.replica.close()
 	if s.spool != nil {
