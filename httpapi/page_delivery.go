@@ -23,6 +23,7 @@ const repeatsMost = 100 // on a page
 // deliveryPage shows one delivery: what came, and what was made of it.
 func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	r, said := takeNotice(r)
+	r, unsaid := takeUnsaid(r)
 	p, err := parseParams(r, []string{"view"})
 	if err != nil {
 		return err
@@ -46,6 +47,7 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	if err != nil {
 		return err
 	}
+	c.unsaid = unsaid
 	here := deliveryPath(id.String())
 	view := ui.Delivery{
 		ID: id.String(), Webhook: d.Webhook, Size: d.BodySize, PrettyHref: here, RawHref: here + "?view=raw", Download: here + "/body", Notice: said,
@@ -195,7 +197,7 @@ func madeFacts(c *pageContext, e store.Event) []ui.Fact {
 	add("AiFi's event id", ui.Cell{Class: "mono", Text: text(e.EventID)})
 	add("Store", ui.Cell{Text: c.storeText(e.StoreID)})
 	if e.SessionID != nil {
-		add("Session", ui.Cell{Class: "mono", Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID)})
+		add("Session", ui.Cell{Class: "mono", Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID, "")})
 	}
 	add("Customer", ui.Cell{Class: "mono", Text: text(e.CustomerID), Href: customerPath(e.CustomerID)})
 	add("Shopper", ui.Cell{Class: "mono", Text: text(e.ShopperID)})

@@ -121,6 +121,6 @@ func (a *API) holdSession(w http.ResponseWriter, r *http.Request, v visitor) err
 	if _, err := a.store.PlaceHold(r.Context(), v.actor(r, http.StatusSeeOther), n); err != nil {
 		return err
 	}
-	http.Redirect(w, r, sessionPath(found.SessionID, found.StoreID), http.StatusSeeOther)
+	http.Redirect(w, r, sessionPath(found.SessionID, found.StoreID, ""), http.StatusSeeOther)
 	return nil
 }

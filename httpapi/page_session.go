@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/mux"
 
 	"aifi-audit/httpapi/ui"
 	"aifi-audit/store"
@@ -27,11 +26,8 @@ const (
 
 // sessionPage tells a session's story.
 func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := url.PathUnescape(mux.Vars(r)["sessionId"])
-	if err != nil {
-		return store.ErrNotFound
-	}
-	p, err := parseParams(r, []string{"storeId", "cursor"})
+	r, unsaid := takeUnsaid(r)
+	id, p, err := sessionAsked(r, "cursor")
 	if err != nil {
 		return err
 	}
@@ -56,6 +52,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
+	c.unsaid = unsaid
 	s := storyteller{c: c, v: v, session: found, zone: c.zones.of(found.StoreID)}
 	view, err := s.story(r.Context(), timeline)
 	if err != nil {
@@ -72,7 +69,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if v.May(store.MayAdminister) {
 		view.Held.Action, view.Held.FormToken = "/sessions/"+url.PathEscape(found.SessionID)+"/hold?storeId="+strconv.FormatInt(found.StoreID, 10), formToken(v.secret)
 	}
-	base := sessionPath(found.SessionID, found.StoreID)
+	base := sessionPath(found.SessionID, found.StoreID, "")
 	if page.After != nil {
 		view.Older = base
 	}
@@ -91,7 +88,7 @@ func (a *API) chooseStore(w http.ResponseWriter, r *http.Request, v visitor, id 
 	}
 	view := ui.Ambiguous{SessionID: id}
 	for _, storeID := range stores {
-		view.Choices = append(view.Choices, ui.Link{Text: c.storeText(storeID), Href: sessionPath(id, storeID)})
+		view.Choices = append(view.Choices, ui.Link{Text: c.storeText(storeID), Href: sessionPath(id, storeID, "")})
 	}
 	return v.show(w, r, "choose", ui.View{Title: "Which store?", Section: "/sessions", Main: view})
 }
@@ -116,8 +113,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	view.Alerts = append(view.Alerts, flagTags(x.Flags)...)
 	if s.v.May(store.MayExport) {
 		only := url.Values{"sessionId": {x.SessionID}, "storeId": {strconv.FormatInt(x.StoreID, 10)}}
-		at := url.Values{"storeId": only["storeId"]}
-		view.Export = []ui.Link{{Text: "Evidence pack", Href: "/sessions/" + url.PathEscape(x.SessionID) + "/evidence" + query(at)}, {Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
+		view.Export = []ui.Link{{Text: "Evidence pack", Href: sessionPath(x.SessionID, x.StoreID, "/evidence")}, {Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
 	}
 	deliveries, _, err := s.v.api.store.Deliveries(ctx, s.v.Scope(), store.Filter{StoreIDs: []int64{x.StoreID}, SessionIDs: []string{x.SessionID}}, store.Page{Limit: maxLimit})
 	if err != nil {
@@ -142,7 +138,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	if err != nil {
 		return view, err
 	}
-	back := sessionPath(x.SessionID, x.StoreID)
+	back := sessionPath(x.SessionID, x.StoreID, "")
 	if at := s.c.query.Get("cursor"); at != "" {
 		back += "&cursor=" + url.QueryEscape(at)
 	}

@@ -15,8 +15,8 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 1000
-	maxValues    = 100 // of one parameter
-	maxValueSize = 512 // bytes
+	maxValues    = 100  // of one parameter
+	maxValueSize = 4096 // bytes: no index of PostgreSQL holds a longer id that does not compress
 )
 
 // params are the query parameters of a request, checked against those that its

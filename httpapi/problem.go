@@ -121,7 +121,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 	if wantsPage(r) {
 		safeHeaders(w.Header())
-		a.failPage(w, r, nil, problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
+		a.failPage(w, r, a.visitor(r), problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
 		return
 	}
 	writeProblem(w, problem(http.StatusNotFound, "not-found", "Not found", "There is no such resource; /openapi.yaml lists what there is."))

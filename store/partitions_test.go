@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aifi-audit/store"
+	"aifi-audit/store/storefill"
 	"aifi-audit/store/storetest"
 )
 
@@ -59,7 +60,7 @@ func TestAWeekReadsItsMonthsOnly(t *testing.T) {
 		}
 	}
 	for name, read := range map[string]func() error{
-		"events": events(week), "of a store": events(with(store.Filter{StoreIDs: []int64{7}})), "of a flag": events(with(store.Filter{Flags: []string{storetest.FillFlag}})),
+		"events": events(week), "of a store": events(with(store.Filter{StoreIDs: []int64{7}})), "of a flag": events(with(store.Filter{Flags: []string{storefill.Flag}})),
 		"of a product":  events(with(store.Filter{ProductIDs: []string{"product-7"}})),
 		"of a session":  events(with(store.Filter{SessionIDs: []string{"session-100"}})),
 		"of a customer": events(with(store.Filter{CustomerIDs: []string{"customer-100"}})),

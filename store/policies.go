@@ -55,7 +55,7 @@ func (n NewPolicy) check(documented []string) error {
 // SetRetention sets a policy, of which nothing comes for a RetentionPause. ErrNotFound
 // if the actor sees some stores only, or an *InputError.
 func (s *Store) SetRetention(ctx context.Context, by Actor, n NewPolicy) (RetentionPolicy, error) {
-	if err := n.check(s.documented); err != nil {
+	if err := n.check(documentedWebhooks()); err != nil {
 		return RetentionPolicy{}, err
 	}
 	if by.Scope.limited {

@@ -79,7 +79,6 @@ type Store struct {
 	health         health
 	refusals       refusals
 	arrivals       arrivals
-	documented     []string // webhooks that AiFi documents
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -135,7 +134,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(),
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

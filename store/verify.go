@@ -113,11 +113,14 @@ func (v Verification) Clean() bool {
 type verification struct {
 	*Store
 	VerifyOptions
-	log    logReader
-	result Verification
-	now    time.Time
+	log      logReader
+	snapshot string // of the database; all of its connections see it
+	tallyKey [32]byte
+	now      time.Time
 
-	waiting     map[leafID]time.Time // in the queue, since when
+	result      Verification
+	waiting     map[leafID]waitingLeaf
+	known       tallies // of what the leaves opened are about
 	erasures    []erasedLeaf
 	retirements map[uuid.UUID]*retirement
 }
@@ -125,18 +128,19 @@ type verification struct {
 // Verify recomputes the log from what the database holds: each leaf from the body
 // and from the rows that search serves, the tiles, the root, and every checkpoint
 // that was kept; and looks for rows that the log does not know. It reads one
-// snapshot, and as much memory as a day has deliveries.
+// snapshot over several connections, and uses as much memory for a large log as for a
+// small one: see chunkTiles.
 func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
 	if s.sequencer.config.Verifier == nil {
 		return Verification{}, ErrNoLog
 	}
-	v := &verification{Store: s, VerifyOptions: o, now: s.now()}
+	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now()}
 	v.result.Findings = map[Class]int{}
-	err := pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+	err := v.reading(ctx, func(tx pgx.Tx) (err error) {
+		v.log = logReader{s.queries, tx}
+		if v.snapshot, err = s.queries.ExportSnapshot(ctx, tx); err != nil {
 			return err
 		}
-		v.log = logReader{s.queries, tx}
 		tree, err := v.checkpoint(ctx)
 		if err != nil {
 			return err
@@ -161,6 +165,17 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		return nil
 	})
 	return v.result, knownLog(err)
+}
+
+// reading runs f on a connection, in a transaction that reads only, for as long as it
+// takes.
+func (v *verification) reading(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, v.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 func (v *verification) found(f Finding) {

@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"aifi-audit/cmd/aifi-audit/bench"
 )
 
 func main() {
@@ -38,6 +41,8 @@ type cli struct {
 	Log        logCommand        `cmd:"" help:"Keys of the transparency log."`
 	Spool      spoolCommand      `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate   simulateCommand   `cmd:"" help:"Send the webhooks of simulated shops to a server."`
+	Bench      benchCommand      `cmd:"" help:"Measure how fast this program is, beside what the machine can do at most."`
+	BenchPeer  benchPeerCommand  `cmd:"" hidden:""`
 	Monitoring monitoringCommand `cmd:"" help:"Print alerting rules for Prometheus, or a dashboard for Grafana."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
@@ -57,6 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("aifi-audit"),
 		kong.Description("Keeps AiFi's push webhooks, verbatim and searchable. Start with: aifi-audit demo"),
+		kong.Vars{"benchmarks": strings.Join(bench.Names, ",")},
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),

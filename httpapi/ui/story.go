@@ -61,6 +61,8 @@ type Marks struct {
 	Choices   []Choice
 	Back      string
 	Label     string // names the event to those who cannot see where the form stands
+	ID        string // of the form, on its page
+	Problem   string // what is wrong with what was sent; "" if nothing is
 }
 
 // Mark is one thing that was said.
