@@ -1,64 +1,55 @@
--- UpsertEventCounts adds to the counts. Its rows come in the order of their keys.
--- name: UpsertEventCounts :exec
-INSERT INTO event_counts AS t (store_id, kind, bucket, events)
-SELECT unnest(@store_id::bigint[]), unnest(@kind::text[]), unnest(@bucket::timestamptz[]), unnest(@events::bigint[])
-ON CONFLICT (store_id, kind, bucket) DO UPDATE SET events = t.events + excluded.events;
+-- UpsertEventDays adds to the counts. Its rows come in the order of their keys.
+-- Quarters are arrays as PostgreSQL writes them: an array of arrays must not be ragged.
+-- name: UpsertEventDays :exec
+INSERT INTO event_days AS t (store_id, kind, day, events, quarters)
+SELECT unnest(@store_id::bigint[]), unnest(@kind::text[]), unnest(@day::date[]), unnest(@events::bigint[]), unnest(@quarters::text[])::integer[]
+ON CONFLICT (store_id, kind, day) DO UPDATE SET
+    events = t.events + excluded.events,
+    quarters = add_quarters(t.quarters, excluded.quarters);
 
--- CountEvents sums events by store and by what is asked, on each store's own clock.
--- Whole quarters of an hour come from event_counts: those from first_bucket to
--- end_bucket and, if given, from when the store's clock shows clock_from to clock_to.
--- Parts of a quarter, from from_time to first_bucket and from end_bucket to to_time,
--- are counted. All are events without a disposition, until one that has it is taken
--- from them.
--- The kinds are spelled out so that each is a range of the primary key.
--- name: CountEvents :many
-SELECT g.store_id, coalesce(g.day::text, '')::text AS day, coalesce(g.weekday, 0)::integer AS weekday, coalesce(g.hour, 0)::integer AS hour,
-    coalesce(g.disposition, '')::text AS disposition,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'alcohol_interaction'), 0)::bigint AS alcohol_interactions,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'fraud_alert'), 0)::bigint AS fraud_alerts,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'registration'), 0)::bigint AS registrations,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'other'), 0)::bigint AS other
-FROM (
-    SELECT l.store_id, l.kind, l.events, CASE WHEN @by_disposition::boolean THEN l.disposition END AS disposition,
-        CASE WHEN @by_day::boolean THEN l.clock::date END AS day,
-        CASE WHEN @by_weekday::boolean THEN extract(isodow FROM l.clock)::integer END AS weekday,
-        CASE WHEN @by_hour::boolean THEN extract(hour FROM l.clock)::integer END AS hour
-    FROM (
-        SELECT c.store_id, c.kind, c.events, 'none'::text AS disposition, c.bucket AT TIME ZONE coalesce(s.time_zone, @time_zone::text) AS clock
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN event_counts c ON c.store_id = s.store_id AND c.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND c.bucket >= @first_bucket::timestamptz AND c.bucket < @end_bucket::timestamptz
-            AND (sqlc.narg('clock_from')::text IS NULL OR c.bucket >= timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_from')::text::timestamp))
-            AND (sqlc.narg('clock_to')::text IS NULL OR c.bucket < timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_to')::text::timestamp))
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND e.occurred_at >= @from_time::timestamptz AND e.occurred_at < @first_bucket::timestamptz
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND e.occurred_at >= @end_bucket::timestamptz AND e.occurred_at < @to_time::timestamptz
-        UNION ALL
-        SELECT r.store_id, r.kind, v.events, v.disposition, r.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration')) k (kind)
-        JOIN event_reviews r ON r.store_id = s.store_id AND r.kind = k.kind AND r.disposition IS NOT NULL
-        CROSS JOIN LATERAL (VALUES (r.disposition, 1), ('none', -1)) v (disposition, events)
-        WHERE @by_disposition::boolean
-            AND (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND r.occurred_at >= @from_time::timestamptz AND r.occurred_at < @to_time::timestamptz
-            AND (sqlc.narg('clock_from')::text IS NULL OR r.occurred_at >= timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_from')::text::timestamp))
-            AND (sqlc.narg('clock_to')::text IS NULL OR r.occurred_at < timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_to')::text::timestamp))
-    ) l
-) g
-GROUP BY g.store_id, g.day, g.weekday, g.hour, g.disposition
-HAVING sum(g.events) > 0
-ORDER BY g.day DESC, g.store_id, g.weekday, g.hour, g.disposition;
+-- ListZones gives the stores that counts are of, and whose clock they are counted on.
+-- name: ListZones :many
+SELECT store_id, time_zone
+FROM stores
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+ORDER BY store_id;
+
+-- ListEventDays gives the counts of whole days of UTC.
+-- name: ListEventDays :many
+SELECT store_id, kind, day, quarters
+FROM event_days
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND day >= @first_day AND day < @end_day;
+
+-- CountEventsBetween counts events singly: those of a part of a quarter of an hour.
+-- name: CountEventsBetween :many
+SELECT store_id, kind, count(*) AS events
+FROM events
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[])
+    AND occurred_at >= @from_time AND occurred_at < @to_time
+GROUP BY store_id, kind;
+
+-- CountReviewed counts the events that have a disposition, by quarter of an hour.
+-- name: CountReviewed :many
+SELECT store_id, kind, date_bin('15 minutes', occurred_at, '0001-01-01Z')::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+FROM event_reviews
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND disposition IS NOT NULL
+    AND occurred_at >= @from_time AND occurred_at < @to_time
+GROUP BY 1, 2, 3, 4;
+
+-- SumEventDays sums the events of whole days of UTC that lie in some months.
+-- name: SumEventDays :one
+SELECT coalesce(sum(events), 0)::bigint
+FROM event_days
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND day >= @first_day AND day < @end_day
+    AND date_trunc('month', day::timestamp)::date = ANY (@months::date[]);
+
+-- CountDefaultEvents counts the events outside of the months that have a partition, up
+-- to a limit, if there is one.
+-- name: CountDefaultEvents :one
+SELECT count(*) FROM (
+    SELECT FROM events_default
+    WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text
+        AND (sqlc.narg('from_time')::timestamptz IS NULL OR occurred_at >= sqlc.narg('from_time')::timestamptz)
+        AND (sqlc.narg('to_time')::timestamptz IS NULL OR occurred_at < sqlc.narg('to_time')::timestamptz)
+    LIMIT sqlc.narg('row_limit')::bigint
+) o;

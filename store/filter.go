@@ -54,6 +54,7 @@ type Filter struct {
 	Replayed         *bool         // of quarantine, and of what was refused
 	Tokens, Actions  []string      // of the access log; tokens by name
 	From, To         *time.Time
+	OldestFirst      bool // turns an export round; pages have Page.OldestFirst
 
 	TokenFingerprints []string // of what was refused
 }
@@ -149,6 +150,15 @@ func paged[T any](items []T, p Page, at func(T) Position) ([]T, *Position) {
 		slices.Reverse(items)
 	}
 	return items, onward
+}
+
+// atMost is the limit of a count; nil counts all.
+func atMost(p Page) *int64 {
+	if p.Limit == 0 {
+		return nil
+	}
+	n := int64(p.Limit)
+	return &n
 }
 
 func oneMore(p Page) *int64 {

@@ -31,6 +31,16 @@ func (p plan) most() (rows float64, node string) {
 	return rows, node
 }
 
+// mostRows is plan.most of PostgreSQL's JSON.
+func mostRows(t *testing.T, text string) (rows float64, node string) {
+	t.Helper()
+	var explained []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &explained); err != nil {
+		t.Fatal(err)
+	}
+	return explained[0].Plan.most()
+}
+
 // A page costs what the page holds, for each filter that staff have: no node of a
 // plan handles more rows than the page has for each store and value that it merges,
 // in a table that is very much larger.
@@ -96,11 +106,7 @@ func TestPageCostsThePageNotTheTable(t *testing.T) {
 				t.Fatalf("%d plans, %v", len(plans), err)
 			}
 			for _, text := range plans {
-				var explained []struct{ Plan plan }
-				if err := json.Unmarshal([]byte(text), &explained); err != nil {
-					t.Fatal(err)
-				}
-				if rows, node := explained[0].Plan.most(); rows > c.merged*(limit+1)*2+stores {
+				if rows, node := mostRows(t, text); rows > c.merged*(limit+1)*2+stores {
 					t.Errorf("%s handles %.0f rows:\n%s", node, rows, text)
 				}
 			}

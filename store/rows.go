@@ -35,7 +35,7 @@ type rows struct {
 	storeExternalIDs map[storeKey]struct{}
 	productCatalogue map[storeKey]span
 	gondolaCatalogue map[storeKey]span
-	counts           map[countKey]int64
+	counts           map[dayKey]dayCounts
 }
 
 // storeKey names a thing within a store.
@@ -65,7 +65,7 @@ func newRows(s *seen) *rows {
 		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
 		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
-		counts: map[countKey]int64{},
+		counts: map[dayKey]dayCounts{},
 	}
 }
 
@@ -199,7 +199,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(r.customers), func() error { return q.UpsertCustomers(ctx, p, r.customerParams()) }},
 		{len(r.sessions), func() error { return q.UpsertSessions(ctx, p, r.sessionParams()) }},
 		{len(r.sessionFlags), func() error { return q.InsertSessionFlags(ctx, p, r.sessionFlagParams()) }},
-		{len(r.counts), func() error { return q.UpsertEventCounts(ctx, p, r.countParams()) }},
+		{len(r.counts), func() error { return q.UpsertEventDays(ctx, p, r.countParams()) }},
 	}
 	for _, step := range steps {
 		if step.rows > 0 {

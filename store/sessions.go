@@ -83,14 +83,13 @@ func setSessionPage(args *db.ListSessionsParams, p Page) {
 	}
 }
 
-// CountSessions counts what Sessions would give, at most p.Limit.
+// CountSessions counts what Sessions would give, at most p.Limit unless that is 0.
 func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
 	args, err := s.sessionArgs(ctx, scope, f)
 	if err != nil {
 		return 0, err
 	}
-	limit := int64(p.Limit)
-	args.RowLimit = &limit
+	args.RowLimit = atMost(p)
 	setSessionPage(&args, p)
 	facet, values := takeSessionFacet(&args)
 	if facet == "" {
@@ -105,12 +104,14 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	return n, known(err)
 }
 
-// ExportSessions gives all sessions from one snapshot, newest first.
+// ExportSessions gives all sessions from one snapshot, newest first unless the filter
+// says otherwise.
 func (s *Store) ExportSessions(ctx context.Context, scope Scope, f Filter, each func(Session) error) error {
 	args, err := s.sessionArgs(ctx, scope, f)
 	if err != nil {
 		return err
 	}
+	args.Ascending = f.OldestFirst
 	return s.export(ctx, func(tx pgx.Tx) error { return s.queries.StreamSessions(ctx, tx, args, each) })
 }
 

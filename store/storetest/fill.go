@@ -45,6 +45,20 @@ func ofAll(events int, from time.Time, span time.Duration) []any {
 	return []any{events, from, span.Seconds()}
 }
 
+// CountEvents is SQL that counts the events that were written by SQL. Those of times
+// before 1970 it does not understand.
+const CountEvents = `WITH counted AS (
+    SELECT store_id, kind, (occurred_at AT TIME ZONE 'UTC')::date AS day, floor(extract(epoch FROM occurred_at) / 900)::bigint % 96 AS quarter, count(*) AS events
+    FROM events GROUP BY 1, 2, 3, 4
+)
+INSERT INTO event_days (store_id, kind, day, events, quarters)
+SELECT store_id, kind, day, sum(coalesce(c.events, 0)), ('[0:95]=' || array_agg(coalesce(c.events, 0) ORDER BY quarter)::text)::integer[]
+FROM (SELECT DISTINCT store_id, kind, day FROM counted) d
+CROSS JOIN generate_series(0, 95) quarter
+LEFT JOIN counted c USING (store_id, kind, day, quarter)
+GROUP BY store_id, kind, day
+ON CONFLICT (store_id, kind, day) DO UPDATE SET events = excluded.events, quarters = excluded.quarters`
+
 func none(int, time.Time, time.Duration) []any { return nil }
 
 var fillStatements = []fillStatement{
@@ -78,8 +92,7 @@ SELECT store_id, received_at, delivery_id, 'restricted-products-interactions', s
 	{`INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body) SELECT store_id, received_at, delivery_id, '{}' FROM fill`, none},
 	{`INSERT INTO delivery_counts (store_id, webhook, bucket, deliveries, last_at)
 SELECT store_id, webhook, date_bin('15 minutes', received_at, 'epoch'), count(*), max(received_at) FROM deliveries GROUP BY 1, 2, 3`, none},
-	{`INSERT INTO event_counts (store_id, kind, bucket, events)
-SELECT store_id, kind, date_bin('15 minutes', at, 'epoch'), count(*) FROM fill GROUP BY 1, 2, 3`, none},
+	{CountEvents, none},
 	{`INSERT INTO sessions (store_id, session_id, first_seen_at, last_seen_at, created_at, updated_at, customer_id, status)
 SELECT store_id, session_id, min(at), max(at), min(at), max(at), min(customer_id), 'active' FROM fill GROUP BY 1, 2`, none},
 	{`INSERT INTO session_flags (store_id, session_id, flag, first_seen_at)

@@ -49,6 +49,11 @@ func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams,
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
 }
 
+// StreamEventDays is ListEventDays, row by row.
+func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysParams, each func(ListEventDaysRow) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
+}
+
 // CountEventList counts the rows of ListEvents.
 func (q *Queries) CountEventList(ctx context.Context, tx DBTX, a ListEventsParams) (int64, error) {
 	return count(ctx, tx, asked(ctx, a, q.ListEvents))
