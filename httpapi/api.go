@@ -116,8 +116,8 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/notes", notes(a.store))
 	mount(a, r, "/api/v1/access-log", accessLog(a.store))
 
-	get("/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)))
-	get("/api/v1/summary.csv", a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
+	mountBoth(r, "/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)),
+		a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
 	get("/api/v1/status", a.staff(store.MayRead, "view", a.status))
 	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))

@@ -51,6 +51,7 @@ func deliveries(s *store.Store) list[store.KeptDelivery] {
 		filters: []string{"storeId", "storeExternalId", "sessionId", "webhook", "from", "to"},
 		page:    s.Deliveries,
 		export:  s.ExportDeliveries,
+		turns:   true,
 		item:    deliveryJSON,
 		columns: []column[store.KeptDelivery]{
 			{"id", func(d store.KeptDelivery) string { return d.ID.String() }},
@@ -152,6 +153,7 @@ func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
 		export:  s.ExportQuarantine,
 		count:   s.CountQuarantine,
 		at:      store.QuarantinePosition,
+		turns:   true,
 		item:    quarantinedJSON,
 		columns: []column[store.QuarantinedDelivery]{
 			{"delivery_id", func(q store.QuarantinedDelivery) string { return q.DeliveryID.String() }},

@@ -20,9 +20,9 @@
     try {
       const answer = await fetch(link.dataset.live, { headers: { Accept: "application/json" } });
       if (!answer.ok || answer.redirected) return;
-      const { count } = await answer.json();
-      link.hidden = count === 0;
-      link.textContent = (count >= 100 ? "100 or more" : count) + " new";
+      const { count, late = 0 } = await answer.json();
+      link.hidden = count + late === 0;
+      link.textContent = [count && (count >= 100 ? "100 or more" : count) + " new", late && number.format(late) + " late"].filter(Boolean).join(", ");
     } catch { /* the network is away: the next look will tell */ }
   };
   setInterval(look, 30000);
@@ -76,9 +76,9 @@
       print();
     } else if (t.dataset.copy) {
       copy(document.querySelector(t.dataset.copy).textContent);
-    } else if ("export" in t.dataset && t.dataset.export) {
+    } else if ("export" in t.dataset) {
       e.preventDefault();
-      download(t.href, Number(t.dataset.export));
+      download(t.href, t.dataset.export, t.dataset.count);
     } else if (t.href && !t.hasAttribute("download") && t.origin === location.origin && t.pathname === location.pathname && document.getElementById("results") && !t.hash) {
       e.preventDefault();
       swap(t.href, true);
@@ -104,11 +104,16 @@
   };
 
   // A CSV whose rows are counted as they come. A broken one is never saved.
-  const download = async (url, total) => {
+  // The number of rows, if the page does not tell it, is asked for at the same time.
+  const download = async (url, known, counted) => {
     const parts = [];
     let rows = -1; // the header is no row
     let quoted = false;
+    let total = known && Number(known);
     say("Preparing the CSV.");
+    if (counted) {
+      fetch(counted, { headers: { Accept: "application/json" } }).then((a) => a.json()).then((a) => { total = a.count; }).catch(() => { /* it goes on without */ });
+    }
     try {
       const answer = await fetch(url);
       if (!answer.ok || answer.redirected) { location.href = url; return; }
@@ -121,7 +126,8 @@
           if (b === 34) quoted = !quoted;
           else if (b === 10 && !quoted) rows++;
         }
-        say(`${number.format(Math.max(rows, 0))} of ${number.format(total)} rows`);
+        const read = number.format(Math.max(rows, 0));
+        say(total ? `${read} of ${number.format(total)} rows` : `${read} rows so far`);
       }
       const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export.csv";
       const link = document.createElement("a");
