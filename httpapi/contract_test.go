@@ -112,6 +112,7 @@ var staffPage = []string{
 	"GET /registrations", "GET /registrations.csv", "GET /registrations.count",
 	"GET /sessions", "GET /sessions.csv", "GET /sessions.count", "GET /sessions/{sessionId}", "GET /sessions/{sessionId}/evidence",
 	"GET /quarantine", "GET /quarantine.csv", "GET /quarantine.count", "POST /quarantine",
+	"GET /status", "GET /refused", "GET /refused.csv", "POST /refused",
 	"GET /deliveries/{deliveryId}", "GET /deliveries/{deliveryId}/body", "POST /deliveries/{deliveryId}/replay", "POST /deliveries/{deliveryId}/notes",
 	"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /assets/{name}",
 }

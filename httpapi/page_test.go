@@ -143,6 +143,7 @@ func everyPage(t testing.TB, s *server) []string {
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
+		"/status", "/refused",
 	}
 }
 
