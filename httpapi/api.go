@@ -115,13 +115,21 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/refused", refused(a.store))
 	mount(a, r, "/api/v1/notes", notes(a.store))
 	mount(a, r, "/api/v1/access-log", accessLog(a.store))
+	mount(a, r, "/api/v1/holds", holds(a.store))
 
 	mountBoth(r, "/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)),
 		a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
 	get("/api/v1/status", a.staff(store.MayRead, "view", a.status))
 	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
+	get("/api/v1/session", a.staff(store.MayRead, "view", a.session)) // for ids that no path can hold
 	get("/api/v1/deliveries/{deliveryId}", a.staff(store.MayRead, "view", a.delivery))
 	get("/api/v1/deliveries/{deliveryId}/body", a.staff(store.MayRead, "view", a.body))
+	get("/api/v1/holds/{holdId}", a.staff(store.MayRead, "view", a.hold))
+	post("/api/v1/holds", a.staff(store.MayAdminister, "hold", a.placeHold))
+	post("/api/v1/holds/{holdId}/lift", a.staff(store.MayAdminister, "hold", a.liftHold))
+	get("/api/v1/retention", a.staff(store.MayRead, "view", a.retention))
+	post("/api/v1/retention", a.staff(store.MayAdminister, "configure", a.setRetention))
+	get("/api/v1/retention/plan", a.staff(store.MayAdminister, "view", a.retentionPlan))
 	post("/api/v1/quarantine/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replay))
 	post("/api/v1/refused/replay", a.staff(store.MayAdminister, "replay", a.replayAllRefused))
 	post("/api/v1/refused/{deliveryId}/replay", a.staff(store.MayAdminister, "replay", a.replayRefused))
@@ -139,10 +147,13 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	post("/refused", a.page(store.MayAdminister, "replay", a.recordRefused))
 	post("/quarantine", a.page(store.MayAdminister, "replay", a.replayMatching))
 	get("/sessions/{sessionId}", a.page(store.MayRead, "view", a.sessionPage))
+	get("/session", a.page(store.MayRead, "view", a.sessionPage))
 	get("/deliveries/{deliveryId}", a.page(store.MayRead, "view", a.deliveryPage))
-	get("/sessions/{sessionId}/evidence", a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
+	pack := a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return a.sessionEvidence(w, r, v.caller)
-	}))
+	})
+	get("/sessions/{sessionId}/evidence", pack)
+	get("/session/evidence", pack)
 	get("/deliveries/{deliveryId}/body", a.page(store.MayRead, "view", a.bodyPage))
 	post("/deliveries/{deliveryId}/replay", a.page(store.MayAdminister, "replay", a.replayOne))
 	post("/deliveries/{deliveryId}/notes", a.page(store.MayReview, "review", a.notePage))
@@ -155,6 +166,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	r.Handle("/api/v1/stores/{storeId}", a.staff(store.MayAdminister, "configure", a.patchStore)).Methods(http.MethodPatch)
 
 	get("/api/v1/sessions/{sessionId}/evidence", a.staff(store.MayExport, "evidence", a.sessionEvidence))
+	get("/api/v1/session/evidence", a.staff(store.MayExport, "evidence", a.sessionEvidence))
 	get("/api/v1/alcohol-interactions/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.AlcoholInteraction)))
 	get("/api/v1/fraud-alerts/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.FraudAlert)))
 	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))

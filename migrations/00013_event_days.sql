@@ -12,7 +12,7 @@ CREATE TABLE event_days (
     PRIMARY KEY (store_id, kind, day)
 ) WITH (fillfactor = 70); -- room for the new version of a row on its own page
 
-COMMENT ON TABLE event_days IS 'How many events a store had on a day of UTC, by occurred_at. Written with the events, in one transaction. No personal data: it outlives them.';
+COMMENT ON TABLE event_days IS 'How many events a store had on a day of UTC, by occurred_at. Written with the events, in one transaction, and deleted with them.';
 COMMENT ON COLUMN event_days.events IS 'Of the whole day';
 COMMENT ON COLUMN event_days.quarters IS 'By quarter of an hour: quarters[37] are those from 09:15 to 09:30 UTC. From the first quarter that has any to the last';
 
@@ -47,7 +47,28 @@ WHERE d.quarters[q.quarter] > 0;
 
 COMMENT ON VIEW event_counts IS 'How many events a store had in a quarter of an hour of occurred_at: event_days, a row for each quarter that has any.';
 
+-- Events that are deleted one by one are counted no longer. Who drops a partition of
+-- events counts anew what is left of its month.
+-- +goose StatementBegin
+CREATE FUNCTION uncount_events() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE g record;
+BEGIN
+    FOR g IN SELECT store_id, kind, (occurred_at AT TIME ZONE 'UTC')::date AS day, (extract(hour FROM occurred_at AT TIME ZONE 'UTC') * 4
+            + floor(extract(minute FROM occurred_at) / 15))::integer AS quarter, count(*) AS events
+        FROM gone GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LOOP
+        UPDATE event_days d SET events = d.events - g.events, quarters[g.quarter] = d.quarters[g.quarter] - g.events
+        WHERE d.store_id = g.store_id AND d.kind = g.kind AND d.day = g.day;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+
+CREATE TRIGGER uncount_events AFTER DELETE ON events REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION uncount_events();
+
 -- +goose Down
+DROP TRIGGER uncount_events ON events;
+DROP FUNCTION uncount_events;
 CREATE TABLE event_counts_by_quarter (
     store_id bigint      NOT NULL,
     kind     text        NOT NULL,

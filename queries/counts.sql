@@ -36,20 +36,33 @@ WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND 
     AND occurred_at >= @from_time AND occurred_at < @to_time
 GROUP BY 1, 2, 3, 4;
 
--- SumEventDays sums the events of whole days of UTC that lie in some months.
+-- SumEventDays sums the events of whole days of UTC.
 -- name: SumEventDays :one
 SELECT coalesce(sum(events), 0)::bigint
 FROM event_days
-WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND day >= @first_day AND day < @end_day
-    AND date_trunc('month', day::timestamp)::date = ANY (@months::date[]);
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND day >= @first_day AND day < @end_day;
 
--- CountDefaultEvents counts the events outside of the months that have a partition, up
--- to a limit, if there is one.
--- name: CountDefaultEvents :one
-SELECT count(*) FROM (
-    SELECT FROM events_default
-    WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text
-        AND (sqlc.narg('from_time')::timestamptz IS NULL OR occurred_at >= sqlc.narg('from_time')::timestamptz)
-        AND (sqlc.narg('to_time')::timestamptz IS NULL OR occurred_at < sqlc.narg('to_time')::timestamptz)
-    LIMIT sqlc.narg('row_limit')::bigint
-) o;
+-- HasPartition tells whether there is a partition.
+-- name: HasPartition :one
+SELECT (to_regclass(@name::text) IS NOT NULL)::boolean;
+
+-- DeleteEventDays deletes the counts of some days.
+-- name: DeleteEventDays :exec
+DELETE FROM event_days WHERE day >= @first_day AND day < @end_day;
+
+-- RecountEventDays counts the events of days that have no counts.
+-- name: RecountEventDays :exec
+INSERT INTO event_days (store_id, kind, day, events, quarters)
+SELECT d.store_id, d.kind, d.day, sum(d.events), ('[0:95]=' || array_agg(d.events ORDER BY d.quarter)::text)::integer[]
+FROM (
+    SELECT e.store_id, e.kind, e.day, q.quarter, count(*) FILTER (WHERE e.quarter = q.quarter) AS events
+    FROM (
+        SELECT x.store_id, x.kind, (x.occurred_at AT TIME ZONE 'UTC')::date AS day,
+            (extract(hour FROM x.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM x.occurred_at) / 15))::integer AS quarter
+        FROM events x
+        WHERE x.occurred_at >= @first_day::timestamptz AND x.occurred_at < @end_day::timestamptz
+    ) e
+    CROSS JOIN generate_series(0, 95) q (quarter)
+    GROUP BY e.store_id, e.kind, e.day, q.quarter
+) d
+GROUP BY d.store_id, d.kind, d.day;

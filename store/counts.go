@@ -47,8 +47,7 @@ var allKinds = []Kind{AlcoholInteraction, FraudAlert, Registration, Other}
 
 // Counts counts events, newest day first, then by store, weekday, hour and
 // disposition. Its cost is the days of the period on which the stores had events, and
-// the events in parts of a quarter of an hour at its ends. Counts stay when events
-// are deleted.
+// the events in parts of a quarter of an hour at its ends. Counts go with their events.
 func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, p Period) ([]Count, error) {
 	counts, err := s.CountsBy(ctx, scope, f, p, by)
 	if err != nil {

@@ -202,11 +202,7 @@ func drawGrouping(t *rapid.T) store.Grouping {
 func TestCountsAreWhatCountingTheEventsGives(t *testing.T) {
 	s, url := fillZones(t, 1500)
 	events := occurrences(t, url)
-	odd := storetest.Query(t, url, `SELECT concat_ws(' ', store_id, kind, day, events, quarters) FROM event_days
-		WHERE array_position(quarters, NULL) IS NOT NULL OR events <> (SELECT sum(n) FROM unnest(quarters) n)`)
-	if len(odd) > 0 {
-		t.Errorf("days that are not the sum of their quarters: %q", odd)
-	}
+	miscounted(t, url)
 	rapid.Check(t, func(t *rapid.T) {
 		a := asking{period: drawPeriod(t), zones: maps.Clone(zones)}
 		if rapid.Bool().Draw(t, "stores") {

@@ -18,8 +18,7 @@ const unmarkedMost = 1000
 // it is sums, which costs the days of the period, or if there are not more than most;
 // else most is where counting stopped. With most 0, all are counted.
 //
-// Sums can be had by store, time and missing disposition. They are of the events that
-// are there: counts of months whose partition was dropped are left out.
+// Sums can be had by store, time and missing disposition.
 func (s *Store) TotalEvents(ctx context.Context, scope Scope, kind Kind, f Filter, most int) (n int64, exact bool, err error) {
 	stores, err := s.stores(ctx, scope, f)
 	if err != nil {
@@ -60,17 +59,12 @@ func (s *Store) sumEvents(ctx context.Context, scope Scope, kind Kind, f Filter,
 	if err != nil {
 		return 0, false, known(err)
 	}
-	t := total{queries: s.queries, stores: stores, kind: string(kind)}
 	err = s.snapshot(ctx, func(tx pgx.Tx) error {
-		t.conn = tx
-		if err := t.readMonths(ctx); err != nil {
-			return err
-		}
-		n, exact, err = t.run(ctx, f, most)
+		n, err = (&total{queries: s.queries, conn: tx, stores: stores, kind: string(kind)}).sum(ctx, f)
 		return err
 	})
-	if err != nil || !exact || f.Dispositions == nil {
-		return n, exact, err
+	if err != nil || f.Dispositions == nil {
+		return n, true, err
 	}
 	marked := f
 	marked.Dispositions = slices.DeleteFunc(slices.Clone(Dispositions), func(d Disposition) bool { return slices.Contains(f.Dispositions, d) })
@@ -87,51 +81,19 @@ type total struct {
 	conn    db.DBTX
 	stores  []int64
 	kind    string
-	months  []time.Time // that have a partition, in order
 }
 
-// readMonths asks the system's tables, which sqlc does not know. Partitions of events
-// are named after their month.
-func (t *total) readMonths(ctx context.Context) error {
-	rows, err := t.conn.Query(ctx, "SELECT right(inhrelid::regclass::text, 6) FROM pg_inherits WHERE inhparent = 'events'::regclass ORDER BY 1")
-	if err != nil {
-		return err
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	for _, name := range names {
-		if month, err := time.Parse("200601", name); err == nil { // the DEFAULT partition is none
-			t.months = append(t.months, month)
-		}
-	}
-	return err
-}
-
-// run sums whole quarters of an hour, and counts what is not among them.
-func (t *total) run(ctx context.Context, f Filter, most int) (n int64, exact bool, err error) {
-	if len(t.months) == 0 {
-		return 0, false, nil
-	}
-	from, to := t.months[0], t.months[len(t.months)-1].AddDate(0, 1, 0)
-	if f.From != nil && f.From.After(from) {
+// sum sums whole days, whole quarters of an hour at their ends, and counts what is
+// before and behind these.
+func (t *total) sum(ctx context.Context, f Filter) (n int64, err error) {
+	// Times in webhooks are those of RFC 3339, which has four digits for a year.
+	from, to := time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10_001, 1, 1, 0, 0, 0, 0, time.UTC)
+	if f.From != nil {
 		from = *f.From
 	}
-	if f.To != nil && f.To.Before(to) {
+	if f.To != nil {
 		to = *f.To
 	}
-	if from.Before(to) {
-		if n, err = t.sum(ctx, from, to); err != nil {
-			return 0, false, err
-		}
-	}
-	outside, exact, err := UpTo(most, func(p Page) (int64, error) {
-		return t.queries.CountDefaultEvents(ctx, t.conn, db.CountDefaultEventsParams{
-			StoreIds: t.stores, Kind: t.kind, FromTime: f.From, ToTime: f.To, RowLimit: atMost(p),
-		})
-	})
-	return n + outside, exact, err
-}
-
-func (t *total) sum(ctx context.Context, from, to time.Time) (n int64, err error) {
 	first, end := wholeQuarters(from, to)
 	firstDay, endDay := first.Add(fullDay-1).Truncate(fullDay), end.Truncate(fullDay)
 	if firstDay.After(endDay) { // less than a day
@@ -155,15 +117,12 @@ func (t *total) sum(ctx context.Context, from, to time.Time) (n int64, err error
 }
 
 func (t *total) days(ctx context.Context, first, end time.Time) (int64, error) {
-	return t.queries.SumEventDays(ctx, t.conn, db.SumEventDaysParams{StoreIds: t.stores, Kind: t.kind, FirstDay: first, EndDay: end, Months: t.months})
+	return t.queries.SumEventDays(ctx, t.conn, db.SumEventDaysParams{StoreIds: t.stores, Kind: t.kind, FirstDay: first, EndDay: end})
 }
 
 // quarters sums those of one day.
 func (t *total) quarters(ctx context.Context, first, end time.Time) (n int64, err error) {
 	day := first.Truncate(fullDay)
-	if !t.has(day) {
-		return 0, nil
-	}
 	err = t.queries.StreamEventDays(ctx, t.conn, db.ListEventDaysParams{
 		StoreIds: t.stores, Kinds: []string{t.kind}, FirstDay: day, EndDay: day.Add(fullDay),
 	}, func(r db.ListEventDaysRow) error {
@@ -176,18 +135,9 @@ func (t *total) quarters(ctx context.Context, first, end time.Time) (n int64, er
 }
 
 func (t *total) singly(ctx context.Context, from, to time.Time) (n int64, err error) {
-	if !t.has(from) {
-		return 0, nil
-	}
 	found, err := t.queries.CountEventsBetween(ctx, t.conn, db.CountEventsBetweenParams{StoreIds: t.stores, Kinds: []string{t.kind}, FromTime: from, ToTime: to})
 	for _, r := range found {
 		n += r.Events
 	}
 	return n, err
-}
-
-// has reports whether there is a partition of the month of a time.
-func (t *total) has(at time.Time) bool {
-	at = at.UTC()
-	return slices.ContainsFunc(t.months, func(m time.Time) bool { return m.Year() == at.Year() && m.Month() == at.Month() })
 }

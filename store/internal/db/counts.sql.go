@@ -10,39 +10,6 @@ import (
 	"time"
 )
 
-const countDefaultEvents = `-- name: CountDefaultEvents :one
-SELECT count(*) FROM (
-    SELECT FROM events_default
-    WHERE store_id = ANY ($1::bigint[]) AND kind = $2::text
-        AND ($3::timestamptz IS NULL OR occurred_at >= $3::timestamptz)
-        AND ($4::timestamptz IS NULL OR occurred_at < $4::timestamptz)
-    LIMIT $5::bigint
-) o
-`
-
-type CountDefaultEventsParams struct {
-	StoreIds []int64
-	Kind     string
-	FromTime *time.Time
-	ToTime   *time.Time
-	RowLimit *int64
-}
-
-// CountDefaultEvents counts the events outside of the months that have a partition, up
-// to a limit, if there is one.
-func (q *Queries) CountDefaultEvents(ctx context.Context, db DBTX, arg CountDefaultEventsParams) (int64, error) {
-	row := db.QueryRow(ctx, countDefaultEvents,
-		arg.StoreIds,
-		arg.Kind,
-		arg.FromTime,
-		arg.ToTime,
-		arg.RowLimit,
-	)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
 const countEventsBetween = `-- name: CountEventsBetween :many
 SELECT store_id, kind, count(*) AS events
 FROM events
@@ -145,6 +112,33 @@ func (q *Queries) CountReviewed(ctx context.Context, db DBTX, arg CountReviewedP
 	return items, nil
 }
 
+const deleteEventDays = `-- name: DeleteEventDays :exec
+DELETE FROM event_days WHERE day >= $1 AND day < $2
+`
+
+type DeleteEventDaysParams struct {
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+// DeleteEventDays deletes the counts of some days.
+func (q *Queries) DeleteEventDays(ctx context.Context, db DBTX, arg DeleteEventDaysParams) error {
+	_, err := db.Exec(ctx, deleteEventDays, arg.FirstDay, arg.EndDay)
+	return err
+}
+
+const hasPartition = `-- name: HasPartition :one
+SELECT (to_regclass($1::text) IS NOT NULL)::boolean
+`
+
+// HasPartition tells whether there is a partition.
+func (q *Queries) HasPartition(ctx context.Context, db DBTX, name string) (bool, error) {
+	row := db.QueryRow(ctx, hasPartition, name)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const listEventDays = `-- name: ListEventDays :many
 SELECT store_id, kind, day, quarters
 FROM event_days
@@ -229,11 +223,38 @@ func (q *Queries) ListZones(ctx context.Context, db DBTX, storeIds []int64) ([]L
 	return items, nil
 }
 
+const recountEventDays = `-- name: RecountEventDays :exec
+INSERT INTO event_days (store_id, kind, day, events, quarters)
+SELECT d.store_id, d.kind, d.day, sum(d.events), ('[0:95]=' || array_agg(d.events ORDER BY d.quarter)::text)::integer[]
+FROM (
+    SELECT e.store_id, e.kind, e.day, q.quarter, count(*) FILTER (WHERE e.quarter = q.quarter) AS events
+    FROM (
+        SELECT x.store_id, x.kind, (x.occurred_at AT TIME ZONE 'UTC')::date AS day,
+            (extract(hour FROM x.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM x.occurred_at) / 15))::integer AS quarter
+        FROM events x
+        WHERE x.occurred_at >= $1::timestamptz AND x.occurred_at < $2::timestamptz
+    ) e
+    CROSS JOIN generate_series(0, 95) q (quarter)
+    GROUP BY e.store_id, e.kind, e.day, q.quarter
+) d
+GROUP BY d.store_id, d.kind, d.day
+`
+
+type RecountEventDaysParams struct {
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+// RecountEventDays counts the events of days that have no counts.
+func (q *Queries) RecountEventDays(ctx context.Context, db DBTX, arg RecountEventDaysParams) error {
+	_, err := db.Exec(ctx, recountEventDays, arg.FirstDay, arg.EndDay)
+	return err
+}
+
 const sumEventDays = `-- name: SumEventDays :one
 SELECT coalesce(sum(events), 0)::bigint
 FROM event_days
 WHERE store_id = ANY ($1::bigint[]) AND kind = $2::text AND day >= $3 AND day < $4
-    AND date_trunc('month', day::timestamp)::date = ANY ($5::date[])
 `
 
 type SumEventDaysParams struct {
@@ -241,17 +262,15 @@ type SumEventDaysParams struct {
 	Kind     string
 	FirstDay time.Time
 	EndDay   time.Time
-	Months   []time.Time
 }
 
-// SumEventDays sums the events of whole days of UTC that lie in some months.
+// SumEventDays sums the events of whole days of UTC.
 func (q *Queries) SumEventDays(ctx context.Context, db DBTX, arg SumEventDaysParams) (int64, error) {
 	row := db.QueryRow(ctx, sumEventDays,
 		arg.StoreIds,
 		arg.Kind,
 		arg.FirstDay,
 		arg.EndDay,
-		arg.Months,
 	)
 	var column_1 int64
 	err := row.Scan(&column_1)
