@@ -38,8 +38,11 @@ func BenchmarkPages(b *testing.B) {
 		{"fraud", "/fraud-alerts"},
 		{"sessions", "/sessions"},
 		{"quarantine", "/quarantine"},
+		{"state", "/status"},
+		{"refused", "/refused"},
 		{"session", "/sessions/night"},
 		{"delivery", "/deliveries/" + delivered(b, s, "night", "suspected-fraud")},
+		{"count of all of a product", "/alcohol-interactions.count?all=true&productId=p7"},
 		{"count of what is new", "/alcohol-interactions.count?" + week},
 	} {
 		b.Run(c.name, func(b *testing.B) {
@@ -74,6 +77,9 @@ func stockUp(b *testing.B, s *server, events int) {
 		`INSERT INTO event_reviews SELECT store_id, kind, at, id, 'confirmed', at, 'Jane Doe', 1, at FROM `+source+` WHERE i % 49 = 0`,
 		`INSERT INTO stores SELECT store_id, 'SHOP-' || store_id, null, min(at), max(at) FROM `+source+` GROUP BY store_id`,
 		`INSERT INTO sessions (store_id, session_id, first_seen_at, last_seen_at, status, customer_id) SELECT store_id, session, min(at), max(at), 'completed', 'c1' FROM `+source+` GROUP BY 1, 2`,
+		`INSERT INTO delivery_counts SELECT store_id, kind, date_bin('15 minutes', at, '0001-01-01Z'), count(*), max(at)
+			FROM (SELECT store_id, CASE kind WHEN 'fraud_alert' THEN 'suspected-fraud' ELSE 'restricted-products-interactions' END AS kind, at FROM `+source+`) d
+			WHERE at > now() - interval '63 days' GROUP BY 1, 2, 3`,
 		`UPDATE stores SET time_zone = 'Asia/Kathmandu' WHERE store_id BETWEEN 20 AND 30`,
 		`UPDATE stores SET time_zone = 'Europe/London' WHERE store_id > 30`,
 		"VACUUM ANALYZE")

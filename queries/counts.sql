@@ -28,13 +28,20 @@ WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[])
     AND occurred_at >= @from_time AND occurred_at < @to_time
 GROUP BY store_id, kind;
 
--- CountReviewed counts the events that have a disposition, by quarter of an hour.
+-- CountReviewed counts the events that have a disposition, perhaps by quarter of an hour.
 -- name: CountReviewed :many
-SELECT store_id, kind, date_bin('15 minutes', occurred_at, '0001-01-01Z')::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+SELECT store_id, kind, (CASE WHEN @by_quarter::boolean THEN date_bin('15 minutes', occurred_at, '0001-01-01Z') ELSE '0001-01-01Z' END)::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
 FROM event_reviews
 WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND disposition IS NOT NULL
     AND occurred_at >= @from_time AND occurred_at < @to_time
 GROUP BY 1, 2, 3, 4;
+
+-- CountMarked counts the events that have one of some dispositions.
+-- name: CountMarked :one
+SELECT count(*)
+FROM event_reviews
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND disposition = ANY (@dispositions::text[])
+    AND occurred_at >= @from_time AND occurred_at < @to_time;
 
 -- SumEventDays sums the events of whole days of UTC.
 -- name: SumEventDays :one

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -180,18 +181,46 @@ func (c *counting) singly(ctx context.Context, from, to time.Time) error {
 }
 
 // reviewed moves the events that have a disposition to it, if somebody wants to know.
+// Only near the ends of a period on the clock does the quarter decide, unless one asks
+// for times: what is further in lies within it on every clock.
 func (c *counting) reviewed(ctx context.Context, p Period, from, to time.Time) error {
-	if !slices.ContainsFunc(c.tallies, func(t *tally) bool { return t.by.Disposition }) {
+	asks := func(t *tally) bool { return t.by.Disposition }
+	if !slices.ContainsFunc(c.tallies, asks) {
 		return nil
 	}
-	found, err := c.queries.CountReviewed(ctx, c.conn, db.CountReviewedParams{StoreIds: c.clocks.stores, Kinds: c.kinds, FromTime: from, ToTime: to})
+	first, end := from, to
+	if p.OnClock {
+		first, end = p.From.Add(maxOffset), p.To.Add(-maxOffset)
+	}
+	timed := func(t *tally) bool { return asks(t) && (t.by.Day || t.by.Weekday || t.by.Hour) }
+	if end.Before(first) || slices.ContainsFunc(c.tallies, timed) {
+		return c.reviewedIn(ctx, from, to, true, p.OnClock)
+	}
+	return errors.Join(c.reviewedIn(ctx, from, first, true, true), c.reviewedIn(ctx, first, end, false, false), c.reviewedIn(ctx, end, to, true, true))
+}
+
+func (c *counting) reviewedIn(ctx context.Context, from, to time.Time, byQuarter, onClock bool) error {
+	if !from.Before(to) {
+		return nil
+	}
+	found, err := c.queries.CountReviewed(ctx, c.conn, db.CountReviewedParams{
+		StoreIds: c.clocks.stores, Kinds: c.kinds, FromTime: from, ToTime: to, ByQuarter: byQuarter,
+	})
 	for _, r := range found {
-		h, within := c.clocks.hourAt(r.StoreID, r.Bucket)
-		if p.OnClock && !within {
+		var h clockHour
+		within := true
+		if byQuarter {
+			h, within = c.clocks.hourAt(r.StoreID, r.Bucket)
+		}
+		if onClock && !within {
 			continue
 		}
-		c.add(r.StoreID, r.Kind, h, Disposition(r.Disposition), r.Events)
-		c.add(r.StoreID, r.Kind, h, Unmarked, -r.Events)
+		for _, t := range c.tallies {
+			if t.by.Disposition {
+				t.add(r.StoreID, r.Kind, h, Disposition(r.Disposition), r.Events)
+				t.add(r.StoreID, r.Kind, h, Unmarked, -r.Events)
+			}
+		}
 	}
 	return err
 }

@@ -18,16 +18,15 @@ const unmarkedMost = 1000
 // it is sums, which costs the days of the period, or if there are not more than most;
 // else most is where counting stopped. With most 0, all are counted.
 //
-// Sums can be had by store, time and missing disposition.
+// Sums can be had by store and time; those with a disposition are counted.
 func (s *Store) TotalEvents(ctx context.Context, scope Scope, kind Kind, f Filter, most int) (n int64, exact bool, err error) {
 	stores, err := s.stores(ctx, scope, f)
 	if err != nil {
 		return 0, false, err
 	}
 	if f.summable(stores) {
-		if n, exact, err = s.sumEvents(ctx, scope, kind, f, stores, most); err != nil || exact {
-			return n, exact, err
-		}
+		n, err = s.sumEvents(ctx, kind, f, stores)
+		return n, true, err
 	}
 	if slices.Contains(f.Dispositions, Unmarked) {
 		most = min(most, unmarkedMost)
@@ -50,29 +49,21 @@ func UpTo(most int, count func(Page) (int64, error)) (n int64, exact bool, err e
 // the unknown store, 0, are told apart by the retailer's id, of which there are none.
 func (f Filter) summable(stores []int64) bool {
 	return f.SessionIDs == nil && f.CustomerIDs == nil && f.ProductIDs == nil && f.GondolaIDs == nil && f.Flags == nil &&
-		(f.Dispositions == nil || slices.Contains(f.Dispositions, Unmarked)) &&
 		(f.StoreExternalIDs == nil || !slices.Contains(stores, 0))
 }
 
-func (s *Store) sumEvents(ctx context.Context, scope Scope, kind Kind, f Filter, stores []int64, most int) (n int64, exact bool, err error) {
+func (s *Store) sumEvents(ctx context.Context, kind Kind, f Filter, stores []int64) (n int64, err error) {
 	stores, err = s.orAllStores(ctx, stores)
 	if err != nil {
-		return 0, false, known(err)
+		return 0, known(err)
 	}
-	err = s.snapshot(ctx, func(tx pgx.Tx) error {
-		n, err = (&total{queries: s.queries, conn: tx, stores: stores, kind: string(kind)}).sum(ctx, f)
+	t := total{queries: s.queries, stores: stores, kind: string(kind)}
+	err = s.snapshot(ctx, func(tx pgx.Tx) (err error) {
+		t.conn = tx
+		n, err = t.run(ctx, f)
 		return err
 	})
-	if err != nil || f.Dispositions == nil {
-		return n, true, err
-	}
-	marked := f
-	marked.Dispositions = slices.DeleteFunc(slices.Clone(Dispositions), func(d Disposition) bool { return slices.Contains(f.Dispositions, d) })
-	if len(marked.Dispositions) == 0 {
-		return n, true, nil
-	}
-	others, exact, err := UpTo(most, func(p Page) (int64, error) { return s.CountEvents(ctx, scope, kind, marked, p) })
-	return max(0, n-others), exact, err
+	return n, err
 }
 
 // total is one reading of a sum.
@@ -83,9 +74,8 @@ type total struct {
 	kind    string
 }
 
-// sum sums whole days, whole quarters of an hour at their ends, and counts what is
-// before and behind these.
-func (t *total) sum(ctx context.Context, f Filter) (n int64, err error) {
+// run counts what has a disposition, and takes what has none from the sum of all.
+func (t *total) run(ctx context.Context, f Filter) (n int64, err error) {
 	// Times in webhooks are those of RFC 3339, which has four digits for a year.
 	from, to := time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10_001, 1, 1, 0, 0, 0, 0, time.UTC)
 	if f.From != nil {
@@ -94,6 +84,27 @@ func (t *total) sum(ctx context.Context, f Filter) (n int64, err error) {
 	if f.To != nil {
 		to = *f.To
 	}
+	if f.Dispositions == nil {
+		return t.sum(ctx, from, to)
+	}
+	marks := db.CountMarkedParams{StoreIds: t.stores, Kind: t.kind, FromTime: from, ToTime: to}
+	unmarked := slices.Contains(f.Dispositions, Unmarked)
+	for _, d := range Dispositions {
+		if slices.Contains(f.Dispositions, d) != unmarked {
+			marks.Dispositions = append(marks.Dispositions, string(d))
+		}
+	}
+	marked, err := t.queries.CountMarked(ctx, t.conn, marks)
+	if err != nil || !unmarked {
+		return marked, err
+	}
+	n, err = t.sum(ctx, from, to)
+	return n - marked, err
+}
+
+// sum sums whole days, whole quarters of an hour at their ends, and counts what is
+// before and behind these.
+func (t *total) sum(ctx context.Context, from, to time.Time) (n int64, err error) {
 	first, end := wholeQuarters(from, to)
 	firstDay, endDay := first.Add(fullDay-1).Truncate(fullDay), end.Truncate(fullDay)
 	if firstDay.After(endDay) { // less than a day

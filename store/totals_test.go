@@ -27,8 +27,8 @@ func drawFilter(t *rapid.T) store.Filter {
 		f.StoreIDs = rapid.SliceOfN(rapid.Int64Range(0, 7), 1, 3).Draw(t, "store ids")
 	}
 	if rapid.Bool().Draw(t, "dispositions") {
-		f.Dispositions = append(f.Dispositions, store.Unmarked)
-		f.Dispositions = append(f.Dispositions, rapid.SliceOfDistinct(rapid.SampledFrom(store.Dispositions), rapid.ID).Draw(t, "marks")...)
+		marks := rapid.SampledFrom(append([]store.Disposition{store.Unmarked}, store.Dispositions...))
+		f.Dispositions = rapid.SliceOfNDistinct(marks, 1, 4, rapid.ID).Draw(t, "marks")
 	}
 	return f
 }

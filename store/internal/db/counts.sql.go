@@ -57,19 +57,49 @@ func (q *Queries) CountEventsBetween(ctx context.Context, db DBTX, arg CountEven
 	return items, nil
 }
 
-const countReviewed = `-- name: CountReviewed :many
-SELECT store_id, kind, date_bin('15 minutes', occurred_at, '0001-01-01Z')::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+const countMarked = `-- name: CountMarked :one
+SELECT count(*)
 FROM event_reviews
-WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[]) AND disposition IS NOT NULL
-    AND occurred_at >= $3 AND occurred_at < $4
+WHERE store_id = ANY ($1::bigint[]) AND kind = $2::text AND disposition = ANY ($3::text[])
+    AND occurred_at >= $4 AND occurred_at < $5
+`
+
+type CountMarkedParams struct {
+	StoreIds     []int64
+	Kind         string
+	Dispositions []string
+	FromTime     time.Time
+	ToTime       time.Time
+}
+
+// CountMarked counts the events that have one of some dispositions.
+func (q *Queries) CountMarked(ctx context.Context, db DBTX, arg CountMarkedParams) (int64, error) {
+	row := db.QueryRow(ctx, countMarked,
+		arg.StoreIds,
+		arg.Kind,
+		arg.Dispositions,
+		arg.FromTime,
+		arg.ToTime,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countReviewed = `-- name: CountReviewed :many
+SELECT store_id, kind, (CASE WHEN $1::boolean THEN date_bin('15 minutes', occurred_at, '0001-01-01Z') ELSE '0001-01-01Z' END)::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+FROM event_reviews
+WHERE store_id = ANY ($2::bigint[]) AND kind = ANY ($3::text[]) AND disposition IS NOT NULL
+    AND occurred_at >= $4 AND occurred_at < $5
 GROUP BY 1, 2, 3, 4
 `
 
 type CountReviewedParams struct {
-	StoreIds []int64
-	Kinds    []string
-	FromTime time.Time
-	ToTime   time.Time
+	ByQuarter bool
+	StoreIds  []int64
+	Kinds     []string
+	FromTime  time.Time
+	ToTime    time.Time
 }
 
 type CountReviewedRow struct {
@@ -80,9 +110,10 @@ type CountReviewedRow struct {
 	Events      int64
 }
 
-// CountReviewed counts the events that have a disposition, by quarter of an hour.
+// CountReviewed counts the events that have a disposition, perhaps by quarter of an hour.
 func (q *Queries) CountReviewed(ctx context.Context, db DBTX, arg CountReviewedParams) ([]CountReviewedRow, error) {
 	rows, err := db.Query(ctx, countReviewed,
+		arg.ByQuarter,
 		arg.StoreIds,
 		arg.Kinds,
 		arg.FromTime,
