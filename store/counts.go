@@ -63,12 +63,12 @@ func (s *Store) CountsBy(ctx context.Context, scope Scope, f Filter, p Period, b
 	if err != nil {
 		return nil, err
 	}
-	tallies := make([]*tally, len(by))
+	sums := make([]*countSum, len(by))
 	for i := range by {
-		tallies[i] = newTally(by[i])
+		sums[i] = newCountSum(by[i])
 	}
 	err = s.snapshot(ctx, func(tx pgx.Tx) error {
-		c := counting{queries: s.queries, conn: tx, kinds: kindNames(f), tallies: tallies}
+		c := counting{queries: s.queries, conn: tx, kinds: kindNames(f), sums: sums}
 		if c.clocks, err = s.clocks(ctx, tx, stores, p.within()); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (s *Store) CountsBy(ctx context.Context, scope Scope, f Filter, p Period, b
 		return nil, err
 	}
 	counts := make([][]Count, len(by))
-	for i, t := range tallies {
+	for i, t := range sums {
 		counts[i] = t.sorted()
 	}
 	return counts, nil
@@ -131,7 +131,7 @@ type counting struct {
 	conn    db.DBTX
 	clocks  *clocks
 	kinds   []string
-	tallies []*tally
+	sums    []*countSum
 }
 
 func (c *counting) run(ctx context.Context, p Period) error {
@@ -184,16 +184,16 @@ func (c *counting) singly(ctx context.Context, from, to time.Time) error {
 // Only near the ends of a period on the clock does the quarter decide, unless one asks
 // for times: what is further in lies within it on every clock.
 func (c *counting) reviewed(ctx context.Context, p Period, from, to time.Time) error {
-	asks := func(t *tally) bool { return t.by.Disposition }
-	if !slices.ContainsFunc(c.tallies, asks) {
+	asks := func(t *countSum) bool { return t.by.Disposition }
+	if !slices.ContainsFunc(c.sums, asks) {
 		return nil
 	}
 	first, end := from, to
 	if p.OnClock {
 		first, end = p.From.Add(maxOffset), p.To.Add(-maxOffset)
 	}
-	timed := func(t *tally) bool { return asks(t) && (t.by.Day || t.by.Weekday || t.by.Hour) }
-	if end.Before(first) || slices.ContainsFunc(c.tallies, timed) {
+	timed := func(t *countSum) bool { return asks(t) && (t.by.Day || t.by.Weekday || t.by.Hour) }
+	if end.Before(first) || slices.ContainsFunc(c.sums, timed) {
 		return c.reviewedIn(ctx, from, to, true, p.OnClock)
 	}
 	return errors.Join(c.reviewedIn(ctx, from, first, true, true), c.reviewedIn(ctx, first, end, false, false), c.reviewedIn(ctx, end, to, true, true))
@@ -215,7 +215,7 @@ func (c *counting) reviewedIn(ctx context.Context, from, to time.Time, byQuarter
 		if onClock && !within {
 			continue
 		}
-		for _, t := range c.tallies {
+		for _, t := range c.sums {
 			if t.by.Disposition {
 				t.add(r.StoreID, r.Kind, h, Disposition(r.Disposition), r.Events)
 				t.add(r.StoreID, r.Kind, h, Unmarked, -r.Events)
@@ -229,7 +229,7 @@ func (c *counting) add(storeID int64, kind string, h clockHour, d Disposition, n
 	if n == 0 {
 		return
 	}
-	for _, t := range c.tallies {
+	for _, t := range c.sums {
 		t.add(storeID, kind, h, d, n)
 	}
 }
