@@ -117,8 +117,8 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mount(a, r, "/api/v1/access-log", accessLog(a.store))
 	mount(a, r, "/api/v1/holds", holds(a.store))
 
-	get("/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)))
-	get("/api/v1/summary.csv", a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
+	mountBoth(r, "/api/v1/summary", a.metrics.timed("summary", "json", a.staff(store.MayRead, "search", a.summary)),
+		a.metrics.timed("summary", "csv", a.staff(store.MayExport, "export", a.summaryCSV)))
 	get("/api/v1/status", a.staff(store.MayRead, "view", a.status))
 	get("/api/v1/sessions/{sessionId}", a.staff(store.MayRead, "view", a.session))
 	get("/api/v1/session", a.staff(store.MayRead, "view", a.session)) // for ids that no path can hold
@@ -141,6 +141,10 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mountShelf(a, r, "/registrations", registrationShelf(a.store))
 	mountShelf(a, r, "/sessions", sessionShelf(a.store))
 	mountShelf(a, r, "/quarantine", quarantineShelf(a.store))
+	get("/status", a.page(store.MayRead, "view", a.statusPage))
+	get("/refused", a.page(store.MayAdminister, "search", a.refusedPage))
+	get("/refused.csv", a.page(store.MayAdminister, "export", a.refusedCSV))
+	post("/refused", a.page(store.MayAdminister, "replay", a.recordRefused))
 	post("/quarantine", a.page(store.MayAdminister, "replay", a.replayMatching))
 	get("/sessions/{sessionId}", a.page(store.MayRead, "view", a.sessionPage))
 	get("/session", a.page(store.MayRead, "view", a.sessionPage))

@@ -79,6 +79,7 @@ func deliveries(s *store.Store) list[store.KeptDelivery] {
 		filters: []string{"storeId", "storeExternalId", "sessionId", "webhook", "from", "to"},
 		page:    s.Deliveries,
 		export:  s.ExportDeliveries,
+		turns:   true,
 		item:    deliveryJSON,
 		columns: []column[store.KeptDelivery]{
 			{"id", func(c *cells, d *store.KeptDelivery) { c.id(d.ID) }},
@@ -184,6 +185,7 @@ func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
 		export:  s.ExportQuarantine,
 		count:   s.CountQuarantine,
 		at:      store.QuarantinePosition,
+		turns:   true,
 		item:    quarantinedJSON,
 		columns: []column[store.QuarantinedDelivery]{
 			{"delivery_id", func(c *cells, q *store.QuarantinedDelivery) { c.id(q.DeliveryID) }},

@@ -126,7 +126,11 @@ func events(s *store.Store, kind store.Kind) list[store.Event] {
 		count: func(ctx context.Context, scope store.Scope, f store.Filter, p store.Page) (int64, error) {
 			return s.CountEvents(ctx, scope, kind, f, p)
 		},
+		total: func(ctx context.Context, scope store.Scope, f store.Filter, most int) (int64, bool, error) {
+			return s.TotalEvents(ctx, scope, kind, f, most)
+		},
 		at:      store.Event.Position,
+		turns:   true,
 		item:    eventJSON,
 		columns: slices.Concat(eventColumns, moreColumns[kind], reviewColumns),
 	}

@@ -19,10 +19,13 @@ type list[T any] struct {
 	filters []string // the query parameters that narrow it
 	page    func(context.Context, store.Scope, store.Filter, store.Page) ([]T, *store.Position, error)
 	export  func(context.Context, store.Scope, store.Filter, func(T) error) error
-	count   func(context.Context, store.Scope, store.Filter, store.Page) (int64, error) // at most the page's limit; nil: not needed
-	at      func(T) store.Position                                                      // with count
-	item    func(T) any                                                                 // its JSON
-	columns []column[T]                                                                 // its CSV
+	count   func(context.Context, store.Scope, store.Filter, store.Page) (int64, error)            // at most the page's limit; nil: not needed
+	total   func(context.Context, store.Scope, store.Filter, int) (n int64, exact bool, err error) // nil: counted, up to what the int says
+	at      func(T) store.Position                                                                 // with count
+	item    func(T) any                                                                            // its JSON
+	columns []column[T]                                                                            // its CSV
+
+	turns bool // it may be asked for oldest first
 
 	right, exportRight store.Right // needed to see it, and its CSV; MayRead and MayExport unless given
 }
@@ -39,6 +42,12 @@ func mount[T any](a *API, r *mux.Router, path string, l list[T]) {
 		return l.servePage(w, r, c, path)
 	}))
 	asCSV := a.metrics.timed(name, "csv", a.staff(cmp.Or(l.exportRight, store.MayExport), "export", l.serveCSV))
+	mountBoth(r, path, asJSON, asCSV)
+}
+
+// mountBoth serves a resource as JSON at path, and as CSV at path.csv or for Accept:
+// text/csv.
+func mountBoth(r *mux.Router, path string, asJSON, asCSV http.Handler) {
 	r.Handle(path+".csv", asCSV).Methods(http.MethodGet, http.MethodHead)
 	r.Handle(path, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Vary", "Accept")
@@ -57,6 +66,9 @@ func acceptsCSV(r *http.Request) bool {
 
 // asked reads the filters of a request; more are the other parameters that it may have.
 func (l list[T]) asked(r *http.Request, more ...string) (params, store.Filter, error) {
+	if l.turns {
+		more = append(more, "order")
+	}
 	p, err := parseParams(r, append(slices.Clone(l.filters), more...))
 	if err != nil {
 		return p, store.Filter{}, err

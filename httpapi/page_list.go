@@ -26,12 +26,9 @@ type shelf[T any] struct {
 }
 
 const (
-	countMost = 10_000 // so far matches are counted
-	// What nobody reviewed is nearly everything, which the planner does not know: asked
-	// for ten thousand of it, it would sort the table.
-	countUnmarked = 1000
-	newMost       = 100            // so far what is new is counted
-	lateness      = 24 * time.Hour // so late a webhook may still come
+	countMost = 10_000         // so far matches are counted, where there are no sums of them
+	newMost   = 100            // so far what is new is counted
+	lateness  = 24 * time.Hour // so late a webhook may still come
 )
 
 // mountShelf serves a list at path, its CSV at path.csv, and a count at path.count.
@@ -48,28 +45,6 @@ func mountShelf[T any](a *API, r *mux.Router, path string, s shelf[T]) {
 	}))
 }
 
-// serveCount counts what matches, or only what precedes the position before.
-func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, path string) error {
-	p, f, err := s.asked(r, "before")
-	if err != nil {
-		return err
-	}
-	page, err := p.page(path)
-	if err != nil {
-		return err
-	}
-	page.Limit = newMost
-	n, err := s.count(r.Context(), v.Scope(), f, page)
-	if err != nil {
-		return err
-	}
-	if err := v.sees(r); err != nil {
-		return err
-	}
-	writeJSON(w, r, http.StatusOK, map[string]int64{"count": n})
-	return nil
-}
-
 func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path string) error {
 	r, said := takeNotice(r)
 	c, err := v.context(r, path, s.filters)
@@ -80,7 +55,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		http.Redirect(w, r, c.address(tidy), http.StatusSeeOther)
 		return nil
 	}
-	p, f, err := s.asked(r, "limit", "cursor", "before", "order")
+	p, f, err := s.asked(r, "limit", "cursor", "before")
 	if fault, ok := c.fault(err); ok {
 		return s.serveFault(w, r, v, c, f, fault)
 	}
@@ -99,10 +74,11 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: path, Columns: slices.Clone(s.columns), Shown: int64(len(items)),
 		Filters: c.filtersView(f), Oldest: page.OldestFirst, Notice: said,
 	}
-	s.turn(&view, p, path, items, onward, page, f)
-	if view.Total, err = s.total(r.Context(), v, f, page, len(items), onward); err != nil {
+	if view.Total, err = s.sized(r.Context(), v, f, page, len(items), onward); err != nil {
 		return err
 	}
+	s.turn(&view, p, path, items, onward, page)
+	s.watch(&view, p, path, items, page, f)
 	if view.Total == (ui.Total{Count: 1}) {
 		view.Noun = s.one
 	}
@@ -121,7 +97,10 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		g.Rows = append(g.Rows, ui.Row{Cells: s.labelled(s.cells(c, item))})
 	}
 	if v.May(store.MayExport) {
-		view.Export = path + ".csv" + query(c.filtersOnly())
+		view.Export = path + ".csv" + query(with(c.filtersOnly(), "order", p.Get("order")))
+		if view.Total.More {
+			view.ExportCount = path + ".count" + query(with(c.filtersOnly(), "all", "true"))
+		}
 	}
 	if len(items) == 0 {
 		if view.Empty, err = s.explain(r.Context(), c, v, f); err != nil {
@@ -151,15 +130,9 @@ func (s shelf[T]) serveFault(w http.ResponseWriter, r *http.Request, v visitor, 
 	return v.draw(w, r, http.StatusBadRequest, "search", ui.View{Title: s.heading, Section: c.path, Main: view})
 }
 
-// turn fills in where the other pages are, and what is counted on top of the first.
-func (s shelf[T]) turn(view *ui.Search, p params, path string, items []T, onward *store.Position, page store.Page, f store.Filter) {
-	asked := p.asked(path)
-	kept := url.Values{}
-	for name, values := range p.Values {
-		if name != "cursor" && name != "before" {
-			kept[name] = values
-		}
-	}
+// turn fills in where the other pages are.
+func (s shelf[T]) turn(view *ui.Search, p params, path string, items []T, onward *store.Position, page store.Page) {
+	asked, kept := p.asked(path), without(p.Values, "cursor", "before")
 	to := func(name string, at store.Position) string { return path + query(with(kept, name, cursor(at, asked))) }
 	if len(items) > 0 {
 		first, last := s.at(items[0]), s.at(items[len(items)-1])
@@ -171,33 +144,6 @@ func (s shelf[T]) turn(view *ui.Search, p params, path string, items []T, onward
 			view.Older = to("cursor", last)
 		}
 	}
-	past := f.To != nil && f.To.Before(time.Now().Add(-lateness))
-	if !past && !page.OldestFirst && view.Newer == "" {
-		count := url.Values{}
-		for name, values := range kept {
-			if name != "limit" {
-				count[name] = values
-			}
-		}
-		view.Live = &ui.Live{First: path + query(kept)}
-		if len(items) > 0 {
-			count = with(count, "before", cursor(s.at(items[0]), asked))
-		}
-		view.Live.Count = path + ".count" + query(count)
-	}
-}
-
-// total counts what matches, so far as that is cheap.
-func (s shelf[T]) total(ctx context.Context, v visitor, f store.Filter, page store.Page, shown int, onward *store.Position) (ui.Total, error) {
-	if page.After == nil && page.Before == nil && onward == nil {
-		return ui.Total{Count: int64(shown)}, nil
-	}
-	most := int64(countMost)
-	if slices.Contains(f.Dispositions, store.Unmarked) {
-		most = countUnmarked
-	}
-	n, err := s.count(ctx, v.Scope(), f, store.Page{Limit: int(most) + 1})
-	return ui.Total{Count: min(n, most), More: n > most}, err
 }
 
 // labelled gives each cell the name of its column, for screens on which a row is a card.
@@ -257,6 +203,17 @@ func with(q url.Values, name, value string) url.Values {
 	}
 	if value != "" {
 		out.Set(name, value)
+	}
+	return out
+}
+
+// without is a copy of q without some names.
+func without(q url.Values, names ...string) url.Values {
+	out := url.Values{}
+	for name, values := range q {
+		if !slices.Contains(names, name) {
+			out[name] = values
+		}
 	}
 	return out
 }

@@ -2,13 +2,9 @@ package httpapi
 
 import (
 	"context"
-	"errors"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"aifi-audit/httpapi/ui"
@@ -55,7 +51,7 @@ type overview struct {
 	filter store.Filter
 	period store.Period
 
-	byDay, byHour, byDisposition []store.Count
+	byDay, byHour, byDisposition, byStore []store.Count
 }
 
 func (o *overview) draw(ctx context.Context) (ui.Overview, error) {
@@ -70,18 +66,20 @@ func (o *overview) draw(ctx context.Context) (ui.Overview, error) {
 	return view, o.attention(ctx, &view)
 }
 
-// count asks for all counts at once, so that the page waits for the slowest alone.
+// count reads all counts at once.
 func (o *overview) count(ctx context.Context) error {
-	var asked sync.WaitGroup
-	ask := func(by store.Grouping, counts *[]store.Count, err *error) {
-		asked.Go(func() { *counts, *err = o.v.api.store.Counts(ctx, o.v.Scope(), o.filter, by, o.period) })
+	f := o.filter
+	f.Kinds = []store.Kind{store.AlcoholInteraction, store.FraudAlert}
+	counts, err := o.v.api.store.CountsBy(ctx, o.v.Scope(), f, o.period,
+		store.Grouping{AllStores: true, Day: true},
+		store.Grouping{AllStores: true, Weekday: true, Hour: true},
+		store.Grouping{AllStores: true, Disposition: true},
+		store.Grouping{})
+	if err != nil {
+		return err
 	}
-	var errs [3]error
-	ask(store.Grouping{Day: true}, &o.byDay, &errs[0])
-	ask(store.Grouping{Weekday: true, Hour: true}, &o.byHour, &errs[1])
-	ask(store.Grouping{Disposition: true}, &o.byDisposition, &errs[2])
-	asked.Wait()
-	return errors.Join(errs[:]...)
+	o.byDay, o.byHour, o.byDisposition, o.byStore = counts[0], counts[1], counts[2], counts[3]
+	return nil
 }
 
 // filters is the form, whose fields are days here.
@@ -158,29 +156,22 @@ func (o *overview) reviews(view *ui.Overview) {
 	})
 }
 
-// stores sums the days of each store.
+// stores lists what each store had.
 func (o *overview) stores(view *ui.Overview) {
-	sums := map[int64]store.Count{}
-	for _, n := range o.byDay {
-		sum := sums[n.StoreID]
-		sum.AlcoholInteractions += n.AlcoholInteractions
-		sum.FraudAlerts += n.FraudAlerts
-		sums[n.StoreID] = sum
-	}
 	last := map[int64]time.Time{}
 	for _, s := range o.c.stores {
 		last[s.StoreID] = s.LastSeenAt
 	}
 	from, to := o.whole()
-	for _, storeID := range slices.Sorted(maps.Keys(sums)) {
-		n, id := sums[storeID], strconv.FormatInt(storeID, 10)
+	for _, n := range o.byStore {
+		id := strconv.FormatInt(n.StoreID, 10)
 		line := ui.Count{
-			Text: o.c.storeText(storeID), Alcohol: n.AlcoholInteractions, Fraud: n.FraudAlerts,
+			Text: o.c.storeText(n.StoreID), Alcohol: n.AlcoholInteractions, Fraud: n.FraudAlerts,
 			Href:        "/" + query(with(o.c.filtersOnly(), "storeId", id)),
 			AlcoholHref: o.listed("/alcohol-interactions", from, to, "storeId", id), FraudHref: o.listed("/fraud-alerts", from, to, "storeId", id),
 		}
-		if at, ok := last[storeID]; ok {
-			line.Note = ui.Maybe(o.c.zones.of(storeID), &at)
+		if at, ok := last[n.StoreID]; ok {
+			line.Note = ui.Maybe(o.c.zones.of(n.StoreID), &at)
 		}
 		view.Stores = append(view.Stores, line)
 	}

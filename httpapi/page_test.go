@@ -143,6 +143,7 @@ func everyPage(t testing.TB, s *server) []string {
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
+		"/status", "/refused",
 		"/alcohol-interactions?from=2026-05-02&to=2026-05-01&productId=wine", "/sessions/night?unsaid=" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }
@@ -267,18 +268,35 @@ func TestWhatIsNewIsCounted(t *testing.T) {
 	s := serve(t)
 	visit(t, s, 7, "old", lastNight())
 	p := s.person(t).signIn(t, s.staff)
-	m := regexp.MustCompile(`data-live="([^"]+)"`).FindStringSubmatch(p.page(t, "/alcohol-interactions?storeId=7"))
-	if m == nil {
-		t.Fatal("nothing to ask")
+	ask := func(path string) string {
+		t.Helper()
+		page := p.page(t, path)
+		m := regexp.MustCompile(`data-live="([^"]+)"`).FindStringSubmatch(page)
+		if m == nil || !strings.Contains(page, "What arrives late") {
+			t.Fatalf("%s has nothing to ask, or does not say what comes of what is late", path)
+		}
+		return strings.ReplaceAll(m[1], "&amp;", "&")
 	}
-	count := func() string { return strings.TrimSpace(string(p.get(t, strings.ReplaceAll(m[1], "&amp;", "&")).body)) }
-	if got := count(); got != `{"count":0}` {
-		t.Error(got)
+	count := func(address string) string { return strings.TrimSpace(string(p.get(t, address).body)) }
+	store7, product, sessions := ask("/alcohol-interactions?storeId=7"), ask("/alcohol-interactions?productId=wine-1"), ask("/sessions")
+	for address, want := range map[string]string{store7: `{"count":0,"late":0}`, product: `{"count":0,"late":0}`, sessions: `{"count":0}`} {
+		if got := count(address); got != want {
+			t.Errorf("%s: %s", address, got)
+		}
 	}
 	visit(t, s, 7, "new", lastNight().Add(time.Minute))
 	visit(t, s, 8, "elsewhere", lastNight().Add(time.Minute))
-	if got := count(); got != `{"count":1}` {
-		t.Error(got)
+	visit(t, s, 7, "late", lastNight().Add(-time.Hour))
+	visit(t, s, 7, "late too", lastNight().AddDate(0, 0, -1))
+	for address, want := range map[string]string{store7: `{"count":1,"late":2}`, product: `{"count":2,"late":2}`, sessions: `{"count":2}`} {
+		if got := count(address); got != want {
+			t.Errorf("%s: %s", address, got)
+		}
+	}
+	for _, bad := range []string{"of=-1", "of=x", "of=1&of=2", "all=maybe", "before=x"} {
+		if a := p.get(t, "/alcohol-interactions.count?"+bad); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", bad, a.status)
+		}
 	}
 }
 

@@ -143,6 +143,9 @@ func (p params) filter() (f store.Filter, err error) {
 	if f.From != nil && f.To != nil && !f.From.Before(*f.To) {
 		return f, badParameter("to", "It must be later than from: the range is from inclusive to exclusive.")
 	}
+	if f.OldestFirst, err = p.oldestFirst(); err != nil {
+		return f, err
+	}
 	if f.Lifted, err = p.boolean("lifted"); err != nil {
 		return f, err
 	}
@@ -150,8 +153,20 @@ func (p params) filter() (f store.Filter, err error) {
 	return f, err
 }
 
-// page reads limit and cursor, and those that only the staff page knows: before, a
-// cursor to what precedes it, and order.
+// oldestFirst reads order.
+func (p params) oldestFirst() (bool, error) {
+	order, err := p.one("order")
+	if err != nil || order == "" {
+		return false, err
+	}
+	if order != "newest" && order != "oldest" {
+		return false, badParameter("order", "It must be newest or oldest.")
+	}
+	return order == "oldest", nil
+}
+
+// page reads limit, order and cursor, and before, which only the staff page knows: a
+// cursor to what precedes it.
 func (p params) page(list string) (store.Page, error) {
 	page := store.Page{Limit: defaultLimit}
 	limit, err := p.one("limit")
@@ -165,14 +180,9 @@ func (p params) page(list string) (store.Page, error) {
 		}
 		page.Limit = n
 	}
-	order, err := p.one("order")
-	if err != nil {
+	if page.OldestFirst, err = p.oldestFirst(); err != nil {
 		return page, err
 	}
-	if order != "" && order != "oldest" {
-		return page, badParameter("order", "It must be oldest, or be left out.")
-	}
-	page.OldestFirst = order == "oldest"
 	if page.After, err = p.position("cursor", list); err != nil {
 		return page, err
 	}
@@ -197,7 +207,7 @@ func (p params) position(name, list string) (*store.Position, error) {
 func (p params) asked(list string) string {
 	filters := url.Values{}
 	for name, values := range p.Values {
-		if name != "limit" && name != "cursor" && name != "before" {
+		if !slices.Contains([]string{"limit", "cursor", "before", "of", "all"}, name) {
 			filters[name] = values
 		}
 	}

@@ -58,39 +58,46 @@ type replayedAll struct {
 	Quarantined int `json:"quarantined"` // now in the database, in quarantine
 }
 
-// replayAllRefused records the refused webhooks that match, oldest last. It stops at
-// the first that cannot be recorded; what was replayed stays so.
 func (a *API) replayAllRefused(w http.ResponseWriter, r *http.Request, c caller) error {
-	p, err := parseParams(r, []string{"webhook", "tokenFingerprint", "from", "to"})
+	out, err := a.replayRefusedOf(r, c)
 	if err != nil {
 		return err
+	}
+	writeJSON(w, r, http.StatusOK, out)
+	return nil
+}
+
+// replayRefusedOf records the refused webhooks that a request's filters match, oldest
+// last. It stops at the first that cannot be recorded; what was replayed stays so.
+func (a *API) replayRefusedOf(r *http.Request, c caller) (out replayedAll, err error) {
+	p, err := parseParams(r, []string{"webhook", "tokenFingerprint", "from", "to"})
+	if err != nil {
+		return out, err
 	}
 	f, err := p.filter()
 	if err != nil {
-		return err
+		return out, err
 	}
 	if err := c.sees(r); err != nil {
-		return err
+		return out, err
 	}
 	open, all := false, []store.Refused{}
 	f.Replayed = &open
 	if err := a.store.ExportRefused(r.Context(), c.Scope(), f, func(item store.Refused) error { all = append(all, item); return nil }); err != nil {
-		return err
+		return out, err
 	}
-	var out replayedAll
 	for _, item := range all {
 		receipt, err := a.store.ReplayRefused(r.Context(), c.Scope(), item.ID)
 		switch {
 		case err != nil:
-			return err
+			return out, err
 		case receipt.Problem != nil:
 			out.Quarantined++
 		default:
 			out.Replayed++
 		}
 	}
-	writeJSON(w, r, http.StatusOK, out)
-	return nil
+	return out, nil
 }
 
 // replayRefused records a webhook that was refused, on the word of an admin.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -289,5 +290,55 @@ func TestHealthAndMetrics(t *testing.T) {
 	}
 	if s.store.ReadyToRead(t.Context()) != nil || store.Rights == nil {
 		t.Error("not ready")
+	}
+}
+
+// The same rows come the other way round, on the pages and in the CSV.
+func TestListsTurnRound(t *testing.T) {
+	s := serve(t)
+	for i := range 3 {
+		visit(t, s, 7, fmt.Sprint("s", i), lastNight().Add(time.Duration(i)*time.Second))
+		s.push(t, "tracking", `not JSON`)
+	}
+	rows := func(a answer) []string {
+		lines := strings.Split(strings.TrimSuffix(string(a.body), "\r\n"), "\r\n")
+		return lines[1:]
+	}
+	for _, list := range []string{"alcohol-interactions", "fraud-alerts", "registrations", "sessions", "deliveries", "quarantine"} {
+		newest, oldest := rows(s.get(t, "/api/v1/"+list+".csv?order=newest")), rows(s.get(t, "/api/v1/"+list+".csv?order=oldest"))
+		if diff := cmp.Diff(newest, rows(s.get(t, "/api/v1/"+list+".csv"))); diff != "" {
+			t.Errorf("%s: newest first is not what it is unless told:\n%s", list, diff)
+		}
+		slices.Reverse(newest)
+		if diff := cmp.Diff(newest, oldest); diff != "" || len(oldest) < 3 {
+			t.Errorf("%s:\n%s", list, diff)
+		}
+		all, paged := s.get(t, "/api/v1/"+list+"?order=oldest").items(t), []map[string]any{}
+		for path := "/api/v1/" + list + "?order=oldest&limit=2"; path != ""; {
+			a := s.get(t, path)
+			paged = append(paged, a.items(t)...)
+			path = strings.TrimSuffix(strings.TrimPrefix(a.header.Get("Link"), "<"), `>; rel="next"`)
+		}
+		if diff := cmp.Diff(all, paged); diff != "" || len(all) != len(oldest) {
+			t.Errorf("%s in pages:\n%s", list, diff)
+		}
+		next := s.get(t, "/api/v1/"+list+"?limit=1").json(t)["nextCursor"].(string)
+		for _, bad := range []string{"order=up", "order=oldest&order=newest", "order=", "order=oldest&cursor=" + next} {
+			if a := s.get(t, "/api/v1/"+list+"?"+bad); a.status != http.StatusBadRequest {
+				t.Errorf("%s?%s: %d", list, bad, a.status)
+			}
+		}
+	}
+	for _, list := range []string{"stores", "notes"} {
+		if a := s.get(t, "/api/v1/"+list+"?order=oldest"); a.status != http.StatusBadRequest {
+			t.Errorf("%s: %d", list, a.status)
+		}
+	}
+	p := s.person(t).signIn(t, s.staff)
+	if page := p.page(t, "/fraud-alerts?order=oldest"); !strings.Contains(page, `href="/fraud-alerts.csv?order=oldest"`) {
+		t.Error("the page that is sorted oldest first offers another CSV")
+	}
+	if diff := cmp.Diff(rows(s.get(t, "/api/v1/fraud-alerts.csv?order=oldest")), rows(p.get(t, "/fraud-alerts.csv?order=oldest"))); diff != "" {
+		t.Error(diff)
 	}
 }

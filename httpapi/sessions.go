@@ -105,6 +105,7 @@ func sessions(s *store.Store) list[store.Session] {
 		export:  s.ExportSessions,
 		count:   s.CountSessions,
 		at:      store.SessionPosition,
+		turns:   true,
 		item:    func(x store.Session) any { return sessionJSON(x) },
 		columns: sessionColumns,
 	}

@@ -1,6 +1,8 @@
 package httpapi_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,24 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 )
+
+func TestSummaryAsCSV(t *testing.T) {
+	s := serve(t)
+	visit(t, s, 7, "night", lastNight())
+	query := "?by=store&from=" + lastNight().Format(time.DateOnly)
+	want := s.get(t, "/api/v1/summary.csv"+query)
+	got := s.do(t, http.MethodGet, "/api/v1/summary"+query, s.staff, nil, "Accept", "text/csv; header=present")
+	if string(got.body) != string(want.body) || got.header.Get("Content-Type") != want.header.Get("Content-Type") || !strings.Contains(string(got.body), "\r\n7,1,1,1,") {
+		t.Errorf("got %d %v %s", got.status, got.header, got.body)
+	}
+	if a := s.do(t, http.MethodGet, "/api/v1/summary"+query, s.staff, nil, "Accept", "application/json"); a.header.Get("Vary") != "Accept" || len(a.items(t)) != 1 {
+		t.Errorf("as JSON: %v %s", a.header, a.body)
+	}
+	reader := s.token(t, "reader", nil, store.MayRead)
+	if a := s.do(t, http.MethodGet, "/api/v1/summary", reader, nil, "Accept", "text/csv"); a.status != http.StatusForbidden {
+		t.Errorf("who may not export: %d", a.status)
+	}
+}
 
 // Late on the 31st of January in Los Angeles it is the 1st of February in UTC.
 func TestPeriodsOfCounts(t *testing.T) {

@@ -1,64 +1,75 @@
--- UpsertEventCounts adds to the counts. Its rows come in the order of their keys.
--- name: UpsertEventCounts :exec
-INSERT INTO event_counts AS t (store_id, kind, bucket, events)
-SELECT unnest(@store_id::bigint[]), unnest(@kind::text[]), unnest(@bucket::timestamptz[]), unnest(@events::bigint[])
-ON CONFLICT (store_id, kind, bucket) DO UPDATE SET events = t.events + excluded.events;
+-- UpsertEventDays adds to the counts. Its rows come in the order of their keys.
+-- Quarters are arrays as PostgreSQL writes them: an array of arrays must not be ragged.
+-- name: UpsertEventDays :exec
+INSERT INTO event_days AS t (store_id, kind, day, events, quarters)
+SELECT unnest(@store_id::bigint[]), unnest(@kind::text[]), unnest(@day::date[]), unnest(@events::bigint[]), unnest(@quarters::text[])::integer[]
+ON CONFLICT (store_id, kind, day) DO UPDATE SET
+    events = t.events + excluded.events,
+    quarters = add_quarters(t.quarters, excluded.quarters);
 
--- CountEvents sums events by store and by what is asked, on each store's own clock.
--- Whole quarters of an hour come from event_counts: those from first_bucket to
--- end_bucket and, if given, from when the store's clock shows clock_from to clock_to.
--- Parts of a quarter, from from_time to first_bucket and from end_bucket to to_time,
--- are counted. All are events without a disposition, until one that has it is taken
--- from them.
--- The kinds are spelled out so that each is a range of the primary key.
--- name: CountEvents :many
-SELECT g.store_id, coalesce(g.day::text, '')::text AS day, coalesce(g.weekday, 0)::integer AS weekday, coalesce(g.hour, 0)::integer AS hour,
-    coalesce(g.disposition, '')::text AS disposition,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'alcohol_interaction'), 0)::bigint AS alcohol_interactions,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'fraud_alert'), 0)::bigint AS fraud_alerts,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'registration'), 0)::bigint AS registrations,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'other'), 0)::bigint AS other
+-- ListZones gives the stores that counts are of, and whose clock they are counted on.
+-- name: ListZones :many
+SELECT store_id, time_zone
+FROM stores
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+ORDER BY store_id;
+
+-- ListEventDays gives the counts of whole days of UTC.
+-- name: ListEventDays :many
+SELECT store_id, kind, day, quarters
+FROM event_days
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND day >= @first_day AND day < @end_day;
+
+-- CountEventsBetween counts events singly: those of a part of a quarter of an hour.
+-- name: CountEventsBetween :many
+SELECT store_id, kind, count(*) AS events
+FROM events
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[])
+    AND occurred_at >= @from_time AND occurred_at < @to_time
+GROUP BY store_id, kind;
+
+-- CountReviewed counts the events that have a disposition, perhaps by quarter of an hour.
+-- name: CountReviewed :many
+SELECT store_id, kind, (CASE WHEN @by_quarter::boolean THEN date_bin('15 minutes', occurred_at, '0001-01-01Z') ELSE '0001-01-01Z' END)::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+FROM event_reviews
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND disposition IS NOT NULL
+    AND occurred_at >= @from_time AND occurred_at < @to_time
+GROUP BY 1, 2, 3, 4;
+
+-- CountMarked counts the events that have one of some dispositions.
+-- name: CountMarked :one
+SELECT count(*)
+FROM event_reviews
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND disposition = ANY (@dispositions::text[])
+    AND occurred_at >= @from_time AND occurred_at < @to_time;
+
+-- SumEventDays sums the events of whole days of UTC.
+-- name: SumEventDays :one
+SELECT coalesce(sum(events), 0)::bigint
+FROM event_days
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = @kind::text AND day >= @first_day AND day < @end_day;
+
+-- HasPartition tells whether there is a partition.
+-- name: HasPartition :one
+SELECT (to_regclass(@name::text) IS NOT NULL)::boolean;
+
+-- DeleteEventDays deletes the counts of some days.
+-- name: DeleteEventDays :exec
+DELETE FROM event_days WHERE day >= @first_day AND day < @end_day;
+
+-- RecountEventDays counts the events of days that have no counts.
+-- name: RecountEventDays :exec
+INSERT INTO event_days (store_id, kind, day, events, quarters)
+SELECT d.store_id, d.kind, d.day, sum(d.events), ('[0:95]=' || array_agg(d.events ORDER BY d.quarter)::text)::integer[]
 FROM (
-    SELECT l.store_id, l.kind, l.events, CASE WHEN @by_disposition::boolean THEN l.disposition END AS disposition,
-        CASE WHEN @by_day::boolean THEN l.clock::date END AS day,
-        CASE WHEN @by_weekday::boolean THEN extract(isodow FROM l.clock)::integer END AS weekday,
-        CASE WHEN @by_hour::boolean THEN extract(hour FROM l.clock)::integer END AS hour
+    SELECT e.store_id, e.kind, e.day, q.quarter, count(*) FILTER (WHERE e.quarter = q.quarter) AS events
     FROM (
-        SELECT c.store_id, c.kind, c.events, 'none'::text AS disposition, c.bucket AT TIME ZONE coalesce(s.time_zone, @time_zone::text) AS clock
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN event_counts c ON c.store_id = s.store_id AND c.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND c.bucket >= @first_bucket::timestamptz AND c.bucket < @end_bucket::timestamptz
-            AND (sqlc.narg('clock_from')::text IS NULL OR c.bucket >= timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_from')::text::timestamp))
-            AND (sqlc.narg('clock_to')::text IS NULL OR c.bucket < timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_to')::text::timestamp))
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND e.occurred_at >= @from_time::timestamptz AND e.occurred_at < @first_bucket::timestamptz
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND e.occurred_at >= @end_bucket::timestamptz AND e.occurred_at < @to_time::timestamptz
-        UNION ALL
-        SELECT r.store_id, r.kind, v.events, v.disposition, r.occurred_at AT TIME ZONE coalesce(s.time_zone, @time_zone::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration')) k (kind)
-        JOIN event_reviews r ON r.store_id = s.store_id AND r.kind = k.kind AND r.disposition IS NOT NULL
-        CROSS JOIN LATERAL (VALUES (r.disposition, 1), ('none', -1)) v (disposition, events)
-        WHERE @by_disposition::boolean
-            AND (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
-            AND r.occurred_at >= @from_time::timestamptz AND r.occurred_at < @to_time::timestamptz
-            AND (sqlc.narg('clock_from')::text IS NULL OR r.occurred_at >= timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_from')::text::timestamp))
-            AND (sqlc.narg('clock_to')::text IS NULL OR r.occurred_at < timezone(coalesce(s.time_zone, @time_zone::text), sqlc.narg('clock_to')::text::timestamp))
-    ) l
-) g
-GROUP BY g.store_id, g.day, g.weekday, g.hour, g.disposition
-HAVING sum(g.events) > 0
-ORDER BY g.day DESC, g.store_id, g.weekday, g.hour, g.disposition;
+        SELECT x.store_id, x.kind, (x.occurred_at AT TIME ZONE 'UTC')::date AS day,
+            (extract(hour FROM x.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM x.occurred_at) / 15))::integer AS quarter
+        FROM events x
+        WHERE x.occurred_at >= @first_day::timestamptz AND x.occurred_at < @end_day::timestamptz
+    ) e
+    CROSS JOIN generate_series(0, 95) q (quarter)
+    GROUP BY e.store_id, e.kind, e.day, q.quarter
+) d
+GROUP BY d.store_id, d.kind, d.day;

@@ -35,3 +35,13 @@ SELECT * FROM refused WHERE received_at = @received_at AND delivery_id = @delive
 
 -- name: MarkRefusedReplayed :exec
 UPDATE refused SET replayed_at = @replayed_at WHERE received_at = @received_at AND delivery_id = @delivery_id AND replayed_at IS NULL;
+
+-- ListRefusedTokens gives what is kept by the token that was presented, the latest first.
+-- name: ListRefusedTokens :many
+SELECT token_hash, reason, count(*) AS kept, count(*) FILTER (WHERE replayed_at IS NULL) AS open,
+    min(received_at)::timestamptz AS first_at, max(received_at)::timestamptz AS last_at,
+    array_agg(DISTINCT webhook ORDER BY webhook)::text[] AS webhooks, array_agg(DISTINCT remote_addr ORDER BY remote_addr)::text[] AS remote_addrs
+FROM refused
+GROUP BY token_hash, reason
+ORDER BY last_at DESC, token_hash
+LIMIT @row_limit;

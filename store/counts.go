@@ -1,48 +1,18 @@
 package store
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
 )
 
-// quarter is the span of a count. Every time zone of our days is a whole number of
-// them away from UTC.
-const quarter = 15 * time.Minute
-
 // maxOffset is more than any clock is away from UTC.
 const maxOffset = 24 * time.Hour
-
-// countKey names a row of event_counts.
-type countKey struct {
-	storeID int64
-	kind    string
-	bucket  time.Time // in UTC
-}
-
-// countEvent counts an event that is new.
-func (r *rows) countEvent(p *pending) {
-	s := p.statement
-	r.counts[countKey{s.StoreID, string(kindOf(s.Webhook)), p.occurredAt().UTC().Truncate(quarter)}]++
-}
-
-func (r *rows) countParams() (a db.UpsertEventCountsParams) {
-	keys := make([]countKey, 0, len(r.counts))
-	for k := range r.counts {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, func(x, y countKey) int {
-		return cmp.Or(cmp.Compare(x.storeID, y.storeID), cmp.Compare(x.kind, y.kind), x.bucket.Compare(y.bucket))
-	})
-	for _, k := range keys {
-		a.StoreID, a.Kind = append(a.StoreID, k.storeID), append(a.Kind, k.kind)
-		a.Bucket, a.Events = append(a.Bucket, k.bucket), append(a.Events, r.counts[k])
-	}
-	return a
-}
 
 // Period is a range of time, From inclusive to To exclusive.
 type Period struct {
@@ -55,7 +25,10 @@ type Period struct {
 
 // Grouping is what counts are grouped by beside the store. Times are those of the
 // store's clock.
-type Grouping struct{ Day, Weekday, Hour, Disposition bool }
+type Grouping struct {
+	Day, Weekday, Hour, Disposition bool
+	AllStores                       bool // not by store
+}
 
 // Count is how many events of each kind a store had. What it is not grouped by is zero.
 type Count struct {
@@ -70,39 +43,73 @@ type Count struct {
 	Other               int64
 }
 
+// allKinds are the kinds that are counted unless Filter.Kinds has some.
+var allKinds = []Kind{AlcoholInteraction, FraudAlert, Registration, Other}
+
 // Counts counts events, newest day first, then by store, weekday, hour and
-// disposition. Its cost
-// is the quarters of an hour of the period in which the stores had events.
+// disposition. Its cost is the days of the period on which the stores had events, and
+// the events in parts of a quarter of an hour at its ends. Counts go with their events.
 func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, p Period) ([]Count, error) {
+	counts, err := s.CountsBy(ctx, scope, f, p, by)
+	if err != nil {
+		return nil, err
+	}
+	return counts[0], nil
+}
+
+// CountsBy is Counts for several groupings: it reads once, and from one snapshot.
+func (s *Store) CountsBy(ctx context.Context, scope Scope, f Filter, p Period, by ...Grouping) ([][]Count, error) {
 	stores, err := s.stores(ctx, scope, f)
 	if err != nil {
 		return nil, err
 	}
-	args := db.CountEventsParams{
-		ByDay: by.Day, ByWeekday: by.Weekday, ByHour: by.Hour, ByDisposition: by.Disposition,
-		TimeZone: s.zone.String(), StoreIds: stores, FromTime: p.From, ToTime: p.To,
+	sums := make([]*countSum, len(by))
+	for i := range by {
+		sums[i] = newCountSum(by[i])
 	}
-	if p.OnClock {
-		// The bounds that are the same for all stores spare reading the whole table.
-		args.FirstBucket, args.EndBucket = p.From.Add(-maxOffset), p.To.Add(maxOffset)
-		args.FromTime, args.ToTime = args.FirstBucket, args.EndBucket
-		from, to := clockText(p.From), clockText(p.To)
-		args.ClockFrom, args.ClockTo = &from, &to
-	} else {
-		args.FirstBucket, args.EndBucket = wholeQuarters(p.From, p.To)
-	}
-	found, err := read(ctx, s, s.queries.CountEvents, args)
-	if err != nil {
-		return nil, known(err)
-	}
-	counts := make([]Count, len(found))
-	for i, r := range found {
-		counts[i] = Count{
-			StoreID: r.StoreID, Day: r.Day, Weekday: int(r.Weekday), Hour: int(r.Hour), Disposition: Disposition(r.Disposition),
-			AlcoholInteractions: r.AlcoholInteractions, FraudAlerts: r.FraudAlerts, Registrations: r.Registrations, Other: r.Other,
+	err = s.snapshot(ctx, func(tx pgx.Tx) error {
+		c := counting{queries: s.queries, conn: tx, kinds: kindNames(f), sums: sums}
+		if c.clocks, err = s.clocks(ctx, tx, stores, p.within()); err != nil {
+			return err
 		}
+		return c.run(ctx, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	counts := make([][]Count, len(by))
+	for i, t := range sums {
+		counts[i] = t.sorted()
 	}
 	return counts, nil
+}
+
+func kindNames(f Filter) []string {
+	kinds := f.Kinds
+	if kinds == nil {
+		kinds = allKinds
+	}
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return names
+}
+
+// snapshot runs reads that see one state of the database.
+func (s *Store) snapshot(ctx context.Context, read func(tx pgx.Tx) error) error {
+	return known(pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, read))
+}
+
+// within tells which whole quarters the period has.
+func (p Period) within() func(at, clock int64) bool {
+	if p.OnClock {
+		from, to := p.From.Truncate(quarter).Unix(), p.To.Truncate(quarter).Unix()
+		return func(_, clock int64) bool { return clock >= from && clock < to }
+	}
+	first, end := wholeQuarters(p.From, p.To)
+	from, to := first.Unix(), end.Unix()
+	return func(at, _ int64) bool { return at >= from && at < to }
 }
 
 // wholeQuarters are those within a period; the events before and behind them have
@@ -118,10 +125,111 @@ func wholeQuarters(from, to time.Time) (first, end time.Time) {
 	return first, end
 }
 
-// clockText is what a clock shows, as PostgreSQL reads it.
-func clockText(t time.Time) string {
-	if t = t.UTC().Truncate(quarter); t.Year() < 1 {
-		return "-infinity" // it reads no year 0; no event is that old
+// counting is one reading of counts.
+type counting struct {
+	queries *db.Queries
+	conn    db.DBTX
+	clocks  *clocks
+	kinds   []string
+	sums    []*countSum
+}
+
+func (c *counting) run(ctx context.Context, p Period) error {
+	from, to := p.From, p.To
+	if p.OnClock {
+		from, to = from.Add(-maxOffset), to.Add(maxOffset)
 	}
-	return t.Format("2006-01-02 15:04:05")
+	err := c.queries.StreamEventDays(ctx, c.conn, db.ListEventDaysParams{
+		StoreIds: c.clocks.stores, Kinds: c.kinds, FirstDay: from.UTC().Truncate(fullDay), EndDay: to.UTC().Add(fullDay - 1).Truncate(fullDay),
+	}, func(r db.ListEventDaysRow) error {
+		for _, h := range c.clocks.hoursOf(r.StoreID, r.Day) {
+			n := int64(0)
+			for _, events := range r.Quarters.Events[h.first:h.end] {
+				n += int64(events)
+			}
+			c.add(r.StoreID, r.Kind, h, Unmarked, n)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !p.OnClock {
+		first, end := wholeQuarters(p.From, p.To)
+		for _, part := range [][2]time.Time{{p.From, first}, {end, p.To}} {
+			if err := c.singly(ctx, part[0], part[1]); err != nil {
+				return err
+			}
+		}
+	}
+	return c.reviewed(ctx, p, from, to)
+}
+
+// singly counts the events of a part of a quarter of an hour.
+func (c *counting) singly(ctx context.Context, from, to time.Time) error {
+	if !from.Before(to) {
+		return nil
+	}
+	found, err := c.queries.CountEventsBetween(ctx, c.conn, db.CountEventsBetweenParams{
+		StoreIds: c.clocks.stores, Kinds: c.kinds, FromTime: from, ToTime: to,
+	})
+	for _, r := range found {
+		h, _ := c.clocks.hourAt(r.StoreID, from.Truncate(quarter))
+		c.add(r.StoreID, r.Kind, h, Unmarked, r.Events)
+	}
+	return err
+}
+
+// reviewed moves the events that have a disposition to it, if somebody wants to know.
+// Only near the ends of a period on the clock does the quarter decide, unless one asks
+// for times: what is further in lies within it on every clock.
+func (c *counting) reviewed(ctx context.Context, p Period, from, to time.Time) error {
+	asks := func(t *countSum) bool { return t.by.Disposition }
+	if !slices.ContainsFunc(c.sums, asks) {
+		return nil
+	}
+	first, end := from, to
+	if p.OnClock {
+		first, end = p.From.Add(maxOffset), p.To.Add(-maxOffset)
+	}
+	timed := func(t *countSum) bool { return asks(t) && (t.by.Day || t.by.Weekday || t.by.Hour) }
+	if end.Before(first) || slices.ContainsFunc(c.sums, timed) {
+		return c.reviewedIn(ctx, from, to, true, p.OnClock)
+	}
+	return errors.Join(c.reviewedIn(ctx, from, first, true, true), c.reviewedIn(ctx, first, end, false, false), c.reviewedIn(ctx, end, to, true, true))
+}
+
+func (c *counting) reviewedIn(ctx context.Context, from, to time.Time, byQuarter, onClock bool) error {
+	if !from.Before(to) {
+		return nil
+	}
+	found, err := c.queries.CountReviewed(ctx, c.conn, db.CountReviewedParams{
+		StoreIds: c.clocks.stores, Kinds: c.kinds, FromTime: from, ToTime: to, ByQuarter: byQuarter,
+	})
+	for _, r := range found {
+		var h clockHour
+		within := true
+		if byQuarter {
+			h, within = c.clocks.hourAt(r.StoreID, r.Bucket)
+		}
+		if onClock && !within {
+			continue
+		}
+		for _, t := range c.sums {
+			if t.by.Disposition {
+				t.add(r.StoreID, r.Kind, h, Disposition(r.Disposition), r.Events)
+				t.add(r.StoreID, r.Kind, h, Unmarked, -r.Events)
+			}
+		}
+	}
+	return err
+}
+
+func (c *counting) add(storeID int64, kind string, h clockHour, d Disposition, n int64) {
+	if n == 0 {
+		return
+	}
+	for _, t := range c.sums {
+		t.add(storeID, kind, h, d, n)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
@@ -25,12 +26,15 @@ import (
 // zones are those of the stores of the tests, by store id; store 1 has the default.
 var zones = map[int64]string{
 	1: "UTC", 2: "Asia/Kathmandu", 3: "Europe/London", 4: "America/Santiago", // whose clocks skip a midnight
+	5: "Australia/Lord_Howe", // whose summer is half an hour
+	6: "Atlantic/Azores",     // whose clocks have a midnight twice
 }
 
 // changes are times about which the clocks of some stores are changed.
 var changes = []time.Time{
-	time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC), // London
+	time.Date(2026, 3, 29, 1, 0, 0, 0, time.UTC), time.Date(2026, 10, 25, 1, 0, 0, 0, time.UTC), // London, the Azores
 	time.Date(2026, 4, 5, 3, 0, 0, 0, time.UTC), time.Date(2026, 9, 6, 4, 0, 0, 0, time.UTC), // Santiago
+	time.Date(2026, 4, 4, 15, 0, 0, 0, time.UTC), time.Date(2026, 10, 3, 15, 30, 0, 0, time.UTC), // Lord Howe
 }
 
 // fillZones records events near the changes of clocks, each of which is delivered
@@ -106,24 +110,35 @@ func occurrences(t *testing.T, url string) []occurrence {
 	return out
 }
 
-// counted is the meaning of Counts, told again without SQL and with Go's time zones.
-func counted(t *rapid.T, events []occurrence, stores []int64, by store.Grouping, p store.Period) map[store.Count]store.Count {
+// asking is what counts are asked for.
+type asking struct {
+	filter store.Filter
+	period store.Period
+	zones  map[int64]string
+}
+
+// counted is the meaning of Counts, told again without SQL.
+func (a asking) counted(t *rapid.T, events []occurrence, by store.Grouping) map[store.Count]store.Count {
 	counts := map[store.Count]store.Count{}
 	for _, e := range events {
-		zone, err := time.LoadLocation(zones[e.storeID])
+		zone, err := time.LoadLocation(a.zones[e.storeID])
 		if err != nil {
 			t.Fatal(err)
 		}
 		clock := e.at.In(zone)
-		from, to := e.at, e.at
-		if p.OnClock {
-			from = time.Date(clock.Year(), clock.Month(), clock.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), time.UTC)
-			to = from
+		at := e.at
+		if a.period.OnClock {
+			at = time.Date(clock.Year(), clock.Month(), clock.Day(), clock.Hour(), clock.Minute(), clock.Second(), clock.Nanosecond(), time.UTC)
 		}
-		if from.Before(p.From) || !to.Before(p.To) || stores != nil && !slices.Contains(stores, e.storeID) {
+		f := a.filter
+		if at.Before(a.period.From) || !at.Before(a.period.To) || f.StoreIDs != nil && !slices.Contains(f.StoreIDs, e.storeID) ||
+			f.Kinds != nil && !slices.Contains(f.Kinds, e.kind) {
 			continue
 		}
-		key := store.Count{StoreID: e.storeID}
+		var key store.Count
+		if !by.AllStores {
+			key.StoreID = e.storeID
+		}
 		if by.Day {
 			key.Day = clock.Format(time.DateOnly)
 		}
@@ -155,44 +170,99 @@ func counted(t *rapid.T, events []occurrence, stores []int64, by store.Grouping,
 	return counts
 }
 
+// drawPeriod draws whole days on the clock, or times near a change of clocks: any
+// microsecond, and often the edge of a quarter.
+func drawPeriod(t *rapid.T) store.Period {
+	p := store.Period{OnClock: rapid.Bool().Draw(t, "on clock")}
+	near := func(name string) time.Time {
+		at := changes[rapid.IntRange(0, len(changes)-1).Draw(t, name)]
+		if p.OnClock {
+			return at.Truncate(24*time.Hour).AddDate(0, 0, rapid.IntRange(-2, 3).Draw(t, name+" days"))
+		}
+		unit := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Minute, 15 * time.Minute}).Draw(t, name+" unit")
+		return at.Add(time.Duration(rapid.Int64Range(-int64(40*time.Hour/unit), int64(40*time.Hour/unit)).Draw(t, name+" units")) * unit)
+	}
+	p.From, p.To = near("from"), near("to")
+	if rapid.Bool().Draw(t, "short") && !p.OnClock {
+		p.To = p.From.Add(time.Duration(rapid.Int64Range(1, int64(time.Hour/time.Microsecond)).Draw(t, "length")) * time.Microsecond)
+	}
+	if p.To.Before(p.From) {
+		p.From, p.To = p.To, p.From
+	}
+	return p
+}
+
+func drawGrouping(t *rapid.T) store.Grouping {
+	return store.Grouping{
+		Day: rapid.Bool().Draw(t, "by day"), Weekday: rapid.Bool().Draw(t, "by weekday"), Hour: rapid.Bool().Draw(t, "by hour"),
+		Disposition: rapid.Bool().Draw(t, "by disposition"), AllStores: rapid.Bool().Draw(t, "all stores"),
+	}
+}
+
 func TestCountsAreWhatCountingTheEventsGives(t *testing.T) {
 	s, url := fillZones(t, 1500)
 	events := occurrences(t, url)
+	miscounted(t, url)
 	rapid.Check(t, func(t *rapid.T) {
-		// Whole days on the clock; any microsecond of time, and often the edge of a quarter.
-		p := store.Period{OnClock: rapid.Bool().Draw(t, "on clock")}
-		near := func(name string) time.Time {
-			at := changes[rapid.IntRange(0, len(changes)-1).Draw(t, name)]
-			if p.OnClock {
-				return at.Truncate(24*time.Hour).AddDate(0, 0, rapid.IntRange(-2, 3).Draw(t, name+" days"))
-			}
-			unit := rapid.SampledFrom([]time.Duration{time.Microsecond, time.Minute, 15 * time.Minute}).Draw(t, name+" unit")
-			return at.Add(time.Duration(rapid.Int64Range(-int64(40*time.Hour/unit), int64(40*time.Hour/unit)).Draw(t, name+" units")) * unit)
-		}
-		p.From, p.To = near("from"), near("to")
-		if rapid.Bool().Draw(t, "short") && !p.OnClock {
-			p.To = p.From.Add(time.Duration(rapid.Int64Range(1, int64(time.Hour/time.Microsecond)).Draw(t, "length")) * time.Microsecond)
-		}
-		if p.To.Before(p.From) {
-			p.From, p.To = p.To, p.From
-		}
-		by := store.Grouping{Day: rapid.Bool().Draw(t, "by day"), Weekday: rapid.Bool().Draw(t, "by weekday"), Hour: rapid.Bool().Draw(t, "by hour"), Disposition: rapid.Bool().Draw(t, "by disposition")}
-		var f store.Filter
+		a := asking{period: drawPeriod(t), zones: maps.Clone(zones)}
 		if rapid.Bool().Draw(t, "stores") {
-			f.StoreIDs = rapid.SliceOfN(rapid.Int64Range(0, 5), 1, 3).Draw(t, "store ids")
+			a.filter.StoreIDs = rapid.SliceOfN(rapid.Int64Range(0, 7), 1, 3).Draw(t, "store ids")
 		}
-		counts, err := s.Counts(context.Background(), store.Scope{}, f, by, p)
+		if rapid.Bool().Draw(t, "kinds") {
+			a.filter.Kinds = []store.Kind{store.FraudAlert, store.Other}
+		}
+		// The zone of a store is changed, and its past is counted on the new clock.
+		zone := rapid.SampledFrom([]string{"UTC", "Asia/Kolkata", "Pacific/Chatham", "America/New_York", "Africa/Casablanca", "Pacific/Kiritimati"}).Draw(t, "zone")
+		if _, err := s.SetTimeZone(context.Background(), store.Scope{}, 1, &zone); err != nil {
+			t.Fatal(err)
+		}
+		a.zones[1] = zone
+		by := rapid.SliceOfN(rapid.Custom(drawGrouping), 1, 3).Draw(t, "groupings")
+		counts, err := s.CountsBy(context.Background(), store.Scope{}, a.filter, a.period, by...)
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := map[store.Count]store.Count{}
-		for _, n := range counts {
-			got[store.Count{StoreID: n.StoreID, Day: n.Day, Weekday: n.Weekday, Hour: n.Hour, Disposition: n.Disposition}] = n
-		}
-		if diff := cmp.Diff(counted(t, events, f.StoreIDs, by, p), got); diff != "" || len(got) != len(counts) {
-			t.Fatalf("%d rows\n%s", len(counts), diff)
+		for i := range by {
+			got := map[store.Count]store.Count{}
+			for _, n := range counts[i] {
+				got[store.Count{StoreID: n.StoreID, Day: n.Day, Weekday: n.Weekday, Hour: n.Hour, Disposition: n.Disposition}] = n
+			}
+			if diff := cmp.Diff(a.counted(t, events, by[i]), got); diff != "" || len(got) != len(counts[i]) {
+				t.Fatalf("%d rows by %+v\n%s", len(counts[i]), by[i], diff)
+			}
 		}
 	})
+}
+
+// Counts read a row for each store, kind and day, however many events there are.
+func TestCountsCostDaysNotEvents(t *testing.T) {
+	s, url := open(t)
+	storetest.Fill(t, url, s, 100_000, 80*24*time.Hour)
+	statements, err := store.TraceReads(t.Context(), s, url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const days, kinds = 80, 3
+	to := time.Now().Truncate(24 * time.Hour)
+	for name, p := range map[string]store.Period{
+		"whole days on the clock": {From: to.AddDate(0, 0, -30), To: to, OnClock: true},
+		"any time":                {From: to.AddDate(0, 0, -30).Add(time.Minute), To: to.Add(-time.Minute)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := s.CountsBy(t.Context(), store.Scope{}, store.Filter{}, p, store.Grouping{Day: true}, store.Grouping{Hour: true, Disposition: true}); err != nil {
+				t.Fatal(err)
+			}
+			plans, err := statements.Explain(t.Context(), s)
+			if err != nil || len(plans) == 0 {
+				t.Fatalf("%d plans, %v", len(plans), err)
+			}
+			for _, text := range plans {
+				if rows, node := mostRows(t, text); rows > storetest.FillStores*kinds*(days+2) {
+					t.Errorf("%s handles %.0f rows:\n%s", node, rows, text)
+				}
+			}
+		})
+	}
 }
 
 func TestCountsKeepToTheScope(t *testing.T) {

@@ -140,12 +140,14 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 	return rows, err
 }
 
-// ExportDeliveries gives all deliveries from one snapshot, newest first.
+// ExportDeliveries gives all deliveries from one snapshot, newest first unless the
+// filter says otherwise.
 func (s *Store) ExportDeliveries(ctx context.Context, scope Scope, f Filter, each func(KeptDelivery) error) error {
 	args, err := s.deliveryArgs(ctx, scope, f)
 	if err != nil {
 		return err
 	}
+	args.Ascending = f.OldestFirst
 	return s.export(ctx, func(tx pgx.Tx) error {
 		return s.queries.StreamDeliveries(ctx, tx, args, func(r db.ListDeliveriesRow) error { return each(keptDelivery(r)) })
 	})
@@ -234,14 +236,14 @@ func (s *Store) Quarantine(ctx context.Context, scope Scope, f Filter, p Page) (
 	return rows, next, nil
 }
 
-// CountQuarantine counts what Quarantine would give, at most p.Limit.
+// CountQuarantine counts what Quarantine would give, at most p.Limit unless that is 0.
 func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
 	args, err := s.quarantineArgs(ctx, scope, f)
 	if err != nil {
 		return 0, err
 	}
-	limit := int64(p.Limit)
-	args.RowLimit = &limit
+	most := atMost(p)
+	args.RowLimit = &most
 	if err := setQuarantinePage(&args, p); err != nil {
 		return 0, err
 	}
@@ -264,12 +266,14 @@ func setQuarantinePage(args *db.ListQuarantineParams, p Page) (err error) {
 	return err
 }
 
-// ExportQuarantine gives all quarantined deliveries from one snapshot, newest first.
+// ExportQuarantine gives all quarantined deliveries from one snapshot, newest first
+// unless the filter says otherwise.
 func (s *Store) ExportQuarantine(ctx context.Context, scope Scope, f Filter, each func(QuarantinedDelivery) error) error {
 	args, err := s.quarantineArgs(ctx, scope, f)
 	if err != nil {
 		return err
 	}
+	args.Ascending = f.OldestFirst
 	return s.export(ctx, func(tx pgx.Tx) error { return s.queries.StreamQuarantine(ctx, tx, args, each) })
 }
 

@@ -106,14 +106,14 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	return events, next, nil
 }
 
-// CountEvents counts what Events would give, at most p.Limit. Its cost is what it counts.
+// CountEvents counts what Events would give, at most p.Limit unless that is 0. Its cost is what it counts.
 func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filter, p Page) (int64, error) {
 	args, none, err := s.eventArgs(ctx, scope, kind, f, p)
 	if err != nil || none {
 		return 0, err
 	}
 	total := int64(0)
-	err = s.eventParts(ctx, args, int64(p.Limit), func(args db.ListEventsParams) (int64, error) {
+	err = s.eventParts(ctx, args, atMost(p), func(args db.ListEventsParams) (int64, error) {
 		n, err := read(ctx, s, s.queries.CountEventList, args)
 		total += n
 		return n, err
@@ -125,9 +125,10 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	return total, known(err)
 }
 
-// ExportEvents gives all events of one kind from one snapshot, newest first.
+// ExportEvents gives all events of one kind from one snapshot, newest first unless the
+// filter says otherwise.
 func (s *Store) ExportEvents(ctx context.Context, scope Scope, kind Kind, f Filter, each func(Event) error) error {
-	args, none, err := s.eventArgs(ctx, scope, kind, f, Page{})
+	args, none, err := s.eventArgs(ctx, scope, kind, f, Page{OldestFirst: f.OldestFirst})
 	if err != nil || none {
 		return err
 	}

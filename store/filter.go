@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -55,6 +56,7 @@ type Filter struct {
 	Lifted           *bool         // of legal holds
 	Tokens, Actions  []string      // of the access log; tokens by name
 	From, To         *time.Time
+	OldestFirst      bool // turns an export round; pages have Page.OldestFirst
 
 	TokenFingerprints []string // of what was refused
 }
@@ -150,6 +152,14 @@ func paged[T any](items []T, p Page, at func(T) Position) ([]T, *Position) {
 		slices.Reverse(items)
 	}
 	return items, onward
+}
+
+// atMost is the limit of a count; none counts all.
+func atMost(p Page) int64 {
+	if p.Limit == 0 {
+		return math.MaxInt64
+	}
+	return int64(p.Limit)
 }
 
 func oneMore(p Page) *int64 {

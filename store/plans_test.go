@@ -37,6 +37,16 @@ func (p plan) most() (rows float64, node string) {
 	return rows, node
 }
 
+// mostRows is plan.most of PostgreSQL's JSON.
+func mostRows(t *testing.T, text string) (rows float64, node string) {
+	t.Helper()
+	var explained []struct{ Plan plan }
+	if err := json.Unmarshal([]byte(text), &explained); err != nil {
+		t.Fatal(err)
+	}
+	return explained[0].Plan.most()
+}
+
 // A page costs what the page holds, for each filter that staff have: no node of a
 // plan handles more rows than the page has for each store and value that it merges,
 // or than are looked through before merging many, in a table that is very much larger.
@@ -102,15 +112,11 @@ func TestPageCostsThePageNotTheTable(t *testing.T) {
 				t.Fatalf("%d plans, %v", len(plans), err)
 			}
 			for _, text := range plans {
-				var explained []struct{ Plan plan }
-				if err := json.Unmarshal([]byte(text), &explained); err != nil {
-					t.Fatal(err)
-				}
 				most := c.merged*(limit+1)*3 + stores // the few of a month may be sorted
 				if c.merged >= stores {
 					most = max(most, store.DefaultLooksThrough+1)
 				}
-				if rows, node := explained[0].Plan.most(); rows > most {
+				if rows, node := mostRows(t, text); rows > most {
 					t.Errorf("%s handles %.0f rows:\n%s", node, rows, text)
 				}
 			}

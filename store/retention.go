@@ -200,7 +200,7 @@ func (r retiring) sweep(ctx context.Context) error {
 		for went := int64(1); went > 0; r.done.Events += went {
 			went = 0
 			err := r.patiently(ctx, at, func() (err error) {
-				went, err = r.queries.SweepMonth(ctx, r.conn, db.SweepMonthParams{Month: month, RowLimit: sweepBatch})
+				went, err = r.sweepMonth(ctx, month)
 				return err
 			})
 			if err != nil {
@@ -219,6 +219,29 @@ func (r retiring) sweep(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sweepMonth removes events, and their counts with them. What is deleted is counted no
+// longer; of a partition that was dropped, what is left has to be counted.
+func (r retiring) sweepMonth(ctx context.Context, month string) (went int64, err error) {
+	err = pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) (err error) {
+		if went, err = r.queries.SweepMonth(ctx, tx, db.SweepMonthParams{Month: month, RowLimit: sweepBatch}); err != nil || went == 0 {
+			return err
+		}
+		first, err := time.Parse(time.DateOnly, month)
+		if err != nil {
+			return err
+		}
+		if there, err := r.queries.HasPartition(ctx, tx, "events_"+first.Format("200601")); err != nil || there {
+			return err
+		}
+		end := first.AddDate(0, 1, 0)
+		if err := r.queries.DeleteEventDays(ctx, tx, db.DeleteEventDaysParams{FirstDay: first, EndDay: end}); err != nil {
+			return err
+		}
+		return r.queries.RecountEventDays(ctx, tx, db.RecountEventDaysParams{FirstDay: first, EndDay: end})
+	})
+	return went, err
 }
 
 // patiently tries again while others hold what a step needs. What stays busy waits for

@@ -211,6 +211,7 @@ func TestExactlyWhatIsDueGoes(t *testing.T) {
 			if n := count(t, d.url, "retention_sweeps"); n != "0" {
 				t.Errorf("%s sweeps are not done", n)
 			}
+			miscounted(t, d.url)
 			findings(t, d)
 		})
 	}

@@ -157,6 +157,7 @@ func TestAMonthGoesWhole(t *testing.T) {
 	if n := count(t, d.url, "events_default"); n != "2" {
 		t.Errorf("%s events moved to where there is no partition", n)
 	}
+	miscounted(t, d.url)
 	wait(t, published, int64(len(ids))+2)
 	found := findings(t, d)
 	if len(found) != 1 || !strings.HasPrefix(found[0], "RETIRED deliveries of retirement ") || !strings.Contains(found[0], "by leaf ") || !strings.Contains(found[0], ": 63, received") {

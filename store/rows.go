@@ -36,7 +36,7 @@ type rows struct {
 	storeExternalIDs map[storeKey]struct{}
 	productCatalogue map[storeKey]span
 	gondolaCatalogue map[storeKey]span
-	counts           map[countKey]int64
+	counts           map[dayKey]dayCounts
 	deliveryCounts   map[deliveryCountKey]deliveryCount
 }
 
@@ -61,7 +61,7 @@ func newRows(s *seen) *rows {
 		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
 		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
-		counts: map[countKey]int64{}, deliveryCounts: map[deliveryCountKey]deliveryCount{},
+		counts: map[dayKey]dayCounts{}, deliveryCounts: map[deliveryCountKey]deliveryCount{},
 	}
 }
 
@@ -208,7 +208,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(stated.SessionID), func() error { return q.UpsertSessions(ctx, p, stated) }},
 		{len(touched.SessionID), func() error { return q.TouchSessions(ctx, p, touched) }},
 		{len(r.sessionFlags), func() error { return q.InsertSessionFlags(ctx, p, r.sessionFlagParams()) }},
-		{len(r.counts), func() error { return q.UpsertEventCounts(ctx, p, r.countParams()) }},
+		{len(r.counts), func() error { return q.UpsertEventDays(ctx, p, r.countParams()) }},
 		{len(r.deliveryCounts), func() error { return q.UpsertDeliveryCounts(ctx, p, r.deliveryCountParams()) }},
 	}
 	for _, step := range steps {

@@ -109,7 +109,7 @@ func setSessionPage(args *db.ListSessionsParams, p Page) {
 	}
 }
 
-// CountSessions counts what Sessions would give, at most p.Limit.
+// CountSessions counts what Sessions would give, at most p.Limit unless that is 0.
 func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page) (int64, error) {
 	args, err := s.sessionArgs(ctx, scope, f)
 	if err != nil {
@@ -117,7 +117,7 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	}
 	setSessionPage(&args, p)
 	total := int64(0)
-	err = s.sessionParts(ctx, args, int64(p.Limit), func(args db.ListSessionsParams) (int64, error) {
+	err = s.sessionParts(ctx, args, atMost(p), func(args db.ListSessionsParams) (int64, error) {
 		n, err := read(ctx, s, s.queries.CountSessionList, args)
 		total += n
 		return n, err
@@ -129,12 +129,14 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	return total, known(err)
 }
 
-// ExportSessions gives all sessions from one snapshot, newest first.
+// ExportSessions gives all sessions from one snapshot, newest first unless the filter
+// says otherwise.
 func (s *Store) ExportSessions(ctx context.Context, scope Scope, f Filter, each func(Session) error) error {
 	args, err := s.sessionArgs(ctx, scope, f)
 	if err != nil {
 		return err
 	}
+	args.Ascending = f.OldestFirst
 	return s.export(ctx, func(tx pgx.Tx) error { return s.queries.StreamSessions(ctx, tx, args, each) })
 }
 

@@ -23,6 +23,7 @@ type Figure struct {
 type Attention struct {
 	Tag  Tag
 	Text string
+	Do   string // what to do
 	Href string
 }
 

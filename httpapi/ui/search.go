@@ -16,9 +16,12 @@ type Search struct {
 	Oldest  bool   // the oldest come first
 	Live    *Live  // nil where nothing is counted on top
 	Export  string // address of the CSV; "" if the token may not export
-	Empty   *Empty // not nil if nothing was found
-	Replay  *Replay
-	Notice  string // what a form that was sent did
+	// ExportCount is the address that answers {"count": n} with how many rows the CSV
+	// has; "" if Total tells.
+	ExportCount string
+	Empty       *Empty // not nil if nothing was found
+	Replay      *Replay
+	Notice      string // what a form that was sent did
 }
 
 // Total is how many items match.
@@ -37,8 +40,9 @@ func (t Total) String() string {
 
 // Live is how the script learns what is new.
 type Live struct {
-	Count string // address that answers {"count": n}
+	Count string // address that answers {"count": n}, and perhaps {"late": n}
 	First string // address of the first page
+	Late  bool   // what arrives late is counted too
 }
 
 // Filters is the form above a list.

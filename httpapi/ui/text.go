@@ -59,6 +59,20 @@ func Number(n int64) string {
 	return b.String()
 }
 
+// Bytes is a size as people read it.
+func Bytes(n int64) string {
+	if n < 1000 {
+		return strconv.FormatInt(n, 10) + " bytes"
+	}
+	size, unit := float64(n), ""
+	for _, unit = range []string{"kB", "MB", "GB", "TB", "PB", "EB"} {
+		if size /= 1000; size < 999.95 {
+			break
+		}
+	}
+	return strconv.FormatFloat(size, 'f', 1, 64) + " " + unit
+}
+
 // Lag says how much later b is than a, to what people care about.
 func Lag(a, b time.Time) string {
 	d := b.Sub(a)

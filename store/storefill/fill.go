@@ -98,6 +98,22 @@ FROM (SELECT n, 1 + n / 10 % $5::int AS store_id, $3::timestamptz + make_interva
     CASE WHEN n % 20 = 9 THEN 'fraud_alert' WHEN n % 20 = 19 THEN 'registration' ELSE 'alcohol_interaction' END AS kind
     FROM generate_series($1::int, $2::int) n) e`
 
+// Count is SQL that adds the events of a table with store_id, kind and at to the counts.
+// It knows no times before 1970.
+func Count(table string) string {
+	return `WITH counted AS (
+    SELECT store_id, kind, (at AT TIME ZONE 'UTC')::date AS day, floor(extract(epoch FROM at) / 900)::bigint % 96 AS quarter, count(*) AS events
+    FROM ` + table + ` GROUP BY 1, 2, 3, 4
+)
+INSERT INTO event_days AS t (store_id, kind, day, events, quarters)
+SELECT store_id, kind, day, sum(coalesce(c.events, 0)), ('[0:95]=' || array_agg(coalesce(c.events, 0) ORDER BY quarter)::text)::integer[]
+FROM (SELECT DISTINCT store_id, kind, day FROM counted) d
+CROSS JOIN generate_series(0, 95) quarter
+LEFT JOIN counted c USING (store_id, kind, day, quarter)
+GROUP BY store_id, kind, day
+ON CONFLICT (store_id, kind, day) DO UPDATE SET events = t.events + excluded.events, quarters = add_quarters(t.quarters, excluded.quarters)`
+}
+
 // statements write the rows of the events.
 var statements = []string{
 	`INSERT INTO events (store_id, kind, occurred_at, id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id, session_id,
@@ -125,9 +141,7 @@ SELECT store_id, received_at, delivery_id, webhook, session_id, kind, at, id, at
 	`INSERT INTO delivery_counts AS t (store_id, webhook, bucket, deliveries, last_at)
 SELECT store_id, webhook, date_bin('15 minutes', received_at, '0001-01-01Z'), count(*), max(received_at) FROM fill GROUP BY 1, 2, 3
 ON CONFLICT (store_id, webhook, bucket) DO UPDATE SET deliveries = t.deliveries + excluded.deliveries, last_at = excluded.last_at`,
-	`INSERT INTO event_counts AS t (store_id, kind, bucket, events)
-SELECT store_id, kind, date_bin('15 minutes', at, '0001-01-01Z'), count(*) FROM fill GROUP BY 1, 2, 3
-ON CONFLICT (store_id, kind, bucket) DO UPDATE SET events = t.events + excluded.events`,
+	Count("fill"),
 	`INSERT INTO sessions (store_id, session_id, first_seen_at, last_seen_at, created_at, updated_at, customer_id, status)
 SELECT store_id, session_id, min(at), max(at), min(at), max(at), min(customer_id), 'active' FROM fill GROUP BY 1, 2`,
 	`INSERT INTO session_flags (store_id, session_id, flag, first_seen_at)

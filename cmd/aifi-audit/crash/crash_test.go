@@ -120,7 +120,8 @@ func TestTheCheckNotices(t *testing.T) {
 		{"UPDATE deliveries SET received_at = received_at + interval '1 microsecond'" + its, "has time of receipt"},
 		{"INSERT INTO deliveries SELECT (jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid()))).* FROM deliveries d" + its, "never sent"},
 		{"INSERT INTO deliveries SELECT (jsonb_populate_record(d, jsonb_build_object('store_id', 77))).* FROM deliveries d" + its, "is there twice"},
-		{"UPDATE event_counts SET events = events + 1", "a count that is not that of the events"},
+		{"UPDATE event_days SET quarters = add_quarters(quarters, quarters)", "a count that is not that of the events"},
+		{"UPDATE event_days SET events = events + 1", "a day whose sum is not that of its quarters"},
 		{"INSERT INTO events SELECT (jsonb_populate_record(e, jsonb_build_object('occurred_at', occurred_at + interval '1 s'))).* FROM events e", "an event is there twice"},
 		{"DELETE FROM events", "has neither an event nor a place in quarantine"},
 	} {

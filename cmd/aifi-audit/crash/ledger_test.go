@@ -139,6 +139,8 @@ func invariants(t *testing.T, databaseURL string) (problems []string) {
 		"a count that is not that of the events": `SELECT concat_ws(' ', store_id, kind, bucket, c.events, e.events) FROM event_counts c FULL JOIN
 			(SELECT store_id, kind, date_bin('15 minutes', occurred_at, '0001-01-01Z') AS bucket, count(*) AS events FROM events GROUP BY 1, 2, 3) e
 			USING (store_id, kind, bucket) WHERE c.events IS DISTINCT FROM e.events`,
+		"a day whose sum is not that of its quarters": `SELECT concat_ws(' ', store_id, kind, day, events) FROM event_days
+			WHERE events <> (SELECT sum(n) FROM unnest(quarters) n)`,
 		"a body without a delivery": `SELECT b.delivery_id::text FROM delivery_bodies b LEFT JOIN deliveries d
 			ON (d.store_id, d.received_at, d.id) = (b.store_id, b.received_at, b.delivery_id) WHERE d.id IS NULL`,
 		"a flag, product or gondola without its event": `SELECT p.event_id::text FROM (SELECT store_id, kind, occurred_at, event_id FROM event_flags

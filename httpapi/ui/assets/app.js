@@ -18,10 +18,10 @@
     try {
       const answer = await fetch(link.dataset.live, { headers: { Accept: "application/json" } });
       if (!answer.ok || answer.redirected) return;
-      const { count } = await answer.json();
-      const text = (count >= 100 ? "100 or more" : count) + " new";
-      if (link.hidden && count > 0) say(text + ", above the list");
-      link.hidden = count === 0;
+      const { count, late = 0 } = await answer.json();
+      const text = [count && (count >= 100 ? "100 or more" : count) + " new", late && number.format(late) + " late"].filter(Boolean).join(", ");
+      if (link.hidden && text) say(text + ", above the list");
+      link.hidden = !text;
       link.textContent = text;
     } catch { /* the network is away: the next look will tell */ }
   };
@@ -77,9 +77,9 @@
       print();
     } else if (t.dataset.copy) {
       copy(document.querySelector(t.dataset.copy).textContent);
-    } else if ("export" in t.dataset && t.dataset.export) {
+    } else if ("export" in t.dataset) {
       e.preventDefault();
-      download(t.href, Number(t.dataset.export));
+      download(t.href, t.dataset.export, t.dataset.count);
     } else if (t.href && !t.hasAttribute("download") && t.origin === location.origin && t.pathname === location.pathname && document.getElementById("results") && !t.hash) {
       e.preventDefault();
       swap(t.href, true, t);
@@ -105,11 +105,16 @@
   };
 
   // A CSV whose rows are counted as they come. A broken one is never saved.
-  const download = async (url, total) => {
+  // The number of rows, if the page does not tell it, is asked for at the same time.
+  const download = async (url, known, counted) => {
     const parts = [];
     let rows = -1; // the header is no row
     let quoted = false;
+    let total = known && Number(known);
     tell("Preparing the CSV.");
+    if (counted) {
+      fetch(counted, { headers: { Accept: "application/json" } }).then((a) => a.json()).then((a) => { total = a.count; }).catch(() => { /* it goes on without */ });
+    }
     try {
       const answer = await fetch(url);
       if (!answer.ok || answer.redirected) { location.href = url; return; }
@@ -122,7 +127,8 @@
           if (b === 34) quoted = !quoted;
           else if (b === 10 && !quoted) rows++;
         }
-        show(`${number.format(Math.max(rows, 0))} of ${number.format(total)} rows`);
+        const read = number.format(Math.max(rows, 0));
+        show(total ? `${read} of ${number.format(total)} rows` : `${read} rows so far`);
       }
       const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export.csv";
       const link = document.createElement("a");

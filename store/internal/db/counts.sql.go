@@ -10,105 +10,32 @@ import (
 	"time"
 )
 
-const countEvents = `-- name: CountEvents :many
-SELECT g.store_id, coalesce(g.day::text, '')::text AS day, coalesce(g.weekday, 0)::integer AS weekday, coalesce(g.hour, 0)::integer AS hour,
-    coalesce(g.disposition, '')::text AS disposition,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'alcohol_interaction'), 0)::bigint AS alcohol_interactions,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'fraud_alert'), 0)::bigint AS fraud_alerts,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'registration'), 0)::bigint AS registrations,
-    coalesce(sum(g.events) FILTER (WHERE g.kind = 'other'), 0)::bigint AS other
-FROM (
-    SELECT l.store_id, l.kind, l.events, CASE WHEN $1::boolean THEN l.disposition END AS disposition,
-        CASE WHEN $2::boolean THEN l.clock::date END AS day,
-        CASE WHEN $3::boolean THEN extract(isodow FROM l.clock)::integer END AS weekday,
-        CASE WHEN $4::boolean THEN extract(hour FROM l.clock)::integer END AS hour
-    FROM (
-        SELECT c.store_id, c.kind, c.events, 'none'::text AS disposition, c.bucket AT TIME ZONE coalesce(s.time_zone, $5::text) AS clock
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN event_counts c ON c.store_id = s.store_id AND c.kind = k.kind
-        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
-            AND c.bucket >= $7::timestamptz AND c.bucket < $8::timestamptz
-            AND ($9::text IS NULL OR c.bucket >= timezone(coalesce(s.time_zone, $5::text), $9::text::timestamp))
-            AND ($10::text IS NULL OR c.bucket < timezone(coalesce(s.time_zone, $5::text), $10::text::timestamp))
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
-            AND e.occurred_at >= $11::timestamptz AND e.occurred_at < $7::timestamptz
-        UNION ALL
-        SELECT e.store_id, e.kind, 1, 'none', e.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration'), ('other')) k (kind)
-        JOIN events e ON e.store_id = s.store_id AND e.kind = k.kind
-        WHERE ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
-            AND e.occurred_at >= $8::timestamptz AND e.occurred_at < $12::timestamptz
-        UNION ALL
-        SELECT r.store_id, r.kind, v.events, v.disposition, r.occurred_at AT TIME ZONE coalesce(s.time_zone, $5::text)
-        FROM stores s
-        CROSS JOIN (VALUES ('alcohol_interaction'), ('fraud_alert'), ('registration')) k (kind)
-        JOIN event_reviews r ON r.store_id = s.store_id AND r.kind = k.kind AND r.disposition IS NOT NULL
-        CROSS JOIN LATERAL (VALUES (r.disposition, 1), ('none', -1)) v (disposition, events)
-        WHERE $1::boolean
-            AND ($6::bigint[] IS NULL OR s.store_id = ANY ($6::bigint[]))
-            AND r.occurred_at >= $11::timestamptz AND r.occurred_at < $12::timestamptz
-            AND ($9::text IS NULL OR r.occurred_at >= timezone(coalesce(s.time_zone, $5::text), $9::text::timestamp))
-            AND ($10::text IS NULL OR r.occurred_at < timezone(coalesce(s.time_zone, $5::text), $10::text::timestamp))
-    ) l
-) g
-GROUP BY g.store_id, g.day, g.weekday, g.hour, g.disposition
-HAVING sum(g.events) > 0
-ORDER BY g.day DESC, g.store_id, g.weekday, g.hour, g.disposition
+const countEventsBetween = `-- name: CountEventsBetween :many
+SELECT store_id, kind, count(*) AS events
+FROM events
+WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[])
+    AND occurred_at >= $3 AND occurred_at < $4
+GROUP BY store_id, kind
 `
 
-type CountEventsParams struct {
-	ByDisposition bool
-	ByDay         bool
-	ByWeekday     bool
-	ByHour        bool
-	TimeZone      string
-	StoreIds      []int64
-	FirstBucket   time.Time
-	EndBucket     time.Time
-	ClockFrom     *string
-	ClockTo       *string
-	FromTime      time.Time
-	ToTime        time.Time
+type CountEventsBetweenParams struct {
+	StoreIds []int64
+	Kinds    []string
+	FromTime time.Time
+	ToTime   time.Time
 }
 
-type CountEventsRow struct {
-	StoreID             int64
-	Day                 string
-	Weekday             int32
-	Hour                int32
-	Disposition         string
-	AlcoholInteractions int64
-	FraudAlerts         int64
-	Registrations       int64
-	Other               int64
+type CountEventsBetweenRow struct {
+	StoreID int64
+	Kind    string
+	Events  int64
 }
 
-// CountEvents sums events by store and by what is asked, on each store's own clock.
-// Whole quarters of an hour come from event_counts: those from first_bucket to
-// end_bucket and, if given, from when the store's clock shows clock_from to clock_to.
-// Parts of a quarter, from from_time to first_bucket and from end_bucket to to_time,
-// are counted. All are events without a disposition, until one that has it is taken
-// from them.
-// The kinds are spelled out so that each is a range of the primary key.
-func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParams) ([]CountEventsRow, error) {
-	rows, err := db.Query(ctx, countEvents,
-		arg.ByDisposition,
-		arg.ByDay,
-		arg.ByWeekday,
-		arg.ByHour,
-		arg.TimeZone,
+// CountEventsBetween counts events singly: those of a part of a quarter of an hour.
+func (q *Queries) CountEventsBetween(ctx context.Context, db DBTX, arg CountEventsBetweenParams) ([]CountEventsBetweenRow, error) {
+	rows, err := db.Query(ctx, countEventsBetween,
 		arg.StoreIds,
-		arg.FirstBucket,
-		arg.EndBucket,
-		arg.ClockFrom,
-		arg.ClockTo,
+		arg.Kinds,
 		arg.FromTime,
 		arg.ToTime,
 	)
@@ -116,19 +43,95 @@ func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParam
 		return nil, err
 	}
 	defer rows.Close()
-	var items []CountEventsRow
+	var items []CountEventsBetweenRow
 	for rows.Next() {
-		var i CountEventsRow
+		var i CountEventsBetweenRow
+		if err := rows.Scan(&i.StoreID, &i.Kind, &i.Events); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const countMarked = `-- name: CountMarked :one
+SELECT count(*)
+FROM event_reviews
+WHERE store_id = ANY ($1::bigint[]) AND kind = $2::text AND disposition = ANY ($3::text[])
+    AND occurred_at >= $4 AND occurred_at < $5
+`
+
+type CountMarkedParams struct {
+	StoreIds     []int64
+	Kind         string
+	Dispositions []string
+	FromTime     time.Time
+	ToTime       time.Time
+}
+
+// CountMarked counts the events that have one of some dispositions.
+func (q *Queries) CountMarked(ctx context.Context, db DBTX, arg CountMarkedParams) (int64, error) {
+	row := db.QueryRow(ctx, countMarked,
+		arg.StoreIds,
+		arg.Kind,
+		arg.Dispositions,
+		arg.FromTime,
+		arg.ToTime,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const countReviewed = `-- name: CountReviewed :many
+SELECT store_id, kind, (CASE WHEN $1::boolean THEN date_bin('15 minutes', occurred_at, '0001-01-01Z') ELSE '0001-01-01Z' END)::timestamptz AS bucket, disposition::text AS disposition, count(*) AS events
+FROM event_reviews
+WHERE store_id = ANY ($2::bigint[]) AND kind = ANY ($3::text[]) AND disposition IS NOT NULL
+    AND occurred_at >= $4 AND occurred_at < $5
+GROUP BY 1, 2, 3, 4
+`
+
+type CountReviewedParams struct {
+	ByQuarter bool
+	StoreIds  []int64
+	Kinds     []string
+	FromTime  time.Time
+	ToTime    time.Time
+}
+
+type CountReviewedRow struct {
+	StoreID     int64
+	Kind        string
+	Bucket      time.Time
+	Disposition string
+	Events      int64
+}
+
+// CountReviewed counts the events that have a disposition, perhaps by quarter of an hour.
+func (q *Queries) CountReviewed(ctx context.Context, db DBTX, arg CountReviewedParams) ([]CountReviewedRow, error) {
+	rows, err := db.Query(ctx, countReviewed,
+		arg.ByQuarter,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.FromTime,
+		arg.ToTime,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CountReviewedRow
+	for rows.Next() {
+		var i CountReviewedRow
 		if err := rows.Scan(
 			&i.StoreID,
-			&i.Day,
-			&i.Weekday,
-			&i.Hour,
+			&i.Kind,
+			&i.Bucket,
 			&i.Disposition,
-			&i.AlcoholInteractions,
-			&i.FraudAlerts,
-			&i.Registrations,
-			&i.Other,
+			&i.Events,
 		); err != nil {
 			return nil, err
 		}
@@ -140,26 +143,196 @@ func (q *Queries) CountEvents(ctx context.Context, db DBTX, arg CountEventsParam
 	return items, nil
 }
 
-const upsertEventCounts = `-- name: UpsertEventCounts :exec
-INSERT INTO event_counts AS t (store_id, kind, bucket, events)
-SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::timestamptz[]), unnest($4::bigint[])
-ON CONFLICT (store_id, kind, bucket) DO UPDATE SET events = t.events + excluded.events
+const deleteEventDays = `-- name: DeleteEventDays :exec
+DELETE FROM event_days WHERE day >= $1 AND day < $2
 `
 
-type UpsertEventCountsParams struct {
-	StoreID []int64
-	Kind    []string
-	Bucket  []time.Time
-	Events  []int64
+type DeleteEventDaysParams struct {
+	FirstDay time.Time
+	EndDay   time.Time
 }
 
-// UpsertEventCounts adds to the counts. Its rows come in the order of their keys.
-func (q *Queries) UpsertEventCounts(ctx context.Context, db DBTX, arg UpsertEventCountsParams) error {
-	_, err := db.Exec(ctx, upsertEventCounts,
+// DeleteEventDays deletes the counts of some days.
+func (q *Queries) DeleteEventDays(ctx context.Context, db DBTX, arg DeleteEventDaysParams) error {
+	_, err := db.Exec(ctx, deleteEventDays, arg.FirstDay, arg.EndDay)
+	return err
+}
+
+const hasPartition = `-- name: HasPartition :one
+SELECT (to_regclass($1::text) IS NOT NULL)::boolean
+`
+
+// HasPartition tells whether there is a partition.
+func (q *Queries) HasPartition(ctx context.Context, db DBTX, name string) (bool, error) {
+	row := db.QueryRow(ctx, hasPartition, name)
+	var column_1 bool
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const listEventDays = `-- name: ListEventDays :many
+SELECT store_id, kind, day, quarters
+FROM event_days
+WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[]) AND day >= $3 AND day < $4
+`
+
+type ListEventDaysParams struct {
+	StoreIds []int64
+	Kinds    []string
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+type ListEventDaysRow struct {
+	StoreID  int64
+	Kind     string
+	Day      time.Time
+	Quarters Quarters
+}
+
+// ListEventDays gives the counts of whole days of UTC.
+func (q *Queries) ListEventDays(ctx context.Context, db DBTX, arg ListEventDaysParams) ([]ListEventDaysRow, error) {
+	rows, err := db.Query(ctx, listEventDays,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.FirstDay,
+		arg.EndDay,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListEventDaysRow
+	for rows.Next() {
+		var i ListEventDaysRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.Day,
+			&i.Quarters,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listZones = `-- name: ListZones :many
+SELECT store_id, time_zone
+FROM stores
+WHERE ($1::bigint[] IS NULL OR store_id = ANY ($1::bigint[]))
+ORDER BY store_id
+`
+
+type ListZonesRow struct {
+	StoreID  int64
+	TimeZone *string
+}
+
+// ListZones gives the stores that counts are of, and whose clock they are counted on.
+func (q *Queries) ListZones(ctx context.Context, db DBTX, storeIds []int64) ([]ListZonesRow, error) {
+	rows, err := db.Query(ctx, listZones, storeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListZonesRow
+	for rows.Next() {
+		var i ListZonesRow
+		if err := rows.Scan(&i.StoreID, &i.TimeZone); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recountEventDays = `-- name: RecountEventDays :exec
+INSERT INTO event_days (store_id, kind, day, events, quarters)
+SELECT d.store_id, d.kind, d.day, sum(d.events), ('[0:95]=' || array_agg(d.events ORDER BY d.quarter)::text)::integer[]
+FROM (
+    SELECT e.store_id, e.kind, e.day, q.quarter, count(*) FILTER (WHERE e.quarter = q.quarter) AS events
+    FROM (
+        SELECT x.store_id, x.kind, (x.occurred_at AT TIME ZONE 'UTC')::date AS day,
+            (extract(hour FROM x.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM x.occurred_at) / 15))::integer AS quarter
+        FROM events x
+        WHERE x.occurred_at >= $1::timestamptz AND x.occurred_at < $2::timestamptz
+    ) e
+    CROSS JOIN generate_series(0, 95) q (quarter)
+    GROUP BY e.store_id, e.kind, e.day, q.quarter
+) d
+GROUP BY d.store_id, d.kind, d.day
+`
+
+type RecountEventDaysParams struct {
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+// RecountEventDays counts the events of days that have no counts.
+func (q *Queries) RecountEventDays(ctx context.Context, db DBTX, arg RecountEventDaysParams) error {
+	_, err := db.Exec(ctx, recountEventDays, arg.FirstDay, arg.EndDay)
+	return err
+}
+
+const sumEventDays = `-- name: SumEventDays :one
+SELECT coalesce(sum(events), 0)::bigint
+FROM event_days
+WHERE store_id = ANY ($1::bigint[]) AND kind = $2::text AND day >= $3 AND day < $4
+`
+
+type SumEventDaysParams struct {
+	StoreIds []int64
+	Kind     string
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+// SumEventDays sums the events of whole days of UTC.
+func (q *Queries) SumEventDays(ctx context.Context, db DBTX, arg SumEventDaysParams) (int64, error) {
+	row := db.QueryRow(ctx, sumEventDays,
+		arg.StoreIds,
+		arg.Kind,
+		arg.FirstDay,
+		arg.EndDay,
+	)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const upsertEventDays = `-- name: UpsertEventDays :exec
+INSERT INTO event_days AS t (store_id, kind, day, events, quarters)
+SELECT unnest($1::bigint[]), unnest($2::text[]), unnest($3::date[]), unnest($4::bigint[]), unnest($5::text[])::integer[]
+ON CONFLICT (store_id, kind, day) DO UPDATE SET
+    events = t.events + excluded.events,
+    quarters = add_quarters(t.quarters, excluded.quarters)
+`
+
+type UpsertEventDaysParams struct {
+	StoreID  []int64
+	Kind     []string
+	Day      []time.Time
+	Events   []int64
+	Quarters []string
+}
+
+// UpsertEventDays adds to the counts. Its rows come in the order of their keys.
+// Quarters are arrays as PostgreSQL writes them: an array of arrays must not be ragged.
+func (q *Queries) UpsertEventDays(ctx context.Context, db DBTX, arg UpsertEventDaysParams) error {
+	_, err := db.Exec(ctx, upsertEventDays,
 		arg.StoreID,
 		arg.Kind,
-		arg.Bucket,
+		arg.Day,
 		arg.Events,
+		arg.Quarters,
 	)
 	return err
 }

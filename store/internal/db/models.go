@@ -206,13 +206,23 @@ type Event struct {
 	Unreadable []string
 }
 
-// How many events a store had in a quarter of an hour of occurred_at. Written with the events, in one transaction.
+// How many events a store had in a quarter of an hour of occurred_at: event_days, a row for each quarter that has any.
 type EventCount struct {
 	StoreID int64
 	Kind    string
-	// The start of the quarter of an hour
-	Bucket time.Time
+	Bucket  interface{}
+	Events  int64
+}
+
+// How many events a store had on a day of UTC, by occurred_at. Written with the events, in one transaction, and deleted with them.
+type EventDay struct {
+	StoreID int64
+	Kind    string
+	Day     time.Time
+	// Of the whole day
 	Events int64
+	// By quarter of an hour: quarters[37] are those from 09:15 to 09:30 UTC. From the first quarter that has any to the last
+	Quarters Quarters
 }
 
 type EventFacet struct {

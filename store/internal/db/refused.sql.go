@@ -183,6 +183,57 @@ func (q *Queries) ListRefused(ctx context.Context, db DBTX, arg ListRefusedParam
 	return items, nil
 }
 
+const listRefusedTokens = `-- name: ListRefusedTokens :many
+SELECT token_hash, reason, count(*) AS kept, count(*) FILTER (WHERE replayed_at IS NULL) AS open,
+    min(received_at)::timestamptz AS first_at, max(received_at)::timestamptz AS last_at,
+    array_agg(DISTINCT webhook ORDER BY webhook)::text[] AS webhooks, array_agg(DISTINCT remote_addr ORDER BY remote_addr)::text[] AS remote_addrs
+FROM refused
+GROUP BY token_hash, reason
+ORDER BY last_at DESC, token_hash
+LIMIT $1
+`
+
+type ListRefusedTokensRow struct {
+	TokenHash   []byte
+	Reason      string
+	Kept        int64
+	Open        int64
+	FirstAt     time.Time
+	LastAt      time.Time
+	Webhooks    []string
+	RemoteAddrs []string
+}
+
+// ListRefusedTokens gives what is kept by the token that was presented, the latest first.
+func (q *Queries) ListRefusedTokens(ctx context.Context, db DBTX, rowLimit int32) ([]ListRefusedTokensRow, error) {
+	rows, err := db.Query(ctx, listRefusedTokens, rowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListRefusedTokensRow
+	for rows.Next() {
+		var i ListRefusedTokensRow
+		if err := rows.Scan(
+			&i.TokenHash,
+			&i.Reason,
+			&i.Kept,
+			&i.Open,
+			&i.FirstAt,
+			&i.LastAt,
+			&i.Webhooks,
+			&i.RemoteAddrs,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const markRefusedReplayed = `-- name: MarkRefusedReplayed :exec
 UPDATE refused SET replayed_at = $1 WHERE received_at = $2 AND delivery_id = $3 AND replayed_at IS NULL
 `

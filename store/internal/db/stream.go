@@ -54,6 +54,11 @@ func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams,
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
 }
 
+// StreamEventDays is ListEventDays, row by row.
+func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysParams, each func(ListEventDaysRow) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
+}
+
 // StreamMentioningBodies is MentioningBodies, row by row.
 func (q *Queries) StreamMentioningBodies(ctx context.Context, tx DBTX, needles [][]byte, each func(MentioningBodiesRow) error) error {
 	return stream(ctx, tx, asked(ctx, needles, q.MentioningBodies), each)
