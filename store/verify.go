@@ -17,31 +17,39 @@ import (
 // Class says what a verification found.
 type Class string
 
-// The classes of findings. All but Erased speak against the database.
+// The classes of findings. All but Erased and Retired speak against the database.
 const (
 	Tampered     Class = "TAMPERED"     // it is there, and not what was committed to
 	Missing      Class = "MISSING"      // it was committed to, and is gone
 	Erased       Class = "ERASED"       // it was erased by the rules, as another leaf says
+	Retired      Class = "RETIRED"      // it was removed by the rules when its time was over, as another leaf says
 	Unverifiable Class = "UNVERIFIABLE" // what is needed to check it is gone
 	Unsequenced  Class = "UNSEQUENCED"  // the log does not know it
 )
 
 // Finding is one thing that a verification found.
 type Finding struct {
-	Class      Class      `json:"class"`
-	What       string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
-	DeliveryID *uuid.UUID `json:"deliveryId,omitempty"`
-	AccessID   *uuid.UUID `json:"accessId,omitempty"` // access_log.entry_id
-	Leaf       *int64     `json:"leaf,omitempty"`     // its index
-	ErasedBy   *int64     `json:"erasedBy,omitempty"` // the index of the leaf that says so
-	Detail     string     `json:"detail,omitempty"`
+	Class        Class      `json:"class"`
+	What         string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
+	DeliveryID   *uuid.UUID `json:"deliveryId,omitempty"`
+	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
+	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
+	RequestID    *uuid.UUID `json:"requestId,omitempty"`    // of an erasure
+	Leaf         *int64     `json:"leaf,omitempty"`         // its index
+	ErasedBy     *int64     `json:"erasedBy,omitempty"`     // the index of the leaf that says so
+	Detail       string     `json:"detail,omitempty"`
 }
 
 // about names what the finding is about.
 func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
-	if kind == translog.Access {
+	switch kind {
+	case translog.Access, translog.AccessErasure:
 		f.AccessID = &id
-	} else {
+	case translog.Certificate:
+		f.RequestID = &id
+	case translog.Retirement:
+		f.RetirementID = &id
+	default:
 		f.DeliveryID = &id
 	}
 	return f
@@ -55,6 +63,12 @@ func (f Finding) String() string {
 	}
 	if f.AccessID != nil {
 		s += " of entry " + f.AccessID.String() + " of the access log"
+	}
+	if f.RetirementID != nil {
+		s += " of retirement " + f.RetirementID.String()
+	}
+	if f.RequestID != nil {
+		s += " of erasure " + f.RequestID.String()
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)
@@ -94,7 +108,7 @@ type Verification struct {
 // Clean reports whether nothing speaks against the database.
 func (v Verification) Clean() bool {
 	for class, n := range v.Findings {
-		if class != Erased && n > 0 {
+		if class != Erased && class != Retired && n > 0 {
 			return false
 		}
 	}
@@ -105,49 +119,69 @@ func (v Verification) Clean() bool {
 type verification struct {
 	*Store
 	VerifyOptions
-	log    logReader
-	result Verification
-	now    time.Time
+	log      logReader
+	snapshot string // of the database; all of its connections see it
+	tallyKey [32]byte
+	now      time.Time
 
-	waiting  map[leafID]time.Time // in the queue, since when
-	erasures []erasedLeaf
+	result      Verification
+	waiting     map[leafID]waitingLeaf
+	known       tallies // of what the leaves opened are about
+	erasures    []erasedLeaf
+	retirements map[uuid.UUID]*retirement
 }
 
 // Verify recomputes the log from what the database holds: each leaf from the body
 // and from the rows that search serves, the tiles, the root, and every checkpoint
 // that was kept; and looks for rows that the log does not know. It reads one
-// snapshot, and as much memory as a day has deliveries.
+// snapshot over several connections, and uses as much memory for a large log as for a
+// small one: see chunkTiles.
 func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
 	if s.sequencer.config.Verifier == nil {
 		return Verification{}, ErrNoLog
 	}
-	v := &verification{Store: s, VerifyOptions: o, now: s.now()}
+	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now()}
 	v.result.Findings = map[Class]int{}
-	err := pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+	err := v.reading(ctx, func(tx pgx.Tx) (err error) {
+		v.log = logReader{s.queries, tx}
+		if v.snapshot, err = s.queries.ExportSnapshot(ctx, tx); err != nil {
 			return err
 		}
-		v.log = logReader{s.queries, tx}
 		tree, err := v.checkpoint(ctx)
 		if err != nil {
 			return err
 		}
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
-		if err := v.tree(ctx, tree); err != nil {
-			return fmt.Errorf("verifying the tree: %w", err)
-		}
 		if err := v.queue(ctx); err != nil {
 			return fmt.Errorf("verifying the queue: %w", err)
+		}
+		if err := v.readRetirements(ctx); err != nil {
+			return fmt.Errorf("reading retirements: %w", err)
+		}
+		if err := v.tree(ctx, tree); err != nil {
+			return fmt.Errorf("verifying the tree: %w", err)
 		}
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)
 		}
+		v.eachRetirement()
 		if err := v.rows(ctx); err != nil {
 			return fmt.Errorf("verifying the rows: %w", err)
 		}
 		return nil
 	})
 	return v.result, knownLog(err)
+}
+
+// reading runs f on a connection, in a transaction that reads only, for as long as it
+// takes.
+func (v *verification) reading(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, v.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 func (v *verification) found(f Finding) {

@@ -128,6 +128,52 @@ type DeliveryFacet struct {
 	ID         uuid.UUID
 }
 
+// What was decided of requests, by whom. Insert only.
+type ErasureDecision struct {
+	RequestID uuid.UUID
+	ID        uuid.UUID
+	At        time.Time
+	// unapproved: the operator went without a second person, on the command line
+	Decision  string
+	TokenID   *int64
+	DecidedBy string
+}
+
+// Who asked for the erasure of a customer, why, and what was found then. Insert only.
+type ErasureRequest struct {
+	// UUIDv7
+	ID          uuid.UUID
+	RequestedAt time.Time
+	ExpiresAt   time.Time
+	// Null: asked for on the command line
+	TokenID     *int64
+	RequestedBy string
+	Reason      string
+	// Commitment (HMAC-SHA-256) to the customer's id, under the secret in erasure_subjects: says nothing when that is gone
+	Subject []byte
+	// How many rows of each kind were found
+	Found []byte
+	// SHA-256 over the request and the deliveries found: what an approval repeats
+	Digest []byte
+}
+
+// What was erased, in words: a leaf of the log commits to them. Insert only.
+type ErasureResult struct {
+	RequestID  uuid.UUID
+	ExecutedAt time.Time
+	Erased     []byte
+	Statement  string
+	// From it comes the salt of the commitment to the statement
+	Secret []byte
+}
+
+// Whom an open request is about. The row is deleted when the request is closed.
+type ErasureSubject struct {
+	RequestID  uuid.UUID
+	CustomerID string
+	Secret     []byte
+}
+
 // What deliveries state, each fact once. Insert only.
 type Event struct {
 	StoreID int64
@@ -319,6 +365,72 @@ type Gondola struct {
 	LastSeenAt  time.Time
 }
 
+// A row for each hold that covers a delivery, or did until it was lifted.
+type HeldDelivery struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	Webhook    string
+	SessionID  *string
+	HoldID     uuid.UUID
+	LiftedAt   *time.Time
+}
+
+// Each legal hold with what became of it. In force are those without lifted_at.
+type Hold struct {
+	ID         uuid.UUID
+	PlacedAt   time.Time
+	PlacedBy   string
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	FromTime   *time.Time
+	ToTime     *time.Time
+	LiftedAt   *time.Time
+	LiftedBy   *string
+	LiftReason *string
+}
+
+// A row a legal hold that was lifted. Insert only.
+type HoldLift struct {
+	HoldID   uuid.UUID
+	At       time.Time
+	LiftedBy string
+	TokenID  int64
+	Reason   string
+}
+
+// A row a legal hold. All that it names must apply, null is any. Insert only.
+type LegalHold struct {
+	// UUIDv7
+	ID uuid.UUID
+	// When it was placed, by the database's clock
+	At time.Time
+	// What the token was called then, or who is named on the command line
+	PlacedBy string
+	// 0: placed on the command line
+	TokenID    int64
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	// From then, up to but without to_time: of what was received, or of when it happened
+	FromTime *time.Time
+	ToTime   *time.Time
+}
+
+// An entry of the access log that named an erased customer, and does no more. Insert only.
+type LogAccessErasure struct {
+	EntryID  uuid.UUID
+	ErasedAt time.Time
+	// What its leaf committed to
+	FactsCommitment []byte
+	// From it comes the salt of the commitment to the entry as it is now
+	Secret    []byte
+	RequestID uuid.UUID
+}
+
 // A checkpoint now and then. Insert only.
 type LogCheckpoint struct {
 	Size        int64
@@ -338,6 +450,8 @@ type LogErasure struct {
 	Secret []byte
 	Actor  string
 	Reason string
+	// The request by which it was erased; null: from before there were requests
+	RequestID *uuid.UUID
 }
 
 // Leaves of the tree: a row has up to 256 that follow each other, and never crosses a tile of 256. Insert only.
@@ -357,6 +471,24 @@ type LogQueue struct {
 	ID       int64
 	Leaves   [][]byte
 	QueuedAt time.Time
+}
+
+// A row for deliveries whose time was over and that were removed, rows and bodies. Insert only.
+type LogRetirement struct {
+	// UUIDv7: the id of its leaf, which says the same
+	ID uuid.UUID
+	At time.Time
+	// They were received from then on, and before to_time
+	FromTime time.Time
+	ToTime   time.Time
+	// Which; null: all that were received then and have a leaf before this one
+	DeliveryIds []uuid.UUID
+	Deliveries  int64
+	// How many of the deliveries have a leaf: those from before there was a log have none
+	Leaves int64
+	Secret []byte
+	Actor  string
+	Reason string
 }
 
 // The newest checkpoint. No row: nothing was sequenced yet.
@@ -417,6 +549,30 @@ type Refused struct {
 	BodySize   int64
 	Truncated  bool
 	ReplayedAt *time.Time
+}
+
+// A row each time that it is said how long deliveries are kept. The newest of a store and webhook counts, after a week. Insert only.
+type RetentionPolicy struct {
+	ID int64
+	// By the database's clock
+	At      time.Time
+	SetBy   string
+	TokenID int64
+	// Null: of all stores
+	StoreID *int64
+	// Null: all webhooks
+	Webhook *string
+	// Whole calendar months after that of receipt; null: for ever
+	Months *int32
+	// What is more general counts again
+	Withdrawn bool
+}
+
+// Where to look for what nothing stands on any more: a month of events, a session, a customer. Written as deliveries go, deleted when it was done.
+type RetentionSweep struct {
+	What    string
+	StoreID int64
+	ID      string
 }
 
 // The newest state of each session, by AiFi's session.updatedAt. Its history is its deliveries.

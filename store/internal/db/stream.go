@@ -39,6 +39,11 @@ func (q *Queries) StreamNotes(ctx context.Context, tx DBTX, a ListNotesParams, e
 	return stream(ctx, tx, asked(ctx, a, q.ListNotes), each)
 }
 
+// StreamHolds is ListHolds, row by row.
+func (q *Queries) StreamHolds(ctx context.Context, tx DBTX, a ListHoldsParams, each func(Hold) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListHolds), each)
+}
+
 // StreamRefused is ListRefused, row by row.
 func (q *Queries) StreamRefused(ctx context.Context, tx DBTX, a ListRefusedParams, each func(ListRefusedRow) error) error {
 	return stream(ctx, tx, asked(ctx, a, q.ListRefused), each)
@@ -47,6 +52,23 @@ func (q *Queries) StreamRefused(ctx context.Context, tx DBTX, a ListRefusedParam
 // StreamAccess is ListAccess, row by row.
 func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams, each func(ListAccessRow) error) error {
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
+}
+
+// StreamMentioningBodies is MentioningBodies, row by row.
+func (q *Queries) StreamMentioningBodies(ctx context.Context, tx DBTX, needles [][]byte, each func(MentioningBodiesRow) error) error {
+	return stream(ctx, tx, asked(ctx, needles, q.MentioningBodies), each)
+}
+
+// StreamMentioningRefused is MentioningRefused, row by row.
+func (q *Queries) StreamMentioningRefused(ctx context.Context, tx DBTX, each func(MentioningRefusedRow) error) error {
+	var s statement
+	_, _ = q.MentioningRefused(ctx, &s) // errNotRun
+	return stream(ctx, tx, s, each)
+}
+
+// StreamMentioningAccess is MentioningAccess, row by row.
+func (q *Queries) StreamMentioningAccess(ctx context.Context, tx DBTX, needles []string, each func(AccessLog) error) error {
+	return stream(ctx, tx, asked(ctx, needles, q.MentioningAccess), each)
 }
 
 // CountEventList counts the rows of ListEvents.

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// retirement is one that a verification knows of.
+type retirement struct {
+	db.ListRetirementsRow
+	index int64 // of its leaf; waits if it is in the queue, unknown if the log has none
+	found int64 // leaves of deliveries that it accounts for
+}
+
+const (
+	waits   = math.MaxInt64 // it will be the last
+	unknown = -1            // it speaks of nothing
+)
+
+// readRetirements reads what was retired by the rules, and where the log says so.
+func (v *verification) readRetirements(ctx context.Context) error {
+	rows, err := v.queries.ListRetirements(ctx, v.log.conn)
+	if err != nil {
+		return err
+	}
+	v.retirements = make(map[uuid.UUID]*retirement, len(rows))
+	for _, row := range rows {
+		r := &retirement{row, unknown, 0}
+		v.retirements[row.ID] = r
+		if _, ok := v.waiting[leafIDOf(translog.Retirement, row.ID)]; ok {
+			r.index = waits
+		}
+		found, err := v.log.locate(ctx, row.At, row.ID)
+		if err != nil {
+			return err
+		}
+		for _, at := range found {
+			if at.kind == translog.Retirement {
+				r.index = at.index
+			}
+		}
+	}
+	return nil
+}
+
+// retire finds, of leaves of deliveries whose rows are gone, those that were retired: by
+// the first retirement behind the leaf that speaks of it. What came later than the
+// retirement is not what it speaks of. The others are missing.
+func (o *opener) retire(ctx context.Context, gone []*storedLeaf) error {
+	if len(gone) == 0 {
+		return nil
+	}
+	var args db.RetirementsOfParams
+	byID := map[uuid.UUID][]*storedLeaf{}
+	for _, l := range gone {
+		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, l.id), append(args.ReceivedAt, ReceivedAt(l.id))
+		byID[l.id] = append(byID[l.id], l)
+		l.blame(Missing, "delivery", "its row is gone")
+	}
+	if len(o.retirements) == 0 {
+		return nil
+	}
+	found, err := o.queries.RetirementsOf(ctx, o.log.conn, args)
+	if err != nil {
+		return err
+	}
+	for _, f := range found {
+		r := o.retirements[f.ID]
+		for _, l := range byID[f.DeliveryID] {
+			if r != nil && r.index > l.index && (l.retired == nil || r.index < l.retired.index) {
+				l.retired, l.fault = r, nil
+				l.now = l.hash // it cannot be made any more
+			}
+		}
+	}
+	return nil
+}
+
+// countRetired counts the leaves that retirements account for.
+func (v *verification) countRetired(leaves []storedLeaf) {
+	for i := range leaves {
+		if l := &leaves[i]; l.retired != nil && l.kind == translog.Delivery {
+			l.retired.found++
+		}
+	}
+}
+
+// openRetirements makes the leaves of retirements.
+func (o *opener) openRetirements(ctx context.Context, leaves []*storedLeaf) error {
+	ids := make([]uuid.UUID, len(leaves))
+	for i, l := range leaves {
+		ids[i] = l.id
+	}
+	rows, err := o.queries.RetirementEvidence(ctx, o.log.conn, ids)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]*db.LogRetirement, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+	}
+	for _, l := range leaves {
+		r := byID[l.id]
+		if r == nil {
+			l.blame(Missing, "retirement", "its row is gone")
+			continue
+		}
+		made, err := retirementLeaf(r)
+		if err != nil {
+			l.blame(Unverifiable, "retirement", err.Error())
+			continue
+		}
+		l.now = made.Hash()
+	}
+	return nil
+}
+
+// eachRetirement tells what was retired, and by which leaf. A retirement must account
+// for as many leaves as it said when it was made: then it hides nothing that was gone
+// before.
+func (v *verification) eachRetirement() {
+	byID := slices.SortedFunc(maps.Values(v.retirements), func(a, b *retirement) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	for _, r := range byID {
+		id := r.ID
+		f := Finding{Class: Retired, What: "deliveries", RetirementID: &id, Detail: fmt.Sprintf("%d, received from %s to %s, by %s: %s",
+			r.found, r.FromTime.UTC().Format(time.RFC3339), r.ToTime.UTC().Format(time.RFC3339), r.Actor, r.Reason)}
+		switch r.index {
+		case unknown:
+			f.Class, f.What, f.Detail = Tampered, "retirement", "the log does not know of it"
+		case waits:
+			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.now.Sub(since.at) >= waitsTooLong {
+				f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
+			}
+		default:
+			f.ErasedBy = &r.index
+		}
+		if f.Class != Retired || r.found > 0 {
+			v.found(f)
+		}
+		if v.From.N == 0 && r.index != unknown && r.found != r.Leaves {
+			v.found(Finding{Class: Tampered, What: "retirement", RetirementID: &id, ErasedBy: f.ErasedBy,
+				Detail: fmt.Sprintf("it speaks of %d deliveries that have a leaf, and there are %d", r.Leaves, r.found)})
+		}
+	}
+}
