@@ -51,6 +51,20 @@ SELECT first_index, ids FROM log_leaves
 WHERE tstzrange(first_at, last_at, '[]') @> @at::timestamptz
 ORDER BY first_index;
 
+-- LeafTiles gives the hashes of tiles of level 0.
+-- name: LeafTiles :many
+SELECT k.n::bigint AS n, string_agg(l.hashes, ''::bytea ORDER BY l.first_index)::bytea AS hashes
+FROM (SELECT unnest(@n::bigint[]) AS n) k
+JOIN log_leaves l ON l.first_index >= k.n * 256 AND l.first_index < (k.n + 1) * 256
+GROUP BY k.n;
+
+-- RootTiles gives the hashes of tiles above level 0: level is that of the roots.
+-- name: RootTiles :many
+SELECT k.level::smallint AS level, k.n::bigint AS n, string_agg(t.root, ''::bytea ORDER BY t.n)::bytea AS hashes
+FROM (SELECT unnest(@level::smallint[]) AS level, unnest(@n::bigint[]) AS n) k
+JOIN log_tiles t ON t.level = k.level AND t.n >= k.n * 256 AND t.n < (k.n + 1) * 256
+GROUP BY k.level, k.n;
+
 -- name: TileRoots :many
 SELECT n, root FROM log_tiles
 WHERE level = @level AND n >= @from_n AND n < @end_n

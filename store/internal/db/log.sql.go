@@ -383,6 +383,39 @@ func (q *Queries) LeafRowsAt(ctx context.Context, db DBTX, at time.Time) ([]Leaf
 	return items, nil
 }
 
+const leafTiles = `-- name: LeafTiles :many
+SELECT k.n::bigint AS n, string_agg(l.hashes, ''::bytea ORDER BY l.first_index)::bytea AS hashes
+FROM (SELECT unnest($1::bigint[]) AS n) k
+JOIN log_leaves l ON l.first_index >= k.n * 256 AND l.first_index < (k.n + 1) * 256
+GROUP BY k.n
+`
+
+type LeafTilesRow struct {
+	N      int64
+	Hashes []byte
+}
+
+// LeafTiles gives the hashes of tiles of level 0.
+func (q *Queries) LeafTiles(ctx context.Context, db DBTX, n []int64) ([]LeafTilesRow, error) {
+	rows, err := db.Query(ctx, leafTiles, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LeafTilesRow
+	for rows.Next() {
+		var i LeafTilesRow
+		if err := rows.Scan(&i.N, &i.Hashes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const oldestQueued = `-- name: OldestQueued :one
 SELECT coalesce(min(queued_at), '0001-01-01T00:00:00Z')::timestamptz FROM log_queue
 `
@@ -392,6 +425,45 @@ func (q *Queries) OldestQueued(ctx context.Context, db DBTX) (time.Time, error) 
 	var column_1 time.Time
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const rootTiles = `-- name: RootTiles :many
+SELECT k.level::smallint AS level, k.n::bigint AS n, string_agg(t.root, ''::bytea ORDER BY t.n)::bytea AS hashes
+FROM (SELECT unnest($1::smallint[]) AS level, unnest($2::bigint[]) AS n) k
+JOIN log_tiles t ON t.level = k.level AND t.n >= k.n * 256 AND t.n < (k.n + 1) * 256
+GROUP BY k.level, k.n
+`
+
+type RootTilesParams struct {
+	Level []int16
+	N     []int64
+}
+
+type RootTilesRow struct {
+	Level  int16
+	N      int64
+	Hashes []byte
+}
+
+// RootTiles gives the hashes of tiles above level 0: level is that of the roots.
+func (q *Queries) RootTiles(ctx context.Context, db DBTX, arg RootTilesParams) ([]RootTilesRow, error) {
+	rows, err := db.Query(ctx, rootTiles, arg.Level, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RootTilesRow
+	for rows.Next() {
+		var i RootTilesRow
+		if err := rows.Scan(&i.Level, &i.N, &i.Hashes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const startLog = `-- name: StartLog :execrows
