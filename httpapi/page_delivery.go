@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
 	"aifi-audit/httpapi/ui"
@@ -51,6 +52,11 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	view := ui.Delivery{
 		ID: id.String(), Webhook: d.Webhook, Size: d.BodySize, PrettyHref: here, RawHref: here + "?view=raw", Download: here + "/body", Notice: said,
 	}
+	held, err := a.store.HoldsOfDeliveries(r.Context(), []uuid.UUID{id})
+	if err != nil {
+		return err
+	}
+	view.Held = c.heldView(held[id])
 	zone := c.zones.of(d.StoreID)
 	e, err := a.store.EventOf(r.Context(), v.Scope(), id)
 	switch {
@@ -100,6 +106,8 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		view.Body, view.NotJSON = drawBody(body, form == "raw", view.Quarantine)
 	case errors.Is(err, store.ErrAltered):
 		view.Altered = true
+	case errors.Is(err, store.ErrErased):
+		view.Erased = true
 	default:
 		return err
 	}

@@ -61,6 +61,14 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if page.After != nil && len(view.Steps) > 0 && view.Steps[0].Silent == "" {
 		view.Steps[0].Silent = "What it changed cannot be told here: the webhook before it is on the page before."
 	}
+	held, err := a.store.HoldsOfSession(r.Context(), found.StoreID, found.SessionID)
+	if err != nil {
+		return err
+	}
+	view.Held = c.heldView(held)
+	if v.May(store.MayAdminister) {
+		view.Held.Action, view.Held.FormToken = "/sessions/"+url.PathEscape(found.SessionID)+"/hold?storeId="+strconv.FormatInt(found.StoreID, 10), formToken(v.secret)
+	}
 	base := sessionPath(found.SessionID, found.StoreID, "")
 	if page.After != nil {
 		view.Older = base

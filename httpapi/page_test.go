@@ -139,7 +139,7 @@ func everyPage(t testing.TB, s *server) []string {
 	quarantined := s.get(t, "/api/v1/quarantine").items(t)
 	return []string{
 		"/", "/?from=" + lastNight().AddDate(0, -7, 0).Format(time.DateOnly),
-		"/alcohol-interactions", "/alcohol-interactions?flag=none", "/fraud-alerts?storeId=7", "/registrations", "/sessions", "/quarantine",
+		"/alcohol-interactions", "/alcohol-interactions?flag=none", "/fraud-alerts?storeId=7", "/registrations", "/sessions", "/quarantine", "/holds", "/holds?lifted=true",
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
@@ -150,6 +150,8 @@ func everyPage(t testing.TB, s *server) []string {
 // fill delivers what everyPage shows.
 func fill(t testing.TB, s *server) {
 	t.Helper()
+	s.post(t, "/api/v1/holds", s.admin, `{"sessionId":"night","from":"2026-01-01","reason":"case 12"}`)
+	s.post(t, "/api/v1/holds/"+s.post(t, "/api/v1/holds", s.admin, `{"storeId":8,"reason":"case 11"}`).json(t)["id"].(string)+"/lift", s.admin, `{"reason":"closed"}`)
 	visit(t, s, 7, "night", lastNight())
 	visit(t, s, 7, "both", lastNight().Add(time.Hour))
 	visit(t, s, 8, "both", lastNight().Add(2*time.Hour))

@@ -18,11 +18,14 @@ import (
 // retirement is one that a verification knows of.
 type retirement struct {
 	db.ListRetirementsRow
-	index int64 // of its leaf; unlogged if the log has none
+	index int64 // of its leaf; waits if it is in the queue, unknown if the log has none
 	found int64 // leaves of deliveries that it accounts for
 }
 
-const unlogged = math.MaxInt64
+const (
+	waits   = math.MaxInt64 // it will be the last
+	unknown = -1            // it speaks of nothing
+)
 
 // readRetirements reads what was retired by the rules, and where the log says so.
 func (v *verification) readRetirements(ctx context.Context) error {
@@ -32,8 +35,11 @@ func (v *verification) readRetirements(ctx context.Context) error {
 	}
 	v.retirements = make(map[uuid.UUID]*retirement, len(rows))
 	for _, row := range rows {
-		r := &retirement{row, unlogged, 0}
+		r := &retirement{row, unknown, 0}
 		v.retirements[row.ID] = r
+		if _, ok := v.waiting[leafIDOf(translog.Retirement, row.ID)]; ok {
+			r.index = waits
+		}
 		found, err := v.log.locate(ctx, row.At, row.ID)
 		if err != nil {
 			return err
@@ -128,17 +134,20 @@ func (v *verification) eachRetirement() {
 		id := r.ID
 		f := Finding{Class: Retired, What: "deliveries", RetirementID: &id, Detail: fmt.Sprintf("%d, received from %s to %s, by %s: %s",
 			r.found, r.FromTime.UTC().Format(time.RFC3339), r.ToTime.UTC().Format(time.RFC3339), r.Actor, r.Reason)}
-		if r.index != unlogged {
-			f.ErasedBy = &r.index
-		} else if since, ok := v.waiting[leafIDOf(translog.Retirement, id)]; !ok {
+		switch r.index {
+		case unknown:
 			f.Class, f.What, f.Detail = Tampered, "retirement", "the log does not know of it"
-		} else if v.now.Sub(since.at) >= waitsTooLong {
-			f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
+		case waits:
+			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.now.Sub(since.at) >= waitsTooLong {
+				f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
+			}
+		default:
+			f.ErasedBy = &r.index
 		}
 		if f.Class != Retired || r.found > 0 {
 			v.found(f)
 		}
-		if v.From.N == 0 && r.found != r.Leaves {
+		if v.From.N == 0 && r.index != unknown && r.found != r.Leaves {
 			v.found(Finding{Class: Tampered, What: "retirement", RetirementID: &id, ErasedBy: f.ErasedBy,
 				Detail: fmt.Sprintf("it speaks of %d deliveries that have a leaf, and there are %d", r.Leaves, r.found)})
 		}

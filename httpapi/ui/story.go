@@ -14,6 +14,7 @@ type Story struct {
 	Sources   []Source
 	Zone      string
 	Export    []Link
+	Held      Held
 }
 
 // Fact is a name and what is known by it.

@@ -71,6 +71,7 @@ func (v View) Nav() []Link {
 		{Text: "Registrations", Href: "/registrations"},
 		{Text: "Sessions", Href: "/sessions"},
 		{Text: "Quarantine", Href: "/quarantine"},
+		{Text: "Holds", Href: "/holds"},
 	}
 	for i := range links {
 		links[i].Current = links[i].Href == v.Section
