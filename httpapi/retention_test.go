@@ -70,10 +70,14 @@ func TestAPlanNamesWhatHoldsKeep(t *testing.T) {
 	want := []any{
 		false, 5.0,
 		[]any{0.0, "suspected-fraud", true, 1.0, 0.0, 0.0, free},
-		[]any{7.0, "remote-register", true, 1.0, 1.0, 1.0, held}, []any{7.0, "restricted-products-interactions", true, 1.0, 1.0, 1.0, held},
-		[]any{7.0, "suspected-fraud", true, 1.0, 1.0, 1.0, held}, []any{7.0, "transition/left", true, 1.0, 1.0, 1.0, held},
-		[]any{8.0, "remote-register", true, 1.0, 0.0, 1.0, free}, []any{8.0, "restricted-products-interactions", true, 1.0, 0.0, 1.0, free},
-		[]any{8.0, "suspected-fraud", true, 1.0, 0.0, 1.0, free}, []any{8.0, "transition/left", true, 1.0, 0.0, 1.0, free},
+		[]any{7.0, "remote-register", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "restricted-products-interactions", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "suspected-fraud", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "transition/left", true, 1.0, 1.0, 1.0, held},
+		[]any{8.0, "remote-register", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "restricted-products-interactions", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "suspected-fraud", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "transition/left", true, 1.0, 0.0, 1.0, free},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -153,6 +157,7 @@ func TestWhatWasRetiredIsGone(t *testing.T) {
 	if done, err := s.store.Retire(t.Context(), "a", "r"); err != nil || done.Deliveries != 2 || done.Events != 1 {
 		t.Fatalf("%+v, %v", done, err)
 	}
+	s.sequenced(t, 3+1+1) // deliveries, the policy, the retirement
 	for path, status := range map[string]int{
 		"deliveries/" + first: 410, "deliveries/" + alone + "/body": 410, "log/proofs/inclusion?deliveryId=" + alone: 410,
 		"deliveries/" + again: 200, "deliveries/019a0a6e-5f3c-7a10-8b1e-3f1d2c4b5a69": 404,
