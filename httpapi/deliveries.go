@@ -33,7 +33,35 @@ type delivery struct {
 	Truncated  bool              `json:"truncated"`
 }
 
-func deliveryJSON(d store.KeptDelivery) any {
+// viewedDelivery is the JSON of one delivery alone.
+type viewedDelivery struct {
+	delivery
+	Erasure *deliveryErasure `json:"erasure"`
+}
+
+// deliveryErasure is the JSON of the erasure of a body.
+type deliveryErasure struct {
+	At        time.Time `json:"at"`
+	Actor     string    `json:"actor"`
+	Reason    string    `json:"reason"`
+	RequestID *string   `json:"requestId"`
+}
+
+func erasedJSON(e *store.DeliveryErasure) *deliveryErasure {
+	if e == nil {
+		return nil
+	}
+	out := &deliveryErasure{At: e.ErasedAt.UTC(), Actor: e.Actor, Reason: e.Reason}
+	if e.RequestID != nil {
+		id := e.RequestID.String()
+		out.RequestID = &id
+	}
+	return out
+}
+
+func deliveryJSON(d store.KeptDelivery) any { return deliveryOf(d) }
+
+func deliveryOf(d store.KeptDelivery) delivery {
 	out := delivery{
 		ID: d.ID.String(), StoreID: d.StoreID, Webhook: d.Webhook, Status: d.Status, SessionID: d.SessionID,
 		ReceivedAt: d.ReceivedAt.UTC(), IssuedAt: utc(d.IssuedAt), TokenName: d.TokenName, RemoteAddr: d.RemoteAddr,
@@ -53,20 +81,20 @@ func deliveries(s *store.Store) list[store.KeptDelivery] {
 		export:  s.ExportDeliveries,
 		item:    deliveryJSON,
 		columns: []column[store.KeptDelivery]{
-			{"id", func(d store.KeptDelivery) string { return d.ID.String() }},
-			{"store_id", func(d store.KeptDelivery) string { return integer(d.StoreID) }},
-			{"webhook", func(d store.KeptDelivery) string { return d.Webhook }},
-			{"status", func(d store.KeptDelivery) string { return string(d.Status) }},
-			{"session_id", func(d store.KeptDelivery) string { return text(d.SessionID) }},
-			{"event", func(d store.KeptDelivery) string { return maybeID(d.EventID) }},
-			{"received_at", func(d store.KeptDelivery) string { return moment(d.ReceivedAt) }},
-			{"issued_at", func(d store.KeptDelivery) string { return maybeMoment(d.IssuedAt) }},
-			{"token_name", func(d store.KeptDelivery) string { return text(d.TokenName) }},
-			{"remote_addr", func(d store.KeptDelivery) string { return d.RemoteAddr }},
-			{"path", func(d store.KeptDelivery) string { return d.Path }},
-			{"body_size", func(d store.KeptDelivery) string { return integer(d.BodySize) }},
-			{"body_sha256", func(d store.KeptDelivery) string { return hex.EncodeToString(d.BodySHA256) }},
-			{"truncated", func(d store.KeptDelivery) string { return strconv.FormatBool(d.Truncated) }},
+			{"id", func(c *cells, d *store.KeptDelivery) { c.id(d.ID) }},
+			{"store_id", func(c *cells, d *store.KeptDelivery) { c.integer(d.StoreID) }},
+			{"webhook", func(c *cells, d *store.KeptDelivery) { c.text(d.Webhook) }},
+			{"status", func(c *cells, d *store.KeptDelivery) { c.text(string(d.Status)) }},
+			{"session_id", func(c *cells, d *store.KeptDelivery) { c.maybeText(d.SessionID) }},
+			{"event", func(c *cells, d *store.KeptDelivery) { c.maybeID(d.EventID) }},
+			{"received_at", func(c *cells, d *store.KeptDelivery) { c.moment(d.ReceivedAt) }},
+			{"issued_at", func(c *cells, d *store.KeptDelivery) { c.maybeMoment(d.IssuedAt) }},
+			{"token_name", func(c *cells, d *store.KeptDelivery) { c.maybeText(d.TokenName) }},
+			{"remote_addr", func(c *cells, d *store.KeptDelivery) { c.text(d.RemoteAddr) }},
+			{"path", func(c *cells, d *store.KeptDelivery) { c.text(d.Path) }},
+			{"body_size", func(c *cells, d *store.KeptDelivery) { c.integer(d.BodySize) }},
+			{"body_sha256", func(c *cells, d *store.KeptDelivery) { c.hex(d.BodySHA256) }},
+			{"truncated", func(c *cells, d *store.KeptDelivery) { c.boolean(d.Truncated) }},
 		},
 	}
 }
@@ -86,7 +114,11 @@ func (a *API) delivery(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err := c.seesRows(r, 1); err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, deliveryJSON(d))
+	erased, err := a.store.ErasureOf(r.Context(), d)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusOK, viewedDelivery{deliveryOf(d), erasedJSON(erased)})
 	return nil
 }
 
@@ -154,17 +186,17 @@ func quarantine(s *store.Store) list[store.QuarantinedDelivery] {
 		at:      store.QuarantinePosition,
 		item:    quarantinedJSON,
 		columns: []column[store.QuarantinedDelivery]{
-			{"delivery_id", func(q store.QuarantinedDelivery) string { return q.DeliveryID.String() }},
-			{"store_id", func(q store.QuarantinedDelivery) string { return integer(q.StoreID) }},
-			{"webhook", func(q store.QuarantinedDelivery) string { return q.Webhook }},
-			{"reason", func(q store.QuarantinedDelivery) string { return q.Reason }},
-			{"pointer", func(q store.QuarantinedDelivery) string { return q.Pointer }},
-			{"detail", func(q store.QuarantinedDelivery) string { return q.Detail }},
-			{"received_at", func(q store.QuarantinedDelivery) string { return moment(q.ReceivedAt) }},
-			{"quarantined_at", func(q store.QuarantinedDelivery) string { return moment(q.QuarantinedAt) }},
-			{"replayed_at", func(q store.QuarantinedDelivery) string { return maybeMoment(q.ReplayedAt) }},
-			{"event_store_id", func(q store.QuarantinedDelivery) string { return maybeInteger(q.EventStoreID) }},
-			{"event", func(q store.QuarantinedDelivery) string { return maybeID(q.EventID) }},
+			{"delivery_id", func(c *cells, q *store.QuarantinedDelivery) { c.id(q.DeliveryID) }},
+			{"store_id", func(c *cells, q *store.QuarantinedDelivery) { c.integer(q.StoreID) }},
+			{"webhook", func(c *cells, q *store.QuarantinedDelivery) { c.text(q.Webhook) }},
+			{"reason", func(c *cells, q *store.QuarantinedDelivery) { c.text(q.Reason) }},
+			{"pointer", func(c *cells, q *store.QuarantinedDelivery) { c.text(q.Pointer) }},
+			{"detail", func(c *cells, q *store.QuarantinedDelivery) { c.text(q.Detail) }},
+			{"received_at", func(c *cells, q *store.QuarantinedDelivery) { c.moment(q.ReceivedAt) }},
+			{"quarantined_at", func(c *cells, q *store.QuarantinedDelivery) { c.moment(q.QuarantinedAt) }},
+			{"replayed_at", func(c *cells, q *store.QuarantinedDelivery) { c.maybeMoment(q.ReplayedAt) }},
+			{"event_store_id", func(c *cells, q *store.QuarantinedDelivery) { c.maybeInteger(q.EventStoreID) }},
+			{"event", func(c *cells, q *store.QuarantinedDelivery) { c.maybeID(q.EventID) }},
 		},
 	}
 }

@@ -106,6 +106,8 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		view.Body, view.NotJSON = drawBody(body, form == "raw", view.Quarantine)
 	case errors.Is(err, store.ErrAltered):
 		view.Altered = true
+	case errors.Is(err, store.ErrErased):
+		view.Erased = true
 	default:
 		return err
 	}

@@ -55,6 +55,8 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
+	case errors.Is(err, store.ErrErased):
+		return problem(http.StatusGone, "erased", "Erased", "The body was erased by the rules, as the delivery's erasure and the log say.")
 	case errors.As(err, &input) && input.Field == "":
 		return badMember("", "%s", input.Detail)
 	case errors.As(err, &input):

@@ -91,7 +91,7 @@ func (s *Store) Counts(ctx context.Context, scope Scope, f Filter, by Grouping, 
 	} else {
 		args.FirstBucket, args.EndBucket = wholeQuarters(p.From, p.To)
 	}
-	found, err := s.queries.CountEvents(ctx, s.reads, args)
+	found, err := read(ctx, s, s.queries.CountEvents, args)
 	if err != nil {
 		return nil, known(err)
 	}

@@ -106,7 +106,7 @@ func (p Page) bounds() (older, newer *Position) {
 func (s *Store) stores(ctx context.Context, scope Scope, f Filter) ([]int64, error) {
 	ask := f.StoreIDs
 	if f.StoreExternalIDs != nil {
-		ids, err := s.queries.StoreIDsOfExternalIDs(ctx, s.reads, f.StoreExternalIDs)
+		ids, err := read(ctx, s, s.queries.StoreIDsOfExternalIDs, f.StoreExternalIDs)
 		if err != nil {
 			return nil, known(err)
 		}

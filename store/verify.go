@@ -34,6 +34,7 @@ type Finding struct {
 	DeliveryID   *uuid.UUID `json:"deliveryId,omitempty"`
 	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
 	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
+	RequestID    *uuid.UUID `json:"requestId,omitempty"`    // of an erasure
 	Leaf         *int64     `json:"leaf,omitempty"`         // its index
 	ErasedBy     *int64     `json:"erasedBy,omitempty"`     // the index of the leaf that says so
 	Detail       string     `json:"detail,omitempty"`
@@ -42,8 +43,10 @@ type Finding struct {
 // about names what the finding is about.
 func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
 	switch kind {
-	case translog.Access:
+	case translog.Access, translog.AccessErasure:
 		f.AccessID = &id
+	case translog.Certificate:
+		f.RequestID = &id
 	case translog.Retirement:
 		f.RetirementID = &id
 	default:
@@ -63,6 +66,9 @@ func (f Finding) String() string {
 	}
 	if f.RetirementID != nil {
 		s += " of retirement " + f.RetirementID.String()
+	}
+	if f.RequestID != nil {
+		s += " of erasure " + f.RequestID.String()
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)

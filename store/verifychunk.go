@@ -150,8 +150,10 @@ func (o *opener) affirm(ctx context.Context, c *chunk, leaves []*storedLeaf) (ot
 func (o *opener) openKind(ctx context.Context, c *chunk, kind translog.Kind, leaves []*storedLeaf) error {
 	switch {
 	case len(leaves) == 0:
-	case kind == translog.Access:
-		return o.openAccess(ctx, c, leaves)
+	case kind == translog.Access || kind == translog.AccessErasure:
+		return o.openAccess(ctx, c, kind, leaves)
+	case kind == translog.Certificate:
+		return o.openCertificates(ctx, leaves)
 	case kind == translog.Retirement:
 		return o.openRetirements(ctx, leaves)
 	case kind == translog.Delivery || kind == translog.Replay || kind == translog.Erasure:

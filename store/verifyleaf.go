@@ -67,7 +67,7 @@ func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
 	if l.kind == translog.Delivery {
 		o.tallier.delivery(&c.tallies, r)
 		if r.Body == nil {
-			c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt})
+			c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.Erasure})
 		}
 	}
 	if l.kind != translog.Erasure {
@@ -75,8 +75,8 @@ func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
 	}
 }
 
-// openAccess makes the leaves of entries of the access log.
-func (o *opener) openAccess(ctx context.Context, c *chunk, leaves []*storedLeaf) error {
+// openAccess makes the leaves of entries of the access log, all of one kind.
+func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, leaves []*storedLeaf) error {
 	ids := make([]uuid.UUID, len(leaves))
 	for i, l := range leaves {
 		ids[i] = l.id
@@ -90,15 +90,50 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, leaves []*storedLeaf)
 		byID[*rows[i].EntryID] = &rows[i]
 	}
 	for _, l := range leaves {
-		switch r := byID[l.id]; {
-		case r == nil:
+		r := byID[l.id]
+		if r == nil {
 			l.blame(Missing, "access", "its row is gone")
+			continue
+		}
+		switch erased, ok := erasedAccessLeaf(r); {
+		case kind == translog.AccessErasure && ok:
+			l.now = accessErasureLeaf(r).Hash()
+		case kind == translog.AccessErasure:
+			l.blame(Missing, "access erasure", "what it left is gone")
+		case ok:
+			if l.now = erased.Hash(); l.now == l.hash {
+				c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.AccessErasure})
+			}
+			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
 		case len(r.Secret) != len(translog.Secret{}):
 			l.blame(Unverifiable, "access", "the secret of its commitment is gone")
 		default:
 			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
 			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
 		}
+	}
+	return nil
+}
+
+// openCertificates makes the leaves of the statements of what was erased.
+func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
+	rows, err := o.queries.ErasureResults(ctx, o.log.conn)
+	if err != nil {
+		return err
+	}
+	byID := make(map[uuid.UUID]translog.Leaf, len(rows))
+	for _, r := range rows {
+		if len(r.Secret) == len(translog.Secret{}) {
+			byID[r.RequestID] = certificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret))
+		}
+	}
+	for _, l := range leaves {
+		leaf, ok := byID[l.id]
+		if !ok {
+			l.blame(Missing, "certificate", "the statement of what was erased is gone")
+			continue
+		}
+		l.now = leaf.Hash()
 	}
 	return nil
 }
@@ -133,6 +168,9 @@ func personal(r *evidenceRow) (what string) {
 	if r.EventID == nil || r.Body == nil {
 		return ""
 	}
+	if r.EventErased && r.CustomerID == nil && r.PersonalCustomerID == nil && r.Email == nil {
+		return "" // who it was about was erased before this delivery stated it again
+	}
 	if p, ok := aifi.DecodePerson(r.Body); ok && impersonal(r, p) == "" {
 		return ""
 	}
@@ -165,8 +203,10 @@ func impersonal(r *evidenceRow, p aifi.Person) (what string) {
 // commits to both at once, so it tries what the leaf would be if only one was changed.
 func diagnose(l *storedLeaf) Finding {
 	switch l.kind {
-	case translog.Access:
+	case translog.Access, translog.AccessErasure:
 		return l.finding(Tampered, "access", "its row was changed")
+	case translog.Certificate:
+		return l.finding(Tampered, "certificate", "the statement of what was erased was changed")
 	case translog.Retirement:
 		return l.finding(Tampered, "retirement", "its row was changed")
 	}
@@ -207,30 +247,34 @@ func diagnose(l *storedLeaf) Finding {
 	return f
 }
 
-// erasedLeaf is a delivery whose body was erased. If the log does not know of that, it
-// was not erased by the rules.
+// erasedLeaf is a leaf of which something was erased, and the kind of leaf that is to
+// say so. If the log does not know of that, it was not erased by the rules.
 type erasedLeaf struct {
 	index int64
 	id    uuid.UUID
 	at    time.Time
+	by    translog.Kind
 }
 
-// eachErasure names the leaf that says so of each erased delivery.
+// eachErasure names the leaf that says so of each erased delivery or entry.
 func (v *verification) eachErasure(ctx context.Context) error {
 	for _, e := range v.erasures {
 		found, err := v.log.locate(ctx, e.at, e.id)
 		if err != nil {
 			return err
 		}
-		f := Finding{Class: Tampered, What: "body", DeliveryID: &e.id, Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}
-		if since, ok := v.waiting[leafIDOf(translog.Erasure, e.id)]; ok {
+		f := Finding{Class: Tampered, What: "body", Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}.about(e.by, e.id)
+		if e.by == translog.AccessErasure {
+			f.What = "customer"
+		}
+		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"
 			if v.now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What = Unsequenced, "erasure"
 			}
 		}
 		for _, at := range found {
-			if at.kind == translog.Erasure {
+			if at.kind == e.by {
 				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""
 			}
 		}

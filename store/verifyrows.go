@@ -15,6 +15,9 @@ import (
 // others that are gone. If all leaves were opened, their tallies tell where there is
 // nothing to look for.
 func (v *verification) rows(ctx context.Context) error {
+	if err := v.certificates(ctx); err != nil {
+		return err
+	}
 	differ := tables{true, true, true, true}
 	if v.From.N == 0 && v.Since.IsZero() {
 		if err := v.tallyWaiting(ctx); err != nil {
@@ -107,6 +110,26 @@ func (v *verification) unsequenced(ctx context.Context) error {
 		}
 		v.unknown(translog.Delivery, deliveries, logged)
 		v.unknown(translog.Access, entries, logged)
+	}
+	return nil
+}
+
+// certificates finds statements of erasures that the log does not know.
+func (v *verification) certificates(ctx context.Context) error {
+	results, err := v.queries.ErasureResults(ctx, v.log.conn)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		found, err := v.log.locate(ctx, r.ExecutedAt, r.RequestID)
+		if err != nil {
+			return err
+		}
+		logged := map[leafID]struct{}{}
+		for _, at := range found {
+			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
+		}
+		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type Delivery struct {
 	Anchor     string
 	Body       Body
 	Altered    bool
+	Erased     bool // there is no body any more, by the rules
 	NotJSON    bool
 	Size       int64
 	PrettyHref string
