@@ -18,6 +18,7 @@ var coverPage = template.Must(template.New("cover").Funcs(template.FuncMap{
 type cover struct {
 	Manifest   manifest
 	Checkpoint string
+	Cosigned   string // the checkpoint that witnesses have cosigned; "": none
 	Events     []store.Event
 	Deliveries []coverDelivery
 }

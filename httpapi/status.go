@@ -15,6 +15,7 @@ type status struct {
 	DatabaseAwaySince *time.Time      `json:"databaseAwaySince"`
 	Spool             *spoolStatus    `json:"spool,omitempty"`           // null: there is none
 	RefusedWebhooks   *refusedStatus  `json:"refusedWebhooks,omitempty"` // absent for tokens that are limited to stores, as the spool is
+	Log               *logHealth      `json:"log,omitempty"`             // absent for them too
 	OpenQuarantine    *int64          `json:"openQuarantine"`
 	Webhooks          []trafficStatus `json:"webhooks"`
 }
@@ -63,7 +64,8 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
-		s.Spool, s.RefusedWebhooks = spoolJSON(state.Spool), a.metrics.refusedWebhooks()
+		health := a.logHealth()
+		s.Spool, s.RefusedWebhooks, s.Log = spoolJSON(state.Spool), a.metrics.refusedWebhooks(), &health
 	}
 	for i, t := range state.Traffic {
 		row := trafficStatus{
