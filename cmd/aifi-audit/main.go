@@ -33,7 +33,7 @@ type cli struct {
 	Export     exportCommand     `cmd:"" help:"Write a list as CSV, straight from the database."`
 	Verify     verifyCommand     `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
 	Erase      eraseCommand      `cmd:"" help:"Erase what is known of a customer, and keep what proves the rest. A dry run until --confirm."`
-	Log        logCommand        `cmd:"" help:"Keys of the transparency log."`
+	Log        logCommand        `cmd:"" help:"Keys of the transparency log, and going on after an old backup was restored."`
 	Spool      spoolCommand      `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate   simulateCommand   `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Monitoring monitoringCommand `cmd:"" help:"Print alerting rules for Prometheus, or a dashboard for Grafana."`
