@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxStaffBody is how many bytes the body of a request by staff may have: enough for
@@ -57,6 +58,32 @@ func (o object) text(name string) (*string, error) {
 		return nil, badMember("/"+name, "It must be a string or null.")
 	}
 	return s, nil
+}
+
+// integer is a member that is an integer; nil if it is null or absent.
+func (o object) integer(name string) (*int64, error) {
+	if !o.has(name) {
+		return nil, nil
+	}
+	var n *int64
+	if err := json.Unmarshal(o[name], &n); err != nil {
+		return nil, badMember("/"+name, "It must be an integer of 64 bits or null.")
+	}
+	return n, nil
+}
+
+// moment is a member that is a time of RFC 3339 or a date, which is its first instant
+// in UTC; nil if it is null or absent.
+func (o object) moment(name string) (*time.Time, error) {
+	s, err := o.text(name)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	t, ok := parseMoment(*s)
+	if !ok {
+		return nil, badMember("/"+name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z.")
+	}
+	return &t, nil
 }
 
 // badMember names the member of a body at fault by its JSON Pointer.

@@ -111,6 +111,7 @@ var staffPage = []string{
 	"GET /fraud-alerts", "GET /fraud-alerts.csv", "GET /fraud-alerts.count",
 	"GET /registrations", "GET /registrations.csv", "GET /registrations.count",
 	"GET /sessions", "GET /sessions.csv", "GET /sessions.count", "GET /sessions/{sessionId}", "GET /sessions/{sessionId}/evidence",
+	"GET /session", "GET /session/evidence",
 	"GET /quarantine", "GET /quarantine.csv", "GET /quarantine.count", "POST /quarantine",
 	"GET /deliveries/{deliveryId}", "GET /deliveries/{deliveryId}/body", "POST /deliveries/{deliveryId}/replay", "POST /deliveries/{deliveryId}/notes",
 	"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /assets/{name}",

@@ -9,12 +9,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/mux"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store"
@@ -100,11 +98,7 @@ type pack struct {
 
 // sessionEvidence answers with the evidence pack of a session.
 func (a *API) sessionEvidence(w http.ResponseWriter, r *http.Request, c caller) error {
-	id, err := url.PathUnescape(mux.Vars(r)["sessionId"])
-	if err != nil {
-		return store.ErrNotFound
-	}
-	p, err := parseParams(r, []string{"storeId"})
+	id, p, err := sessionAsked(r)
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func madeFacts(c *pageContext, e store.Event) []ui.Fact {
 	add("AiFi's event id", ui.Cell{Class: "mono", Text: text(e.EventID)})
 	add("Store", ui.Cell{Text: c.storeText(e.StoreID)})
 	if e.SessionID != nil {
-		add("Session", ui.Cell{Class: "mono", Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID)})
+		add("Session", ui.Cell{Class: "mono", Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID, "")})
 	}
 	add("Customer", ui.Cell{Class: "mono", Text: text(e.CustomerID), Href: customerPath(e.CustomerID)})
 	add("Shopper", ui.Cell{Class: "mono", Text: text(e.ShopperID)})

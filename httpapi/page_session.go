@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/gorilla/mux"
 
 	"aifi-audit/httpapi/ui"
 	"aifi-audit/store"
@@ -27,11 +26,7 @@ const (
 
 // sessionPage tells a session's story.
 func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := url.PathUnescape(mux.Vars(r)["sessionId"])
-	if err != nil {
-		return store.ErrNotFound
-	}
-	p, err := parseParams(r, []string{"storeId", "cursor"})
+	id, p, err := sessionAsked(r, "cursor")
 	if err != nil {
 		return err
 	}
@@ -64,7 +59,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if page.After != nil && len(view.Steps) > 0 && view.Steps[0].Silent == "" {
 		view.Steps[0].Silent = "What it changed cannot be told here: the webhook before it is on the page before."
 	}
-	base := sessionPath(found.SessionID, found.StoreID)
+	base := sessionPath(found.SessionID, found.StoreID, "")
 	if page.After != nil {
 		view.Older = base
 	}
@@ -83,7 +78,7 @@ func (a *API) chooseStore(w http.ResponseWriter, r *http.Request, v visitor, id 
 	}
 	view := ui.Ambiguous{SessionID: id}
 	for _, storeID := range stores {
-		view.Choices = append(view.Choices, ui.Link{Text: c.storeText(storeID), Href: sessionPath(id, storeID)})
+		view.Choices = append(view.Choices, ui.Link{Text: c.storeText(storeID), Href: sessionPath(id, storeID, "")})
 	}
 	return v.show(w, r, "choose", ui.View{Title: "Which store?", Section: "/sessions", Main: view})
 }
@@ -108,8 +103,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	view.Alerts = append(view.Alerts, flagTags(x.Flags)...)
 	if s.v.May(store.MayExport) {
 		only := url.Values{"sessionId": {x.SessionID}, "storeId": {strconv.FormatInt(x.StoreID, 10)}}
-		at := url.Values{"storeId": only["storeId"]}
-		view.Export = []ui.Link{{Text: "Evidence pack", Href: "/sessions/" + url.PathEscape(x.SessionID) + "/evidence" + query(at)}, {Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
+		view.Export = []ui.Link{{Text: "Evidence pack", Href: sessionPath(x.SessionID, x.StoreID, "/evidence")}, {Text: "Interactions as CSV", Href: "/alcohol-interactions.csv" + query(only)}, {Text: "Alerts as CSV", Href: "/fraud-alerts.csv" + query(only)}}
 	}
 	deliveries, _, err := s.v.api.store.Deliveries(ctx, s.v.Scope(), store.Filter{StoreIDs: []int64{x.StoreID}, SessionIDs: []string{x.SessionID}}, store.Page{Limit: maxLimit})
 	if err != nil {
@@ -134,7 +128,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 	if err != nil {
 		return view, err
 	}
-	back := sessionPath(x.SessionID, x.StoreID)
+	back := sessionPath(x.SessionID, x.StoreID, "")
 	if at := s.c.query.Get("cursor"); at != "" {
 		back += "&cursor=" + url.QueryEscape(at)
 	}

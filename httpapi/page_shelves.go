@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/url"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -27,7 +28,7 @@ func eventCells(c *pageContext, e store.Event) []ui.Cell {
 	if e.SessionID == nil {
 		return append(cells, ui.Cell{Text: "none", Href: deliveryPath(e.DeliveryID.String())})
 	}
-	return append(cells, ui.Cell{Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID)})
+	return append(cells, ui.Cell{Text: *e.SessionID, Href: sessionPath(*e.SessionID, e.StoreID, "")})
 }
 
 func (c *pageContext) narrowing(name string, values []string) []ui.Link {
@@ -117,7 +118,7 @@ func sessionShelf(s *store.Store) shelf[store.Session] {
 			return []ui.Cell{
 				{Time: &first},
 				{Text: c.storeText(s.StoreID)},
-				{Text: s.SessionID, Href: sessionPath(s.SessionID, s.StoreID)},
+				{Text: s.SessionID, Href: sessionPath(s.SessionID, s.StoreID, "")},
 				{Text: text(s.Status)},
 				c.customer(s.CustomerID),
 				{Text: maybeInteger(s.GroupSize)},
@@ -156,8 +157,16 @@ func quarantineShelf(s *store.Store) shelf[store.QuarantinedDelivery] {
 	}
 }
 
-func sessionPath(id string, storeID int64) string {
-	return "/sessions/" + url.PathEscape(id) + "?storeId=" + strconv.FormatInt(storeID, 10)
+// pathSafe are the ids that every browser and proxy leaves alone in a path.
+var pathSafe = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// sessionPath is the address of a session's story, or of what is below it.
+func sessionPath(id string, storeID int64, below string) string {
+	of := url.Values{"storeId": {strconv.FormatInt(storeID, 10)}}
+	if pathSafe.MatchString(id) {
+		return "/sessions/" + id + below + query(of)
+	}
+	return "/session" + below + query(with(of, "sessionId", id))
 }
 
 func deliveryPath(id string) string { return "/deliveries/" + id }

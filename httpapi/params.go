@@ -15,8 +15,8 @@ import (
 const (
 	defaultLimit = 50
 	maxLimit     = 1000
-	maxValues    = 100 // of one parameter
-	maxValueSize = 512 // bytes
+	maxValues    = 100  // of one parameter
+	maxValueSize = 4096 // bytes: no index of PostgreSQL holds a longer id that does not compress
 )
 
 // params are the query parameters of a request, checked against those that its
@@ -73,13 +73,19 @@ func (p params) moment(name string) (*time.Time, error) {
 	if err != nil || v == "" {
 		return nil, err
 	}
-	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
-		if t, err := time.Parse(layout, v); err == nil {
-			t = t.UTC()
-			return &t, nil
-		}
+	if t, ok := parseMoment(v); ok {
+		return &t, nil
 	}
 	return nil, badParameter(name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z (a + must be written %%2B).")
+}
+
+func parseMoment(v string) (t time.Time, ok bool) {
+	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
+		if t, err := time.Parse(layout, v); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return t, false
 }
 
 func (p params) boolean(name string) (*bool, error) {
@@ -136,6 +142,9 @@ func (p params) filter() (f store.Filter, err error) {
 	}
 	if f.From != nil && f.To != nil && !f.From.Before(*f.To) {
 		return f, badParameter("to", "It must be later than from: the range is from inclusive to exclusive.")
+	}
+	if f.Lifted, err = p.boolean("lifted"); err != nil {
+		return f, err
 	}
 	f.Replayed, err = p.boolean("replayed")
 	return f, err

@@ -21,6 +21,7 @@ type Problem struct {
 	Pointer    string  `json:"pointer,omitempty"`    // JSON Pointer to the member of the body at fault
 	DeliveryID string  `json:"deliveryId,omitempty"` // of a webhook that was kept all the same
 	StoreIDs   []int64 `json:"storeIds,omitempty"`   // to choose from
+	Holds      []hold  `json:"holds,omitempty"`      // that forbid it
 
 	retryAfter int // seconds
 }
@@ -47,11 +48,21 @@ func badParameter(name, format string, args ...any) *Problem {
 // internal, and not shown.
 func problemOf(err error) *Problem {
 	var p *Problem
+	var input *store.InputError
+	var held *store.HeldError
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
+	case errors.As(err, &input) && input.Field == "":
+		return badMember("", "%s", input.Detail)
+	case errors.As(err, &input):
+		return badMember("/"+input.Field, "%s", input.Detail)
+	case errors.As(err, &held):
+		return onHold(held)
+	case errors.Is(err, store.ErrLifted):
+		return problem(http.StatusConflict, "lifted", "Lifted already", "The hold was lifted before.")
 	case errors.Is(err, store.ErrPosition):
 		return badCursor("cursor")
 	case errors.Is(err, store.ErrOverloaded):
@@ -76,6 +87,14 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusInternalServerError, "altered", "Altered", "The kept body does not match the SHA-256 taken when it was received.")
 	}
 	return problem(http.StatusInternalServerError, "internal", "Internal error", "Something went wrong on our side; the log says what.")
+}
+
+func onHold(held *store.HeldError) *Problem {
+	p := problem(http.StatusConflict, "on-legal-hold", "On legal hold", "It is on legal hold, and stays until the last of its holds is lifted.")
+	for _, h := range held.Holds {
+		p.Holds = append(p.Holds, holdJSON(h))
+	}
+	return p
 }
 
 func writeProblem(w http.ResponseWriter, p *Problem) {

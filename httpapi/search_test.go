@@ -170,7 +170,7 @@ func TestBadParametersAreNamed(t *testing.T) {
 	for query, parameter := range map[string]string{
 		"nonsense=1": "nonsense", "storeId=x": "storeId", "storeId=": "storeId", "limit=0": "limit", "limit=1001": "limit", "limit=1&limit=2": "limit",
 		"from=yesterday": "from", "from=2026-01-02&to=2026-01-01": "to", "cursor=x": "cursor", "cursor=AAAAAAAAAAAAe30" + cursor: "cursor",
-		"flag=%00": "flag", "flag=%ff": "flag", "sessionId=" + strings.Repeat("x", 600): "sessionId", "flag=a" + strings.Repeat("&flag=a", 100): "flag",
+		"flag=%00": "flag", "flag=%ff": "flag", "sessionId=" + strings.Repeat("x", 5000): "sessionId", "flag=a" + strings.Repeat("&flag=a", 100): "flag",
 		"webhook=x": "webhook",
 	} {
 		a := s.get(t, "/api/v1/alcohol-interactions?"+query)

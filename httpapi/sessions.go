@@ -112,11 +112,7 @@ func sessions(s *store.Store) list[store.Session] {
 
 // session answers with one session and its timeline.
 func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
-	id, err := url.PathUnescape(mux.Vars(r)["sessionId"])
-	if err != nil {
-		return store.ErrNotFound
-	}
-	p, err := parseParams(r, []string{"storeId", "limit", "cursor"})
+	id, p, err := sessionAsked(r, "limit", "cursor")
 	if err != nil {
 		return err
 	}
@@ -147,6 +143,32 @@ func (a *API) session(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	writeJSON(w, r, http.StatusOK, out)
 	return nil
+}
+
+// sessionAsked reads which session a request is about, and its other parameters. The
+// id stands in the path, or in the parameter sessionId: AiFi makes the ids, and a path
+// cannot hold each of them. A browser takes the segments . and .. away, however they
+// are escaped, and proxies decode %2F.
+func sessionAsked(r *http.Request, more ...string) (id string, p params, err error) {
+	allowed := append([]string{"storeId"}, more...)
+	escaped, inPath := mux.Vars(r)["sessionId"]
+	if !inPath {
+		allowed = append(allowed, "sessionId")
+	}
+	if p, err = parseParams(r, allowed); err != nil {
+		return "", p, err
+	}
+	if inPath {
+		if id, err = url.PathUnescape(escaped); err != nil {
+			err = store.ErrNotFound
+		}
+		return id, p, err
+	}
+	if id, err = p.one("sessionId"); err == nil && id == "" {
+		err = badParameter("sessionId", "It must say which session.")
+	}
+	p.Del("sessionId") // so that a cursor does not depend on where the id stands
+	return id, p, err
 }
 
 // findSession is the one session of an id, in the store of the parameter storeId if

@@ -18,14 +18,20 @@ SELECT id FROM deliveries WHERE received_at >= @from_time AND received_at < @to_
 SELECT ids FROM log_leaves WHERE tstzrange(first_at, last_at, '[]') && tstzrange(@from_time::timestamptz, @to_time::timestamptz);
 
 -- UnstatedEvents are events which the delivery that they name does not state, neither
--- itself nor by a replay: the deliveries that they name.
+-- itself nor by a replay: the deliveries that they name. If that was retired, another
+-- delivery must state it, unless its month waits to be swept.
 -- name: UnstatedEvents :many
 SELECT e.delivery_id FROM events e
 LEFT JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery_id AND d.event_id = e.id AND d.store_id = e.store_id
     AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at
 LEFT JOIN quarantine q ON q.received_at = e.received_at AND q.delivery_id = e.delivery_id AND q.event_id = e.id AND q.event_store_id = e.store_id
     AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at
-WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL;
+WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL AND NOT (
+    EXISTS (SELECT 1 FROM log_retirements r WHERE tstzrange(r.from_time, r.to_time) @> e.received_at
+        AND (r.delivery_ids IS NULL OR e.delivery_id = ANY (r.delivery_ids)))
+    AND (EXISTS (SELECT 1 FROM retention_sweeps s WHERE s.what = 'month' AND s.store_id = 0 AND s.id = date_trunc('month', e.occurred_at)::date::text)
+        OR EXISTS (SELECT 1 FROM deliveries o WHERE o.event_occurred_at = e.occurred_at AND o.event_id = e.id AND o.store_id = e.store_id AND o.event_kind = e.kind)
+        OR EXISTS (SELECT 1 FROM quarantine o WHERE o.event_occurred_at = e.occurred_at AND o.event_id = e.id AND o.event_store_id = e.store_id AND o.event_kind = e.kind)));
 
 -- MissingListEntries are flags, products and gondolas of events by which the events
 -- cannot be found.

@@ -27,6 +27,10 @@ type Access struct {
 // LogAccess writes who looks at what, and queues a leaf that says so. Results must
 // not leave unless it succeeds.
 func (s *Store) LogAccess(ctx context.Context, a Access) error {
+	return known(s.insertAccess(ctx, s.writes, a))
+}
+
+func (s *Store) insertAccess(ctx context.Context, conn db.DBTX, a Access) error {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return err
@@ -40,11 +44,11 @@ func (s *Store) LogAccess(ctx context.Context, a Access) error {
 		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: cleanText(a.Path), Query: cleanText(a.Query),
 		RemoteAddr: cleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: cleanText(a.Detail),
 	}
-	return known(s.queries.InsertAccess(ctx, s.writes, db.InsertAccessParams{
+	return s.queries.InsertAccess(ctx, conn, db.InsertAccessParams{
 		At: row.At, TokenID: row.TokenID, Action: row.Action, Path: row.Path, Query: row.Query, RemoteAddr: row.RemoteAddr,
 		EntryID: row.EntryID, Secret: row.Secret, Status: row.Status, Rows: row.Rows, Detail: row.Detail,
 		Leaf: accessLeaf(&row, secret).Append(nil),
-	}))
+	})
 }
 
 // accessLeaf is the log's record of an entry of the access log.

@@ -12,72 +12,71 @@ import (
 	"aifi-audit/store/internal/db"
 )
 
-// commit writes a batch in one transaction: the events first, since only new ones
-// have rows of their own, then all else in one round trip.
-func (f *flusher) commit(ctx context.Context, batch []*pending) ([]Receipt, error) {
-	tx, err := f.store.writes.Begin(ctx)
+// commit writes a batch in one transaction. What it states is asked for first, since
+// only new events have rows of their own; then all goes in one round trip. again says
+// that any of its deliveries may have been kept before.
+func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]Receipt, error) {
+	conn, err := f.store.writes.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-
+	defer conn.Release()
+	have, err := f.known(ctx, conn, batch, again)
+	if err != nil {
+		return nil, err
+	}
 	f.seen.begin()
-	var events db.InsertEventsParams
-	for _, p := range batch {
-		if p.statement != nil {
-			addEvent(&events, p)
-		}
-	}
-	isNew := map[uuid.UUID]bool{}
-	if len(events.ID) > 0 {
-		ids, err := f.store.queries.InsertEvents(ctx, tx, events)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range ids {
-			isNew[id] = true
-		}
-	}
 	rows := newRows(f.seen)
-	rows.deliveries.Documented = f.store.documented
 	receipts := make([]Receipt, len(batch))
-	added := make(map[uuid.UUID]bool, len(batch))
 	for i, p := range batch {
-		receipts[i] = Receipt{Status: Duplicate, Problem: p.problem}
-		if p.problem != nil {
-			receipts[i].Status = Quarantined
-		}
-		if added[p.delivery.ID] {
-			continue // recorded twice in one batch
-		}
-		added[p.delivery.ID] = true
-		first := p.problem == nil && isNew[p.delivery.ID]
-		if first {
-			receipts[i].Status = Stored
-			rows.addEventParts(p)
-			rows.countEvent(p)
-		}
-		if p.replayed == nil {
-			rows.addDelivery(p, first)
-		} else {
-			rows.addReplay(p, first)
-		}
-		if p.statement != nil {
-			rows.addCatalogue(p)
-		}
+		receipts[i] = Receipt{Status: rows.add(p, have), Problem: p.problem}
 	}
-	var pipeline db.Pipeline
-	if err := rows.queue(ctx, f.store.queries, &pipeline); err != nil {
-		return nil, err
-	}
-	if err := pipeline.Send(ctx, tx); err != nil {
-		return nil, err
-	}
-	if err := tx.Commit(ctx); err != nil {
+	if err := rows.insert(ctx, f.store.queries, conn); err != nil {
 		return nil, err
 	}
 	f.seen.committed()
 	return receipts, nil
+}
+
+// add adds the rows of a delivery, and says what becomes of it. What it adds is had
+// by those that follow it in the batch.
+func (r *rows) add(p *pending, have had) Status {
+	if p.replayed == nil {
+		if have.deliveries[p.delivery.ID] {
+			return p.statusAgain(have)
+		}
+		have.deliveries[p.delivery.ID] = true
+	}
+	status := Quarantined
+	if p.statement != nil {
+		status = Duplicate
+		if _, stated := have.events[p.event()]; !stated {
+			have.events[p.event()] = p.delivery.ID
+			status = Stored
+			r.addEvent(p)
+			r.addEventParts(p)
+			r.countEvent(p)
+		}
+		r.addCatalogue(p)
+	}
+	if p.replayed == nil {
+		r.addDelivery(p, status == Stored)
+		r.countDelivery(p)
+	} else {
+		r.addReplay(p, status == Stored)
+	}
+	return status
+}
+
+// statusAgain is what became of a delivery that is kept already.
+func (p *pending) statusAgain(have had) Status {
+	switch {
+	case p.statement == nil:
+		return Quarantined
+	case have.events[p.event()] == p.delivery.ID:
+		return Stored
+	}
+	return Duplicate
 }
 
 // kindOf is the kind of event that a webhook states.
@@ -101,8 +100,8 @@ func (p *pending) occurredAt() time.Time {
 	return p.receivedAt
 }
 
-func addEvent(e *db.InsertEventsParams, p *pending) {
-	s := p.statement
+func (r *rows) addEvent(p *pending) {
+	s, e := p.statement, &r.events
 	e.StoreID = append(e.StoreID, s.StoreID)
 	e.Kind = append(e.Kind, string(kindOf(s.Webhook)))
 	e.OccurredAt = append(e.OccurredAt, p.occurredAt())
@@ -165,7 +164,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	b.DeliveryID = append(b.DeliveryID, d.ID)
 	b.Body = append(b.Body, body)
 	b.Secret = append(b.Secret, p.evidence.secret[:])
-	b.Leaf = append(b.Leaf, p.leaf(first).Append(nil))
+	r.leaves = append(r.leaves, p.leaf(first).Append(nil))
 
 	if p.problem != nil {
 		q := &r.quarantine

@@ -80,7 +80,11 @@ func (s *Store) pendingOf(record []byte) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.newPending(d)
+	p, err := s.newPending(d)
+	if err == nil {
+		p.fromSpool = true
+	}
+	return p, err
 }
 
 // SpoolStats is the state of the spool.

@@ -29,13 +29,20 @@ func (s *Store) CustomerDeliveries(ctx context.Context, customerID string) ([]uu
 // EraseCustomer deletes the bodies about a customer and their salts, and takes him out
 // of events, sessions and customers, in one transaction. For each delivery a leaf says
 // who did so and why. What is kept proves the facts still: flags, products, gondolas,
-// times. It needs the rights of the tables' owner. It returns the deliveries erased.
+// times. It needs the rights of the tables' owner. It returns the deliveries erased, or a
+// *HeldError if anything of it is on legal hold: then nothing is erased.
 func (s *Store) EraseCustomer(ctx context.Context, r ErasureRequest) ([]uuid.UUID, error) {
 	if r.CustomerID == "" || r.Actor == "" || r.Reason == "" {
 		return nil, errors.New("an erasure needs a customer, an actor and a reason")
 	}
 	var erased []uuid.UUID
 	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
+		if err = s.queries.KeepHolds(ctx, tx); err != nil {
+			return err
+		}
+		if holds, err := s.holdsOfCustomer(ctx, tx, r.CustomerID); err != nil || len(holds) > 0 {
+			return errors.Join(err, heldBy(holds))
+		}
 		if erased, err = s.queries.DeliveriesOfCustomer(ctx, tx, r.CustomerID); err != nil {
 			return err
 		}

@@ -24,9 +24,12 @@ var (
 // known turns the driver's errors into the package's.
 func known(err error) error {
 	var server *pgconn.PgError
+	var held *HeldError
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &held):
+		return held
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrNotFound
 	case errors.Is(err, context.Canceled):
@@ -35,7 +38,7 @@ func known(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case server.Code == "57014":
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
-	case server.Code == "23505":
+	case keyTaken(err):
 		return fmt.Errorf("%w: %w", ErrNameTaken, err)
 	case passing(server.Code):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -57,6 +60,12 @@ func passing(code string) bool {
 func met(err error) bool {
 	var server *pgconn.PgError
 	return errors.As(err, &server) && server.Code[:2] == "40"
+}
+
+// keyTaken reports whether a row with the same key is there already.
+func keyTaken(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == "23505"
 }
 
 // ownFault reports whether a row of the batch itself is why the batch failed: only

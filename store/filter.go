@@ -52,6 +52,7 @@ type Filter struct {
 	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
 	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
 	Replayed         *bool         // of quarantine, and of what was refused
+	Lifted           *bool         // of legal holds
 	Tokens, Actions  []string      // of the access log; tokens by name
 	From, To         *time.Time
 

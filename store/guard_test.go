@@ -17,7 +17,7 @@ import (
 // guarded are the tables that hold evidence.
 var guarded = []string{
 	"deliveries", "delivery_bodies", "events", "event_flags", "event_products", "event_gondolas", "access_log", "log_leaves", "log_tiles",
-	"log_checkpoints", "log_cosignatures", "log_erasures", "deliveries_default", "events_default",
+	"log_checkpoints", "log_cosignatures", "log_erasures", "legal_holds", "hold_lifts", "deliveries_default", "events_default",
 }
 
 // attempts are what nobody may do to them.
@@ -41,6 +41,7 @@ func filled(t testing.TB) (url string) {
 	t.Helper()
 	d, _ := matrix(t)
 	unguarded(t, d.url, "INSERT INTO log_cosignatures VALUES (1, 'w', '', now())", "INSERT INTO log_erasures VALUES (0, now(), gen_random_uuid(), now(), '', '', '', '', '')",
+		"INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'a', 0, 'r', 7)", "INSERT INTO hold_lifts VALUES (gen_random_uuid(), now(), 'a', 0, 'r')",
 		"INSERT INTO deliveries SELECT store_id, '1999-01-01Z', gen_random_uuid(), webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated FROM deliveries LIMIT 1",
 		"INSERT INTO events SELECT store_id, kind, '1999-01-01Z', id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id, session_id, customer_id, shopper_id, store_external_id, flags, product_ids, gondola_ids, payment_provider, token_type, check_in_device_id, unreadable FROM events LIMIT 1")
 	return d.url
@@ -133,6 +134,9 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := s.CreateToken(t.Context(), "x", []store.Right{store.MayRead}, nil, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.LiftHold(t.Context(), jane, place(t, s, store.NewHold{SessionID: "s"}).ID, "r"); err != nil {
 		t.Error(err)
 	}
 	if err := s.RevokeToken(t.Context(), "x"); err != nil {

@@ -25,6 +25,9 @@ type Metrics struct {
 	logSize         prometheus.Gauge
 	logQueueSeconds prometheus.Gauge
 	logRefusing     prometheus.Gauge
+
+	retired          prometheus.Counter
+	retentionFailing prometheus.Gauge
 }
 
 // NewMetrics registers the metrics with r, unless it is nil.
@@ -61,6 +64,12 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		logRefusing: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "aifi_audit_log_refusing", Help: "1 if the log is not signed because the database was rolled back or changed.",
 		}),
+		retired: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "aifi_audit_retired_deliveries_total", Help: "Deliveries that this process removed at night, since their time was over.",
+		}),
+		retentionFailing: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "aifi_audit_retention_failing", Help: "1 if this process could not remove last all whose time was over.",
+		}),
 	}
 	for _, webhook := range webhookLabels() {
 		m.deliveries[webhook] = map[Status]prometheus.Counter{}
@@ -72,7 +81,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.quarantined[reason] = quarantined.WithLabelValues(string(reason))
 	}
 	if r != nil {
-		r.MustRegister(deliveries, quarantined, m.issueLag, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing)
+		r.MustRegister(deliveries, quarantined, m.issueLag, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing, m.retired, m.retentionFailing)
 	}
 	return m
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	pgxuuid "github.com/vgarvardt/pgx-google-uuid/v5"
 )
 
 const (
@@ -47,6 +48,14 @@ func (p *pool) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 		return ready.QueryRow(ctx, sql, args...)
 	}
 	return notConnectedRow{}
+}
+
+// Acquire takes a connection, to be released.
+func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Acquire(ctx)
+	}
+	return nil, errNotConnected
 }
 
 // Begin starts a transaction.
@@ -87,13 +96,26 @@ type notConnectedRow struct{}
 
 func (notConnectedRow) Scan(...any) error { return errNotConnected }
 
+// writeConfig has plans made once. They look up the keys of a batch, one by one by an
+// index: what a planner makes of tables while they are small would scan them when they
+// are large.
 func writeConfig(url string) (*pgxpool.Config, error) {
-	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
+	config, err := poolConfig(url, map[string]string{
+		"application_name": "aifi-audit",
+		"plan_cache_mode":  "force_generic_plan",
+		"enable_hashjoin":  "off",
+		"enable_mergejoin": "off",
+		"enable_seqscan":   "off",
+		"jit":              "off",
+	})
 	if err != nil {
 		return nil, err
 	}
 	config.MaxConns = writeConnections
-	config.AfterConnect = commitDurably
+	prepare := config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn))
+	}
 	return config, nil
 }
 
@@ -132,6 +154,10 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 		config.ConnConfig.RuntimeParams[name] = value
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgxuuid.Register(conn.TypeMap())
+		return nil
+	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout
 	}

@@ -21,6 +21,7 @@ const (
 	batchSize  = 256
 	retryFor   = 10 * time.Second
 	retryPause = 50 * time.Millisecond
+	mostTaken  = 5 // tries: then it is no other transaction's key
 )
 
 // recorder queues deliveries for a few flushers. Those of one store go to one
@@ -43,6 +44,7 @@ type pending struct {
 	evidence   *evidence    // nil: a replay of what was received before there was a log
 	answer     chan answer  // room for one
 	spooled    atomic.Bool  // it is safe in the spool, and need not be committed now
+	fromSpool  bool         // it may have been kept before it was spooled, or drained once
 }
 
 // quarantined names a row of quarantine.
@@ -297,18 +299,22 @@ func (f *flusher) fail(batch []*pending, err error) {
 }
 
 // commitRetrying outlasts what passes: with a spool, only a broken connection and
-// transactions that met; without one, a short absence of the database too.
+// transactions that met; without one, a short absence of the database too. A key that
+// is taken was kept before, or meanwhile: so the batch is asked for again.
 func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), retryFor)
 	defer cancel()
 	for try := 1; ; try++ {
 		start := time.Now()
-		receipts, err := f.commit(ctx, batch)
+		receipts, err := f.commit(ctx, batch, try > 1)
 		if err == nil {
 			f.store.health.committed()
 			f.store.metrics.batchSize.Observe(float64(len(batch)))
 			f.store.metrics.commitSeconds.Observe(time.Since(start).Seconds())
 			return receipts, nil
+		}
+		if keyTaken(err) && try < mostTaken {
+			continue
 		}
 		if ownFault(err) || ctx.Err() != nil || f.store.spool != nil && try > 1 && !met(err) {
 			return nil, err

@@ -63,7 +63,12 @@ func TestARepeatedDeliveryStatesNoNewEvent(t *testing.T) {
 		t.Errorf("the second is %v", r)
 	}
 	// Recording a delivery again is harmless: it is the same delivery.
-	record(t, s, first)
+	if r := record(t, s, first); r.Status != store.Stored {
+		t.Errorf("the first, recorded again, is %v", r)
+	}
+	if r := record(t, s, again); r.Status != store.Duplicate {
+		t.Errorf("the second, recorded again, is %v", r)
+	}
 	for table, want := range map[string]string{
 		"deliveries": "2", "delivery_bodies": "2", "events": "1", "event_products": "2", "event_gondolas": "1", "event_flags": "2",
 		"sessions": "1", "session_flags": "2", "products": "2", "gondolas": "1", "stores": "1",

@@ -16,8 +16,10 @@ import (
 // rows are the rows of a batch beside its events, by table.
 type rows struct {
 	seen       *seen
+	events     db.InsertEventsParams
 	deliveries db.InsertDeliveriesParams
 	bodies     db.InsertDeliveryBodiesParams
+	leaves     [][]byte
 	quarantine db.InsertQuarantineParams
 	flags      db.InsertEventFlagsParams
 	products   db.InsertEventProductsParams
@@ -36,6 +38,7 @@ type rows struct {
 	productCatalogue map[storeKey]span
 	gondolaCatalogue map[storeKey]span
 	counts           map[countKey]int64
+	deliveryCounts   map[deliveryCountKey]deliveryCount
 }
 
 // storeKey names a thing within a store.
@@ -65,7 +68,7 @@ func newRows(s *seen) *rows {
 		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
 		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
-		counts: map[countKey]int64{},
+		counts: map[countKey]int64{}, deliveryCounts: map[deliveryCountKey]deliveryCount{},
 	}
 }
 
@@ -179,14 +182,25 @@ func pick(newest bool, a, b string) string {
 	return b
 }
 
+// insert runs the statements of all tables that have rows, in one transaction.
+func (r *rows) insert(ctx context.Context, q *db.Queries, conn db.Conn) error {
+	var p db.Pipeline
+	if err := r.queue(ctx, q, &p); err != nil {
+		return err
+	}
+	return p.Commit(ctx, conn)
+}
+
 // queue puts the statements of all tables that have rows into the pipeline.
 func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 	steps := []struct {
 		rows int
 		run  func() error
 	}{
+		{len(r.events.ID), func() error { return q.InsertEvents(ctx, p, r.events) }},
 		{len(r.deliveries.ID), func() error { return q.InsertDeliveries(ctx, p, r.deliveries) }},
 		{len(r.bodies.DeliveryID), func() error { return q.InsertDeliveryBodies(ctx, p, r.bodies) }},
+		{len(r.leaves), func() error { return q.QueueLeaves(ctx, p, r.leaves) }},
 		{len(r.quarantine.DeliveryID), func() error { return q.InsertQuarantine(ctx, p, r.quarantine) }},
 		{len(r.flags.Flag), func() error { return q.InsertEventFlags(ctx, p, r.flags) }},
 		{len(r.products.ProductID), func() error { return q.InsertEventProducts(ctx, p, r.products) }},
@@ -200,6 +214,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(r.sessions), func() error { return q.UpsertSessions(ctx, p, r.sessionParams()) }},
 		{len(r.sessionFlags), func() error { return q.InsertSessionFlags(ctx, p, r.sessionFlagParams()) }},
 		{len(r.counts), func() error { return q.UpsertEventCounts(ctx, p, r.countParams()) }},
+		{len(r.deliveryCounts), func() error { return q.UpsertDeliveryCounts(ctx, p, r.deliveryCountParams()) }},
 	}
 	for _, step := range steps {
 		if step.rows > 0 {

@@ -37,6 +37,7 @@ type Config struct {
 	Database func(context.Context) (url string, err error)
 	Local    *Local           // nil: nothing is kept while the database is away
 	Refusals Refusals         // what is kept of webhooks without a good token
+	Nightly  bool             // whether to remove each night what is older than its policy
 	Logger   *slog.Logger     // nil discards
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
@@ -78,7 +79,6 @@ type Store struct {
 	health         health
 	refusals       refusals
 	arrivals       arrivals
-	documented     []string // webhooks that AiFi documents
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -115,6 +115,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
+	if c.Nightly {
+		s.work.Go(func() { s.keepRetention(background) })
+	}
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
@@ -131,7 +134,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 func newStore(c Config) *Store {
 	s := &Store{
 		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), documented: documentedWebhooks(),
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -16,31 +16,36 @@ import (
 // Class says what a verification found.
 type Class string
 
-// The classes of findings. All but Erased speak against the database.
+// The classes of findings. All but Erased and Retired speak against the database.
 const (
 	Tampered     Class = "TAMPERED"     // it is there, and not what was committed to
 	Missing      Class = "MISSING"      // it was committed to, and is gone
 	Erased       Class = "ERASED"       // it was erased by the rules, as another leaf says
+	Retired      Class = "RETIRED"      // it was removed by the rules when its time was over, as another leaf says
 	Unverifiable Class = "UNVERIFIABLE" // what is needed to check it is gone
 	Unsequenced  Class = "UNSEQUENCED"  // the log does not know it
 )
 
 // Finding is one thing that a verification found.
 type Finding struct {
-	Class      Class      `json:"class"`
-	What       string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
-	DeliveryID *uuid.UUID `json:"deliveryId,omitempty"`
-	AccessID   *uuid.UUID `json:"accessId,omitempty"` // access_log.entry_id
-	Leaf       *int64     `json:"leaf,omitempty"`     // its index
-	ErasedBy   *int64     `json:"erasedBy,omitempty"` // the index of the leaf that says so
-	Detail     string     `json:"detail,omitempty"`
+	Class        Class      `json:"class"`
+	What         string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
+	DeliveryID   *uuid.UUID `json:"deliveryId,omitempty"`
+	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
+	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
+	Leaf         *int64     `json:"leaf,omitempty"`         // its index
+	ErasedBy     *int64     `json:"erasedBy,omitempty"`     // the index of the leaf that says so
+	Detail       string     `json:"detail,omitempty"`
 }
 
 // about names what the finding is about.
 func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
-	if kind == translog.Access {
+	switch kind {
+	case translog.Access:
 		f.AccessID = &id
-	} else {
+	case translog.Retirement:
+		f.RetirementID = &id
+	default:
 		f.DeliveryID = &id
 	}
 	return f
@@ -54,6 +59,9 @@ func (f Finding) String() string {
 	}
 	if f.AccessID != nil {
 		s += " of entry " + f.AccessID.String() + " of the access log"
+	}
+	if f.RetirementID != nil {
+		s += " of retirement " + f.RetirementID.String()
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)
@@ -98,7 +106,7 @@ type Verification struct {
 // Clean reports whether nothing speaks against the database.
 func (v Verification) Clean() bool {
 	for class, n := range v.Findings {
-		if class != Erased && n > 0 {
+		if class != Erased && class != Retired && n > 0 {
 			return false
 		}
 	}
@@ -113,10 +121,11 @@ type verification struct {
 	result Verification
 	now    time.Time
 
-	trees     signedTrees
-	displaced []brokenTile
-	waiting   map[leafID]time.Time // in the queue, since when
-	erasures  []erasedLeaf
+	trees       signedTrees
+	displaced   []brokenTile
+	waiting     map[leafID]time.Time // in the queue, since when
+	erasures    []erasedLeaf
+	retirements map[uuid.UUID]*retirement
 }
 
 // Verify recomputes the log from what the database holds: each leaf from the body
@@ -139,6 +148,9 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 			return err
 		}
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
+		if err := v.readRetirements(ctx); err != nil {
+			return fmt.Errorf("reading retirements: %w", err)
+		}
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
 		}
@@ -151,6 +163,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)
 		}
+		v.eachRetirement()
 		if err := v.rows(ctx); err != nil {
 			return fmt.Errorf("verifying the rows: %w", err)
 		}

@@ -13,8 +13,8 @@ import (
 	"aifi-audit/store/translog"
 )
 
-// findings are those of a verification, in words.
-func findings(t testing.TB, d signed, o store.VerifyOptions) (store.Verification, []string) {
+// spoken are the findings of a verification, in words.
+func spoken(t testing.TB, d signed, o store.VerifyOptions) (store.Verification, []string) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
 	if err != nil {
@@ -79,7 +79,7 @@ func TestAnchorsNameWhatWasRewritten(t *testing.T) {
 			c := before[1]
 			o.From = c.Tree
 		}
-		_, found := findings(t, d, o)
+		_, found := spoken(t, d, o)
 		var of []string
 		for _, f := range found {
 			if !strings.Contains(f, " delivery ") && !strings.Contains(f, " event") {

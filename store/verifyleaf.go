@@ -29,6 +29,11 @@ func (v *verification) openDeliveries(ctx context.Context, kind translog.Kind, l
 	}
 	for _, l := range leaves {
 		l.row = byID[l.id]
+	}
+	if err := v.retire(ctx, leaves); err != nil {
+		return err
+	}
+	for _, l := range leaves {
 		v.openDelivery(l)
 	}
 	return nil
@@ -72,6 +77,12 @@ func (v *verification) openDelivery(l *storedLeaf) {
 	}
 	r := l.row
 	switch {
+	case r == nil && l.retired != nil:
+		l.now = l.hash // it cannot be made any more
+		if l.kind == translog.Delivery {
+			l.retired.found++
+		}
+		return
 	case r == nil:
 		fault(Missing, "delivery", "its row is gone")
 		return
@@ -132,8 +143,11 @@ func (v *verification) personal(l *storedLeaf) {
 // diagnose says which part of a delivery is not what its leaf committed to. The leaf
 // commits to both at once, so it tries what the leaf would be if only one was changed.
 func (v *verification) diagnose(l storedLeaf) Finding {
-	if l.kind == translog.Access {
+	switch l.kind {
+	case translog.Access:
 		return l.finding(Tampered, "access", "its row was changed")
+	case translog.Retirement:
+		return l.finding(Tampered, "retirement", "its row was changed")
 	}
 	f := l.finding(Tampered, "row", "")
 	r := *l.row

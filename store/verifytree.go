@@ -17,14 +17,15 @@ const verifyTiles = 16
 
 // storedLeaf is a leaf as the log's table has it, and as it comes out of the rows.
 type storedLeaf struct {
-	index  int64
-	kind   translog.Kind
-	id     uuid.UUID
-	hash   tlog.Hash
-	absent bool // the table has no such leaf
-	row    *evidenceRow
-	now    tlog.Hash // from the rows; zero if it cannot be made
-	fault  *Finding  // why now is not hash, to be told if the table's leaf is right
+	index   int64
+	kind    translog.Kind
+	id      uuid.UUID
+	hash    tlog.Hash
+	absent  bool // the table has no such leaf
+	row     *evidenceRow
+	retired *retirement // of a delivery whose row is gone by the rules
+	now     tlog.Hash   // from the rows; zero if it cannot be made
+	fault   *Finding    // why now is not hash, to be told if the table's leaf is right
 }
 
 func (l *storedLeaf) finding(class Class, what, detail string) Finding {
@@ -283,6 +284,8 @@ func (v *verification) open(ctx context.Context, leaves []storedLeaf) error {
 			err = v.openDeliveries(ctx, kind, leaves)
 		case translog.Access:
 			err = v.openAccess(ctx, leaves)
+		case translog.Retirement:
+			err = v.openRetirements(ctx, leaves)
 		default:
 			for _, l := range leaves {
 				f := l.finding(Tampered, "leaf", "its kind is unknown")

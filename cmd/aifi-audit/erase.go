@@ -19,6 +19,9 @@ func (c eraseCommand) Run(env *environment) error {
 	return c.withStore(env, func(s *store.Store) error {
 		verb := "would be erased; nothing was: add --confirm"
 		ids, err := s.CustomerDeliveries(env.ctx, c.Customer)
+		if err == nil && !c.Confirm {
+			err = s.MayErase(env.ctx, c.Customer)
+		}
 		if err == nil && c.Confirm {
 			verb = "erased"
 			ids, err = s.EraseCustomer(env.ctx, store.ErasureRequest{CustomerID: c.Customer, Actor: c.Actor, Reason: c.Reason})

@@ -10,9 +10,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"aifi-audit/cmd/aifi-audit/bench"
 )
 
 func main() {
@@ -33,9 +36,13 @@ type cli struct {
 	Export     exportCommand     `cmd:"" help:"Write a list as CSV, straight from the database."`
 	Verify     verifyCommand     `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
 	Erase      eraseCommand      `cmd:"" help:"Erase what is known of a customer, and keep what proves the rest. A dry run until --confirm."`
+	Hold       holdCommand       `cmd:"" help:"Place, list and lift legal holds."`
+	Retention  retentionCommand  `cmd:"" help:"Say for how long deliveries are kept, and remove what is older."`
 	Log        logCommand        `cmd:"" help:"Keys of the transparency log, and going on after an old backup was restored."`
 	Spool      spoolCommand      `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate   simulateCommand   `cmd:"" help:"Send the webhooks of simulated shops to a server."`
+	Bench      benchCommand      `cmd:"" help:"Measure how fast this program is, beside what the machine can do at most."`
+	BenchPeer  benchPeerCommand  `cmd:"" hidden:""`
 	Monitoring monitoringCommand `cmd:"" help:"Print alerting rules for Prometheus, or a dashboard for Grafana."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
@@ -55,6 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("aifi-audit"),
 		kong.Description("Keeps AiFi's push webhooks, verbatim and searchable. Start with: aifi-audit demo"),
+		kong.Vars{"benchmarks": strings.Join(bench.Names, ",")},
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),

@@ -1,8 +1,6 @@
 package translog
 
 import (
-	"crypto/hkdf"
-	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -21,11 +19,7 @@ type Commitment [CommitmentSize]byte
 type Salt [32]byte
 
 // Commit commits to b.
-func (s Salt) Commit(b []byte) Commitment {
-	h := hmac.New(sha256.New, s[:])
-	_, _ = h.Write(b) // never fails
-	return Commitment(h.Sum(nil))
-}
+func (s Salt) Commit(b []byte) Commitment { return authenticate((*[32]byte)(&s), b) }
 
 // Secret is fresh for each delivery, and both of its salts come from it by HKDF. To
 // erase a body, keep the Facts salt and delete the secret: then nobody can derive
@@ -41,18 +35,19 @@ func NewSecret(random io.Reader) (s Secret, err error) {
 }
 
 // Body is the salt of the body.
-func (s Secret) Body() Salt { return s.expand("aifi-audit salt of body 1") }
+func (s Secret) Body() Salt { return s.expand(bodyInfo) }
 
 // Facts is the salt of the facts.
-func (s Secret) Facts() Salt { return s.expand("aifi-audit salt of facts 1") }
+func (s Secret) Facts() Salt { return s.expand(factsInfo) }
 
-func (s Secret) expand(info string) Salt {
-	key, err := hkdf.Expand(sha256.New, s[:], info, len(Salt{}))
-	if err != nil {
-		panic(err) // the length is within the limits
-	}
-	return Salt(key)
-}
+// What HKDF (RFC 5869) is told of each salt, and the number of its only block: a salt
+// is as long as a hash.
+var (
+	bodyInfo  = []byte("aifi-audit salt of body 1\x01")
+	factsInfo = []byte("aifi-audit salt of facts 1\x01")
+)
+
+func (s Secret) expand(info []byte) Salt { return authenticate((*[32]byte)(&s), info) }
 
 var errHex = errors.New("must be 64 hexadecimal digits")
 

@@ -2,7 +2,6 @@ package translog
 
 import (
 	"encoding/binary"
-	"maps"
 	"slices"
 	"time"
 
@@ -64,10 +63,7 @@ func (f *Facts) Append(b []byte) []byte {
 	b = binary.AppendVarint(b, f.TokenID)
 	b = appendText(b, f.RemoteAddr)
 	b = appendText(b, f.Path)
-	b = binary.AppendUvarint(b, uint64(len(f.Headers)))
-	for _, name := range slices.Sorted(maps.Keys(f.Headers)) {
-		b = appendText(appendText(b, name), f.Headers[name])
-	}
+	b = appendHeaders(b, f.Headers)
 	b = binary.AppendVarint(b, f.BodySize)
 	b = appendBool(b, f.Truncated)
 	b = appendBool(b, f.Event != nil)
@@ -104,6 +100,20 @@ func (e *EventFacts) append(b []byte) []byte {
 	return list(b, e.Unreadable)
 }
 
+func appendHeaders(b []byte, headers map[string]string) []byte {
+	const usual = 8 // at most, so that their names need no memory of their own
+	names := make([]string, 0, usual)
+	for name := range headers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	for _, name := range names {
+		b = appendText(appendText(b, name), headers[name])
+	}
+	return b
+}
+
 func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
@@ -132,8 +142,10 @@ func appendList(b []byte, list []string) []byte {
 }
 
 func appendSet(b []byte, list []string) []byte {
-	if len(list) > 1 {
-		list = slices.Compact(slices.Sorted(slices.Values(list)))
+	for i := 1; i < len(list); i++ {
+		if list[i-1] >= list[i] {
+			return appendList(b, slices.Compact(slices.Sorted(slices.Values(list))))
+		}
 	}
 	return appendList(b, list)
 }
@@ -171,4 +183,25 @@ type ErasureFacts struct {
 // Append encodes the fields, each behind its length.
 func (e *ErasureFacts) Append(b []byte) []byte {
 	return appendText(appendText(append(b, factsVersion), e.Actor), e.Reason)
+}
+
+// RetirementFacts say which deliveries were removed, by whom, and why.
+type RetirementFacts struct {
+	From, To      time.Time   // when they were received; half-open
+	DeliveryIDs   []uuid.UUID // nil: all that were received then and have a leaf before this one
+	Deliveries    int64
+	Leaves        int64 // how many of them have a leaf
+	Actor, Reason string
+}
+
+// Append encodes the facts, in the order of the fields.
+func (f *RetirementFacts) Append(b []byte) []byte {
+	b = appendTime(appendTime(append(b, factsVersion), f.From), f.To)
+	b = appendBool(b, f.DeliveryIDs != nil)
+	b = binary.AppendUvarint(b, uint64(len(f.DeliveryIDs)))
+	for _, id := range f.DeliveryIDs {
+		b = append(b, id[:]...)
+	}
+	b = binary.AppendVarint(binary.AppendVarint(b, f.Deliveries), f.Leaves)
+	return appendText(appendText(b, f.Actor), f.Reason)
 }

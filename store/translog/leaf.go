@@ -19,6 +19,8 @@ const (
 	Replay   Kind = 2 // a delivery that was quarantined is understood now, as its facts say
 	Erasure  Kind = 3 // the body of a delivery was erased: At is when, Body what was committed to
 	Access   Kind = 4 // staff looked at something: an entry of the access log
+
+	Retirement Kind = 5 // deliveries were removed, since the time for which they are kept was over: At is when
 )
 
 // String names the kind.
@@ -32,6 +34,8 @@ func (k Kind) String() string {
 		return "erasure"
 	case Access:
 		return "access"
+	case Retirement:
+		return "retirement"
 	}
 	return fmt.Sprintf("kind %d", byte(k))
 }
@@ -39,7 +43,7 @@ func (k Kind) String() string {
 // Leaf is a record of the log.
 type Leaf struct {
 	Kind    Kind
-	ID      uuid.UUID // of the delivery, or of the entry of the access log
+	ID      uuid.UUID // of the delivery, of the entry of the access log, or of the retirement
 	At      time.Time // in whole microseconds: when it was received, erased or looked at
 	StoreID int64
 	Webhook string
@@ -65,7 +69,9 @@ func (l Leaf) Append(b []byte) []byte {
 }
 
 // Hash is the hash of the leaf in the tree.
-func (l Leaf) Hash() tlog.Hash { return tlog.RecordHash(l.Append(nil)) }
+func (l Leaf) Hash() tlog.Hash {
+	return tlog.RecordHash(l.Append(make([]byte, 0, leafFixed+len(l.Webhook))))
+}
 
 // ErrLeaf says that bytes are not a leaf of this version.
 var ErrLeaf = errors.New("not a leaf that this program knows")

@@ -4,7 +4,8 @@
 //
 // The tree is that of RFC 6962, in tiles of height 8, through golang.org/x/mod's
 // sumdb/tlog. Checkpoints are signed notes in the C2SP format (c2sp.org/tlog-checkpoint).
-// The only cryptography here is HMAC-SHA-256, and HKDF over it.
+// The only cryptography here is HMAC-SHA-256, and HKDF over it; tests hold both against
+// the standard library's.
 //
 // Its invariants:
 //

@@ -16,6 +16,7 @@ type Config struct {
 	Start     time.Time // simulated time of the first webhook
 	Rate      float64   // webhooks a simulated second, on average; 0 is 10
 	Malformed float64   // share, from 0 to 1, of webhooks with a malformed body
+	Visitors  int       // sessions that are open at a time, in all shops together; 0 is 40
 }
 
 // Delivery is one webhook as AiFi would send it.
@@ -27,7 +28,7 @@ type Delivery struct {
 }
 
 const (
-	visitorsAtOnce   = 40 // sessions that are open at a time, in all shops together
+	visitorsAtOnce   = 40
 	redeliveries     = 0.03
 	lateArrivals     = 0.02
 	recentDeliveries = 64
@@ -59,6 +60,9 @@ func New(c Config) *Shops {
 	}
 	if c.Rate <= 0 {
 		c.Rate = 10
+	}
+	if c.Visitors < 1 {
+		c.Visitors = visitorsAtOnce
 	}
 	s := &Shops{config: c, rnd: rand.New(rand.NewPCG(c.Seed, 0xa1f1)), now: c.Start.UTC().Truncate(time.Millisecond)} //nolint:gosec // traffic is no secret
 	for i := range c.Stores {
@@ -111,7 +115,7 @@ func (s *Shops) Next() Delivery {
 
 // happen lets somebody do something: arrive if there is room, else go on.
 func (s *Shops) happen() statement {
-	if len(s.visits) < visitorsAtOnce && (len(s.visits) == 0 || s.rnd.IntN(6) == 0) {
+	if len(s.visits) < s.config.Visitors && (len(s.visits) == 0 || s.rnd.IntN(6) == 0) {
 		v := s.arrive()
 		s.visits = append(s.visits, v)
 	}

@@ -319,6 +319,61 @@ type Gondola struct {
 	LastSeenAt  time.Time
 }
 
+// A row for each hold that covers a delivery, or did until it was lifted.
+type HeldDelivery struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	Webhook    string
+	SessionID  *string
+	HoldID     uuid.UUID
+	LiftedAt   *time.Time
+}
+
+// Each legal hold with what became of it. In force are those without lifted_at.
+type Hold struct {
+	ID         uuid.UUID
+	PlacedAt   time.Time
+	PlacedBy   string
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	FromTime   *time.Time
+	ToTime     *time.Time
+	LiftedAt   *time.Time
+	LiftedBy   *string
+	LiftReason *string
+}
+
+// A row a legal hold that was lifted. Insert only.
+type HoldLift struct {
+	HoldID   uuid.UUID
+	At       time.Time
+	LiftedBy string
+	TokenID  int64
+	Reason   string
+}
+
+// A row a legal hold. All that it names must apply, null is any. Insert only.
+type LegalHold struct {
+	// UUIDv7
+	ID uuid.UUID
+	// When it was placed, by the database's clock
+	At time.Time
+	// What the token was called then, or who is named on the command line
+	PlacedBy string
+	// 0: placed on the command line
+	TokenID    int64
+	Reason     string
+	StoreID    *int64
+	SessionID  *string
+	CustomerID *string
+	// From then, up to but without to_time: of what was received, or of when it happened
+	FromTime *time.Time
+	ToTime   *time.Time
+}
+
 // A checkpoint now and then. Insert only.
 type LogCheckpoint struct {
 	Size        int64
@@ -367,6 +422,24 @@ type LogQueue struct {
 	ID       int64
 	Leaves   [][]byte
 	QueuedAt time.Time
+}
+
+// A row for deliveries whose time was over and that were removed, rows and bodies. Insert only.
+type LogRetirement struct {
+	// UUIDv7: the id of its leaf, which says the same
+	ID uuid.UUID
+	At time.Time
+	// They were received from then on, and before to_time
+	FromTime time.Time
+	ToTime   time.Time
+	// Which; null: all that were received then and have a leaf before this one
+	DeliveryIds []uuid.UUID
+	Deliveries  int64
+	// How many of the deliveries have a leaf: those from before there was a log have none
+	Leaves int64
+	Secret []byte
+	Actor  string
+	Reason string
 }
 
 // The newest checkpoint. No row: nothing was sequenced yet.
@@ -427,6 +500,30 @@ type Refused struct {
 	BodySize   int64
 	Truncated  bool
 	ReplayedAt *time.Time
+}
+
+// A row each time that it is said how long deliveries are kept. The newest of a store and webhook counts, after a week. Insert only.
+type RetentionPolicy struct {
+	ID int64
+	// By the database's clock
+	At      time.Time
+	SetBy   string
+	TokenID int64
+	// Null: of all stores
+	StoreID *int64
+	// Null: all webhooks
+	Webhook *string
+	// Whole calendar months after that of receipt; null: for ever
+	Months *int32
+	// What is more general counts again
+	Withdrawn bool
+}
+
+// Where to look for what nothing stands on any more: a month of events, a session, a customer. Written as deliveries go, deleted when it was done.
+type RetentionSweep struct {
+	What    string
+	StoreID int64
+	ID      string
 }
 
 // The newest state of each session, by AiFi's session.updatedAt. Its history is its deliveries.

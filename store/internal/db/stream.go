@@ -39,6 +39,11 @@ func (q *Queries) StreamNotes(ctx context.Context, tx DBTX, a ListNotesParams, e
 	return stream(ctx, tx, asked(ctx, a, q.ListNotes), each)
 }
 
+// StreamHolds is ListHolds, row by row.
+func (q *Queries) StreamHolds(ctx context.Context, tx DBTX, a ListHoldsParams, each func(Hold) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListHolds), each)
+}
+
 // StreamRefused is ListRefused, row by row.
 func (q *Queries) StreamRefused(ctx context.Context, tx DBTX, a ListRefusedParams, each func(ListRefusedRow) error) error {
 	return stream(ctx, tx, asked(ctx, a, q.ListRefused), each)

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package bench
+
+// describeHardware fills in nothing where the system is not asked.
+func describeHardware(*Machine) {}
+
+// fileSystem is not known.
+func fileSystem(string) string { return "" }

@@ -1,0 +1,96 @@
+package store_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"aifi-audit/store"
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/storetest"
+)
+
+// TestTwoProcessesStateTheSame has each fact stated by two processes at once: one of
+// them stores it, and none of the others' deliveries is lost.
+func TestTwoProcessesStateTheSame(t *testing.T) {
+	const facts, tellers = 120, 4
+	url := storetest.URL(t)
+	var mu sync.Mutex
+	statuses := map[int]map[store.Status]int{}
+	var done sync.WaitGroup
+	for range 2 {
+		s, err := store.Open(t.Context(), store.Config{DatabaseURL: url})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(s.Close)
+		for teller := range tellers / 2 {
+			for i := range facts {
+				done.Go(func() {
+					fact := (i*7 + teller*facts/2) % facts // each teller in an order of its own
+					receipt, err := s.Record(t.Context(), deliver(t, aifi.RestrictedProductsInteractions, fmt.Sprintf(
+						`{"storeId":%d,"eventId":"%d","timeOfOrigin":"2026-01-02T03:04:05Z","shopper":{"shopperFlags":"A"},"productIds":["p"],"gondolaIds":[1]}`, fact%3, fact)))
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					if statuses[fact] == nil {
+						statuses[fact] = map[store.Status]int{}
+					}
+					statuses[fact][receipt.Status]++
+				})
+			}
+		}
+	}
+	done.Wait()
+	for fact, s := range statuses {
+		if s[store.Stored] != 1 || s[store.Duplicate] != tellers-1 {
+			t.Errorf("fact %d: %v", fact, s)
+		}
+	}
+	for table, want := range map[string]int{
+		"deliveries": facts * tellers, "delivery_bodies": facts * tellers, "events": facts, "event_flags": facts,
+		"event_products": facts, "event_gondolas": facts,
+	} {
+		if got := storetest.Query(t, url, "SELECT count(*) FROM "+table); got[0] != fmt.Sprint(want) {
+			t.Errorf("%s has %s rows, want %d", table, got[0], want)
+		}
+	}
+	for counted, want := range map[string]int{
+		"SELECT sum(events)::bigint FROM event_counts": facts, "SELECT sum(deliveries)::bigint FROM delivery_counts": facts * tellers,
+		"SELECT sum(cardinality(leaves))::bigint FROM log_queue": facts * tellers,
+	} {
+		if got := storetest.Query(t, url, counted); got[0] != fmt.Sprint(want) {
+			t.Errorf("%s: %s, want %d", counted, got[0], want)
+		}
+	}
+}
+
+// TestFailureAtTheCommit fails a row no earlier than its transaction commits.
+func TestFailureAtTheCommit(t *testing.T) {
+	s, url := open(t)
+	storetest.SQL(t, url,
+		`CREATE FUNCTION refuse_poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			IF NEW.event_id = 'poison' THEN RAISE EXCEPTION 'poison'; END IF; RETURN NULL; END $$`,
+		`CREATE CONSTRAINT TRIGGER late AFTER INSERT ON events DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse_poison()`)
+	var done sync.WaitGroup
+	for i := range 40 {
+		done.Go(func() {
+			event, want := fmt.Sprint(i), store.Stored
+			if i%10 == 0 {
+				event, want = "poison", store.Quarantined
+			}
+			receipt, err := s.Record(t.Context(), deliver(t, aifi.RestrictedProductsInteractions,
+				fmt.Sprintf(`{"storeId":1,"eventId":%q,"sessionId":"%d","timeOfOrigin":"2026-01-02T03:04:05Z"}`, event, i)))
+			if err != nil || receipt.Status != want {
+				t.Errorf("delivery %d is %v, %v; want %v", i, receipt, err, want)
+			}
+		})
+	}
+	done.Wait()
+	if got := storetest.Query(t, url, "SELECT count(*) FROM deliveries"); got[0] != "40" {
+		t.Errorf("%s deliveries are kept, want 40", got[0])
+	}
+}

@@ -1,0 +1,249 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+const (
+	// retentionLock is the advisory lock of the one that retires: "AiFR" in ASCII.
+	retentionLock  = 0x41694652
+	retireBatch    = 1000 // deliveries that a retirement names
+	sweepBatch     = 5000 // events, sessions or customers at a time
+	retentionTries = 60   // for a lock that others hold
+	retentionRest  = 500 * time.Millisecond
+)
+
+// ErrRetiring says that another process is retiring already.
+var ErrRetiring = errors.New("retention is under way already")
+
+// RetentionRun is what a run of retention removed.
+type RetentionRun struct {
+	Deliveries int64
+	Partitions int   // months that were dropped whole
+	Events     int64 // that nothing states any more
+	// Busy are months that others were reading or writing all the time: they go the
+	// next time.
+	Busy []time.Time
+}
+
+// Retire removes what is due: see PlanRetention. Each step is a transaction that leaves
+// a leaf in the log, and what was not done when it ends, for whatever reason, is done by
+// the next. The database checks each step again, so that nothing goes that is held or
+// whose time is not over. ErrRetiring if it is under way already.
+func (s *Store) Retire(ctx context.Context, actor, reason string) (done RetentionRun, err error) {
+	config, err := s.writes.connConfig()
+	if err != nil {
+		return done, known(err)
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return done, known(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	locked, err := s.queries.TryLock(ctx, conn, retentionLock)
+	if err != nil {
+		return done, known(err)
+	}
+	if !locked {
+		return done, ErrRetiring
+	}
+	r := retiring{s, conn, cleanText(actor), cleanText(reason), &done}
+	return done, known(r.run(ctx))
+}
+
+// retiring is a run of retention under way.
+type retiring struct {
+	*Store
+	conn          *pgx.Conn
+	actor, reason string
+	done          *RetentionRun
+}
+
+func (r retiring) run(ctx context.Context) error {
+	if err := r.sweep(ctx); err != nil { // what a run before has left
+		return err
+	}
+	plan, err := r.planRetention(ctx, r.conn)
+	if err != nil {
+		return err
+	}
+	for _, m := range plan.Months {
+		if m.Whole {
+			err = r.month(ctx, m.Month)
+		} else {
+			err = r.some(ctx, m)
+		}
+		if err == nil {
+			err = r.sweep(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("retiring what was received in %s: %w", m.Month.Format("2006-01"), err)
+		}
+	}
+	return nil
+}
+
+// month drops the partitions of a month.
+func (r retiring) month(ctx context.Context, month time.Time) error {
+	end := month.AddDate(0, 1, 0)
+	return r.patiently(ctx, month, func() error {
+		n, err := r.queries.CountOfMonth(ctx, r.conn, db.CountOfMonthParams{FromTime: month, ToTime: end})
+		if err != nil {
+			return err
+		}
+		f := translog.RetirementFacts{From: month, To: end, Deliveries: n.Deliveries, Leaves: n.Leaves}
+		if err := r.retire(ctx, f, r.queries.RetireMonth); err != nil {
+			return err
+		}
+		r.done.Deliveries += n.Deliveries
+		r.done.Partitions++
+		return nil
+	})
+}
+
+// some removes those deliveries of a month that are due and not held.
+func (r retiring) some(ctx context.Context, m RetentionMonth) error {
+	args := db.DueDeliveriesParams{FromTime: m.Month, ToTime: m.Month.AddDate(0, 1, 0), AfterTime: m.Month.Add(-time.Microsecond), RowLimit: retireBatch}
+	for _, g := range m.Groups {
+		if g.Going() > 0 {
+			args.StoreIds, args.Webhooks = append(args.StoreIds, g.StoreID), append(args.Webhooks, g.Webhook)
+		}
+	}
+	for len(args.StoreIds) > 0 {
+		var due []db.DueDeliveriesRow
+		err := r.patiently(ctx, m.Month, func() (err error) {
+			if due, err = r.queries.DueDeliveries(ctx, r.conn, args); err != nil || len(due) == 0 {
+				return err
+			}
+			f := translog.RetirementFacts{From: due[0].ReceivedAt, To: due[len(due)-1].ReceivedAt.Add(time.Microsecond), Deliveries: int64(len(due))}
+			for _, d := range due {
+				f.DeliveryIDs = append(f.DeliveryIDs, d.ID)
+				if d.HasLeaf {
+					f.Leaves++
+				}
+			}
+			return r.retire(ctx, f, r.queries.RetireDeliveries)
+		})
+		if err != nil {
+			return err
+		}
+		r.done.Deliveries += int64(len(due))
+		if len(due) < retireBatch {
+			return nil
+		}
+		last := due[len(due)-1]
+		args.AfterTime, args.AfterID = last.ReceivedAt, last.ID
+	}
+	return nil
+}
+
+// retire writes a retirement and its leaf, and has the database remove what it is about.
+func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove func(context.Context, db.DBTX, uuid.UUID) error) error {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("making the id of a retirement: %w", err)
+	}
+	secret, err := translog.NewSecret(r.random)
+	if err != nil {
+		return err
+	}
+	f.Actor, f.Reason = r.actor, r.reason
+	row := db.LogRetirement{
+		ID: id, At: r.now().UTC().Truncate(time.Microsecond), FromTime: f.From, ToTime: f.To, DeliveryIds: f.DeliveryIDs,
+		Deliveries: f.Deliveries, Leaves: f.Leaves, Secret: secret[:], Actor: f.Actor, Reason: f.Reason,
+	}
+	leaf, err := retirementLeaf(&row)
+	if err != nil {
+		return err
+	}
+	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
+		err := r.queries.InsertRetirement(ctx, tx, db.InsertRetirementParams{
+			ID: row.ID, At: row.At, FromTime: row.FromTime, ToTime: row.ToTime, DeliveryIds: row.DeliveryIds, Deliveries: row.Deliveries,
+			Leaves: row.Leaves, Secret: row.Secret, Actor: row.Actor, Reason: row.Reason, Leaf: leaf.Append(nil),
+		})
+		if err != nil {
+			return err
+		}
+		return remove(ctx, tx, id)
+	})
+}
+
+// retirementLeaf is the log's record of a retirement.
+func retirementLeaf(r *db.LogRetirement) (translog.Leaf, error) {
+	if len(r.Secret) != len(translog.Secret{}) {
+		return translog.Leaf{}, fmt.Errorf("the secret of retirement %s: %w", r.ID, ErrTampered)
+	}
+	f := translog.RetirementFacts{
+		From: r.FromTime, To: r.ToTime, DeliveryIDs: r.DeliveryIds, Deliveries: r.Deliveries, Leaves: r.Leaves, Actor: r.Actor, Reason: r.Reason,
+	}
+	return translog.Leaf{Kind: translog.Retirement, ID: r.ID, At: r.At, Facts: translog.Secret(r.Secret).Facts().Commit(f.Append(nil))}, nil
+}
+
+// sweep removes what nothing stands on any more.
+func (r retiring) sweep(ctx context.Context) error {
+	months, err := r.queries.MonthsToSweep(ctx, r.conn)
+	if err != nil {
+		return err
+	}
+	for _, month := range months {
+		at, _ := time.Parse(time.DateOnly, month) // to be named, if it is busy
+		for went := int64(1); went > 0; r.done.Events += went {
+			went = 0
+			err := r.patiently(ctx, at, func() (err error) {
+				went, err = r.queries.SweepMonth(ctx, r.conn, db.SweepMonthParams{Month: month, RowLimit: sweepBatch})
+				return err
+			})
+			if err != nil {
+				return fmt.Errorf("sweeping the events of %s: %w", month, err)
+			}
+		}
+	}
+	for swept := int64(1); swept > 0; {
+		swept = 0
+		err := r.patiently(ctx, time.Time{}, func() (err error) {
+			swept, err = r.queries.SweepPeople(ctx, r.conn, sweepBatch)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("sweeping sessions and customers: %w", err)
+		}
+	}
+	return nil
+}
+
+// patiently tries again while others hold what a step needs. What stays busy waits for
+// the next run. So does what is held since the plan was made, or kept for longer.
+func (r retiring) patiently(ctx context.Context, month time.Time, step func() error) error {
+	var server *pgconn.PgError
+	for try := 1; ; try++ {
+		err := step()
+		if !errors.As(err, &server) {
+			return err
+		}
+		switch {
+		case server.Code == "55006": // the plan is out of date
+			r.log.Warn("retention stays away from what it meant to retire", "month", month.Format("2006-01"), "reason", server.Message)
+			return nil
+		case server.Code != "55P03" && server.Code[:2] != "40":
+			return err
+		case try == retentionTries:
+			r.log.Warn("what is to be retired is in use all the time; it is tried again the next time", "month", month.Format("2006-01"), "reason", server.Message)
+			r.done.Busy = append(r.done.Busy, month)
+			return nil
+		}
+		pause(ctx, retentionRest)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
