@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/translog"
 )
 
 // A mirror by another implementation of c2sp.org/tlog-tiles reads the tree.
@@ -65,6 +67,24 @@ func TestAnotherImplementationMirrors(t *testing.T) {
 	}
 }
 
+// forged is a checkpoint by somebody who has not the key.
+func forged(t testing.TB, size int64) string {
+	t.Helper()
+	key, _, err := translog.NewKey(rand.Reader, "audit.example.com/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := translog.NewSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := signer.Sign(tlog.Tree{N: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(c.Note)
+}
+
 // signatures are what follows the text of a note.
 func signatures(note []byte) []byte {
 	for i := range note {
@@ -84,6 +104,7 @@ func TestTamperedEvidenceIsNotServed(t *testing.T) {
 		pack      = "/api/v1/alcohol-interactions/evidence"
 		grown     = "/api/v1/log/proofs/consistency?from=3"
 	)
+	stranger := forged(t, 300)
 	for name, c := range map[string]struct {
 		sql     string
 		refused map[string]string // what is refused, and the type of the problem
@@ -121,6 +142,10 @@ func TestTamperedEvidenceIsNotServed(t *testing.T) {
 		},
 		"the checkpoint is edited": {
 			`UPDATE log_state SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1)`,
+			map[string]string{delivery: "log-damaged", inclusion: "log-damaged", pack: "log-damaged", grown: "log-damaged", "/api/v1/log/checkpoint": "log-damaged"},
+		},
+		"the log is signed by another key": {
+			`UPDATE log_state SET checkpoint = convert_to('` + stranger + `', 'UTF8')`,
 			map[string]string{delivery: "log-damaged", inclusion: "log-damaged", pack: "log-damaged", grown: "log-damaged", "/api/v1/log/checkpoint": "log-damaged"},
 		},
 		"a cosigned checkpoint is edited": {

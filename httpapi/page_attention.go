@@ -14,12 +14,13 @@ const (
 	silentAfter    = 24 * time.Hour // without a webhook
 	silentMost     = 5              // stores that are named
 	quarantineMost = 1000           // so far quarantine is counted
+	unanchored     = 15 * time.Minute
 )
 
 // attention gathers what somebody should look at. Each source is a function of its
 // own, so that another one is a line here.
 func (o *overview) attention(ctx context.Context, view *ui.Overview) error {
-	for _, source := range []func(context.Context) ([]ui.Attention, error){o.waiting, o.silent} {
+	for _, source := range []func(context.Context) ([]ui.Attention, error){o.untrusted, o.waiting, o.silent} {
 		found, err := source(ctx)
 		if err != nil {
 			return err
@@ -27,6 +28,29 @@ func (o *overview) attention(ctx context.Context, view *ui.Overview) error {
 		view.Attention = append(view.Attention, found...)
 	}
 	return nil
+}
+
+// untrusted is what speaks against the log, and what keeps its checkpoints from others.
+func (o *overview) untrusted(context.Context) (found []ui.Attention, _ error) {
+	if o.v.StoreIDs != nil {
+		return nil, nil // the log is of all stores
+	}
+	tell := func(class, text string) {
+		found = append(found, ui.Attention{Tag: ui.Tag{Text: "Log", Class: class}, Text: text})
+	}
+	health := o.v.api.logHealth()
+	if health.State == store.LogRefusing {
+		tell("bad", "Evidence is not signed any more: the database is not as it was when it was signed last")
+	}
+	for _, a := range health.Anchors {
+		switch {
+		case a.Contradicts:
+			tell("bad", a.To+" knows another history of the log: it was rolled back, or signed again")
+		case a.WaitingSince != nil && o.c.now.Sub(*a.WaitingSince) > unanchored:
+			tell("warn", "Checkpoints of the log have not reached "+a.To+" for "+ui.Lag(*a.WaitingSince, o.c.now))
+		}
+	}
+	return found, nil
 }
 
 // waiting is what stands in quarantine.

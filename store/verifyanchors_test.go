@@ -120,8 +120,10 @@ func TestAnchorFiles(t *testing.T) {
 		"one after another": {string(ours) + string(ours), []string{"anchors, line 1", "anchors, line 6"}, nil, nil},
 		"with empty lines":  {"\n\n" + string(ours) + "\n\n" + string(ours) + "\n", []string{"anchors, line 3", "anchors, line 10"}, nil, nil},
 		"of another key":    {string(theirs) + "\n" + string(ours), []string{"anchors, line 7"}, []string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: it is signed by audit.example.com/log+" + keyID(stranger.public)}, nil},
-		"edited": {strings.Replace(string(ours), "\n1\n", "\n2\n", 1), nil,
-			[]string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: the signature of audit.example.com/log+" + keyID(d.public) + " is not valid"}, nil},
+		"edited": {
+			strings.Replace(string(ours), "\n1\n", "\n2\n", 1), nil,
+			[]string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: the signature of audit.example.com/log+" + keyID(d.public) + " is not valid"}, nil,
+		},
 		"broken off at once": {string(ours)[:5] + "\n\n" + string(ours), []string{"anchors, line 3"}, nil, []int{1}},
 		"broken off later":   {string(ours)[:len(ours)-20] + "\n\n" + string(ours), []string{"anchors, line 7"}, nil, []int{1}},
 		"not text":           {"\x00\xff\n\n\x00", nil, nil, []int{1, 3}},

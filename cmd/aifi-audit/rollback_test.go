@@ -17,7 +17,7 @@ func TestAnOldBackupIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(data) })
-	if err := os.Chmod(data, 0o711); err != nil { //nolint:gosec // passable, not readable
+	if err := os.Chmod(data, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	dir, anchors := filepath.Join(data, "data"), filepath.Join(t.TempDir(), "anchors")

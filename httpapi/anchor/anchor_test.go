@@ -260,8 +260,8 @@ func TestAURLIsPostedTo(t *testing.T) {
 
 func TestWhatComesMeanwhileIsPostedOnce(t *testing.T) {
 	k := newKeys(t)
-	came, go_ := make(chan struct{}), make(chan struct{})
-	r := newReceiver(t, func(http.ResponseWriter, *http.Request) { close(came); <-go_ })
+	came, answer := make(chan struct{}), make(chan struct{})
+	r := newReceiver(t, func(http.ResponseWriter, *http.Request) { close(came); <-answer })
 	a := start(t, r.config(t, ""))
 	a.Published(t.Context(), k.sign(t, 1))
 	<-came
@@ -271,7 +271,7 @@ func TestWhatComesMeanwhileIsPostedOnce(t *testing.T) {
 	if s := a.Status()[0]; s.WaitingSince.IsZero() {
 		t.Errorf("the status is %+v", s)
 	}
-	close(go_)
+	close(answer)
 	until(t, a, "all", func(s anchor.Status) bool { return s.Size == 101 })
 	if all := r.all(); len(all) > 3 || !strings.Contains(all[len(all)-1], "\n101\n") {
 		t.Errorf("posted %q", all)
