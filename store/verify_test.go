@@ -43,28 +43,53 @@ const (
 func matrix(t testing.TB) (d signed, ids [victims]uuid.UUID) {
 	t.Helper()
 	d = newSigned(t)
+	// What a part records is sequenced at once, and so is one row of log_leaves.
+	d.queue(t, func(s *store.Store) {
+		for i, body := range []string{alcohol(0), alcohol(1), alcohol(0)} {
+			ids[i] = recordOne(t, s, aifi.RestrictedProductsInteractions, body, store.Scope{})
+		}
+		ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
+		ids[notJSON] = recordOne(t, s, aifi.SuspectedFraud, "not JSON", store.Scope{})
+		ids[replayed] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
+	})
+	d.sequence(t, 6)
+	d.queue(t, func(s *store.Store) {
+		recordAll(t, s, alcohols(10, 594)...)
+		if _, err := s.Replay(t.Context(), store.Scope{}, ids[replayed]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	d.sequence(t, 601)
+	d.queue(t, func(s *store.Store) {
+		ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
+		ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
+		if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
+			t.Fatal(err)
+		}
+	})
 	s, published := d.open(t)
 	defer s.Close()
-	bodies := []string{alcohol(0), alcohol(1), alcohol(0)}
-	for i, body := range bodies {
-		ids[i] = recordOne(t, s, aifi.RestrictedProductsInteractions, body, store.Scope{})
-	}
-	ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
-	ids[notJSON] = recordOne(t, s, aifi.SuspectedFraud, "not JSON", store.Scope{})
-	ids[replayed] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
-	wait(t, published, 6)
-	recordAll(t, s, alcohols(10, 594)...)
-	if _, err := s.Replay(t.Context(), store.Scope{}, ids[replayed]); err != nil {
-		t.Fatal(err)
-	}
-	wait(t, published, 601)
-	ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
-	ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
-	if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
-		t.Fatal(err)
-	}
 	d.cosign(t, s, wait(t, published, 604))
 	return d, ids
+}
+
+// queue records by a store without a key: the leaves wait.
+func (d signed) queue(t testing.TB, record func(*store.Store)) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	record(s)
+}
+
+// sequence signs what waits.
+func (d signed) sequence(t testing.TB, size int64) {
+	t.Helper()
+	s, published := d.open(t)
+	defer s.Close()
+	wait(t, published, size)
 }
 
 // cosign has a witness cosign a checkpoint.
