@@ -139,7 +139,7 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 		}
 		defer release()
 		if err := h(w, r, c); err != nil {
-			if status := problemOf(err).Status; status == http.StatusForbidden || status == http.StatusNotFound {
+			if status := problemOf(err).Status; status == http.StatusForbidden || status == http.StatusNotFound || status == http.StatusGone {
 				c.denied(r, status)
 			}
 			a.fail(w, r, err)

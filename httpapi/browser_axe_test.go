@@ -2,35 +2,15 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const axeVersion = "4.11.1"
-
-// axe is the source of axe-core, a tool for tests that npm installs.
+// axe is the source of axe-core.
 func axe(t *testing.T) string {
 	t.Helper()
-	path := os.Getenv("AXE_CORE")
-	if path == "" {
-		cache, err := os.UserCacheDir()
-		if err != nil {
-			t.Fatal(err)
-		}
-		dir := filepath.Join(cache, "aifi-audit-test", "axe-"+axeVersion)
-		path = filepath.Join(dir, "node_modules", "axe-core", "axe.min.js")
-		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-			out, err := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, "axe-core@"+axeVersion).CombinedOutput()
-			if err != nil {
-				t.Fatalf("this test needs axe-core %s: install npm, or name its axe.min.js in the environment variable AXE_CORE\n%v\n%s", axeVersion, err, out)
-			}
-		}
-	}
-	source, err := os.ReadFile(path)
+	source, err := os.ReadFile(npmTool(t, "AXE_CORE", "axe-core", axeVersion, "axe.min.js"))
 	if err != nil {
 		t.Fatalf("reading axe-core: %v", err)
 	}

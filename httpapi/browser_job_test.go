@@ -125,10 +125,16 @@ func TestAPersonsJobByKeyboard(t *testing.T) {
 	b.tabTo("Last night")
 	b.enter()
 	b.do("the range is chosen", chromedp.WaitVisible(chromedp.CSS(`.chip[aria-current][href*="from="]`)))
+	if got := b.focused(); got != "Last night" {
+		t.Errorf("after choosing a range the focus is at %q", got)
+	}
+	if said := b.text("#said"); said != "3 alcohol interactions" {
+		t.Errorf("after choosing a range screen readers are told %q", said)
+	}
 	b.tabTo("night")
 	b.enter()
 	b.sees("What happened")
-	b.tabTo("Mark Fraud suspected")
+	b.tabTo("Mark or comment Fraud suspected")
 	b.enter()
 	b.tabTo("Comment")
 	b.do("the comment", chromedp.KeyEvent("by keyboard"))
@@ -180,6 +186,7 @@ func TestAPersonsJobWithScriptsOff(t *testing.T) {
 	b.do("the list is that of one store", chromedp.WaitVisible(`//h2[@id="found"][normalize-space(.)="2 alcohol interactions"]`))
 	b.do("opening a session", chromedp.Click(chromedp.CSS(`td.id a[href^="/sessions/night?"]`)))
 	b.sees("What happened")
+	b.do("what needs scripts is not offered", chromedp.WaitNotVisible(chromedp.CSS(".needs-script")))
 	b.do("marking the alert",
 		chromedp.Click(`//li[contains(@class,"fraud-alert")]//summary`), chromedp.SendKeys(`//li[contains(@class,"fraud-alert")]//textarea`, "without script"),
 		chromedp.Click(`//li[contains(@class,"fraud-alert")]//button[text()="Under review"]`))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -25,12 +26,14 @@ const patience = 2 * time.Minute
 
 // tab is a tab of a browser of its own.
 type tab struct {
-	t   testing.TB
-	ctx context.Context
-	url string
+	t       testing.TB
+	ctx     context.Context
+	url     string
+	path    string // of the browser
+	profile string // its directory
 }
 
-func (s *server) browse(t testing.TB) *tab {
+func (s *server) browse(t testing.TB, more ...chromedp.ExecAllocatorOption) *tab {
 	t.Helper()
 	path := os.Getenv("CHROMIUM")
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -54,7 +57,7 @@ func (s *server) browse(t testing.TB) *tab {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // which root cannot have
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(options, more...)...)
 	ctx, closeTab := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		closeTab()
@@ -64,7 +67,7 @@ func (s *server) browse(t testing.TB) *tab {
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("starting %s: %v", path, err)
 	}
-	b := &tab{t, ctx, s.URL}
+	b := &tab{t, ctx, s.URL, path, profile}
 	if _, err := chromedp.Call(ctx, log.Enable, struct{}{}); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +117,14 @@ func (b *tab) open(path string) {
 	b.do("opening "+path, chromedp.Navigate(b.url+path), chromedp.WaitReady(chromedp.CSS("main")))
 }
 
+// forget makes the browser forget what it kept of the pages seen before.
+func (b *tab) forget() {
+	b.t.Helper()
+	if _, err := chromedp.Call(b.ctx, network.ClearBrowserCache, struct{}{}); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
 // link is the element of a name that people press.
 func link(text string) string {
 	return fmt.Sprintf(`//*[self::a or self::button or self::summary][contains(normalize-space(.), %q)]`, text)
@@ -152,15 +163,21 @@ func (b *tab) tabTo(text string) {
 	b.t.Helper()
 	for range 300 {
 		b.do("pressing Tab", chromedp.KeyEvent(kb.Tab))
-		focused := ask[string](b, `(e => e === document.body ? "" : (e.labels?.[0]?.textContent || e.textContent || e.title || e.name || "").replace(/\s+/g, " "))(document.activeElement)`)
+		focused := b.focused()
+		if focused != "" && !ask[bool](b, `getComputedStyle(document.activeElement).outlineStyle !== "none"`) {
+			b.t.Errorf("%s has the focus, and nothing shows it", focused)
+		}
 		if strings.Contains(focused, text) {
-			if !ask[bool](b, `(e => getComputedStyle(e).outlineStyle !== "none")(document.activeElement)`) {
-				b.t.Errorf("%s has the focus, and nothing shows it", text)
-			}
 			return
 		}
 	}
 	b.t.Fatalf("the tabulator does not lead to %q", text)
+}
+
+// focused is the text of what has the focus.
+func (b *tab) focused() string {
+	b.t.Helper()
+	return ask[string](b, `(e => e === document.body ? "" : (e.labels?.[0]?.textContent || e.textContent || e.title || e.name || "").replace(/\s+/g, " "))(document.activeElement)`)
 }
 
 func (b *tab) enter() {

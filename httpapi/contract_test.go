@@ -114,6 +114,7 @@ var staffPage = []string{
 	"GET /session", "GET /session/evidence",
 	"GET /quarantine", "GET /quarantine.csv", "GET /quarantine.count", "POST /quarantine",
 	"GET /deliveries/{deliveryId}", "GET /deliveries/{deliveryId}/body", "POST /deliveries/{deliveryId}/replay", "POST /deliveries/{deliveryId}/notes",
+	"POST /sessions/{sessionId}/hold", "GET /holds", "POST /holds/{holdId}/lift",
 	"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /assets/{name}",
 }
 

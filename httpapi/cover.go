@@ -14,6 +14,16 @@ var coverPage = template.Must(template.New("cover").Funcs(template.FuncMap{
 	"moment": moment, "text": text, "joined": joined,
 }).Parse(coverSource))
 
+// Erased is how many of the deliveries were erased.
+func (c cover) Erased() (n int) {
+	for _, d := range c.Deliveries {
+		if d.Erased {
+			n++
+		}
+	}
+	return n
+}
+
 // cover is what the cover of an evidence pack shows.
 type cover struct {
 	Manifest   manifest

@@ -33,7 +33,35 @@ type delivery struct {
 	Truncated  bool              `json:"truncated"`
 }
 
-func deliveryJSON(d store.KeptDelivery) any {
+// viewedDelivery is the JSON of one delivery alone.
+type viewedDelivery struct {
+	delivery
+	Erasure *deliveryErasure `json:"erasure"`
+}
+
+// deliveryErasure is the JSON of the erasure of a body.
+type deliveryErasure struct {
+	At        time.Time `json:"at"`
+	Actor     string    `json:"actor"`
+	Reason    string    `json:"reason"`
+	RequestID *string   `json:"requestId"`
+}
+
+func erasedJSON(e *store.DeliveryErasure) *deliveryErasure {
+	if e == nil {
+		return nil
+	}
+	out := &deliveryErasure{At: e.ErasedAt.UTC(), Actor: e.Actor, Reason: e.Reason}
+	if e.RequestID != nil {
+		id := e.RequestID.String()
+		out.RequestID = &id
+	}
+	return out
+}
+
+func deliveryJSON(d store.KeptDelivery) any { return deliveryOf(d) }
+
+func deliveryOf(d store.KeptDelivery) delivery {
 	out := delivery{
 		ID: d.ID.String(), StoreID: d.StoreID, Webhook: d.Webhook, Status: d.Status, SessionID: d.SessionID,
 		ReceivedAt: d.ReceivedAt.UTC(), IssuedAt: utc(d.IssuedAt), TokenName: d.TokenName, RemoteAddr: d.RemoteAddr,
@@ -86,7 +114,11 @@ func (a *API) delivery(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err := c.seesRows(r, 1); err != nil {
 		return err
 	}
-	writeJSON(w, r, http.StatusOK, deliveryJSON(d))
+	erased, err := a.store.ErasureOf(r.Context(), d)
+	if err != nil {
+		return err
+	}
+	writeJSON(w, r, http.StatusOK, viewedDelivery{deliveryOf(d), erasedJSON(erased)})
 	return nil
 }
 

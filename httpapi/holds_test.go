@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -118,5 +119,59 @@ func TestHoldsThatAreRefused(t *testing.T) {
 	}
 	if a := s.do(t, http.MethodGet, "/api/v1/holds/"+other, admin7, nil); a.status != 404 {
 		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+func TestStaffSeeAndPlaceHolds(t *testing.T) {
+	s := serve(t)
+	fill(t, s)
+	both := s.token(t, "Jane", nil, store.MayRead, store.MayAdminister)
+	jane := s.person(t).signIn(t, both)
+	night, delivery := "/sessions/night?storeId=7", "/deliveries/"+delivered(t, s, "night", "suspected-fraud")
+	for _, page := range []string{night, delivery, "/holds"} {
+		if text := jane.page(t, page); !strings.Contains(text, "case 12") || strings.Contains(text, "case 11") {
+			t.Errorf("%s does not say that it is held: %s", page, text)
+		}
+	}
+	if text := jane.page(t, "/holds?lifted=true"); !strings.Contains(text, "case 11") || !strings.Contains(text, "closed") {
+		t.Errorf("lifted holds: %s", text)
+	}
+	const other = "/sessions/both?storeId=8"
+	if text := jane.page(t, other); strings.Contains(text, "On legal hold") {
+		t.Error("what is not held is")
+	}
+	if a := jane.send(t, other, "/sessions/both/hold?storeId=8", url.Values{"reason": {" "}}); a.status != http.StatusBadRequest {
+		t.Errorf("without a reason: %d", a.status)
+	}
+	if a := jane.send(t, other, "/sessions/both/hold?storeId=8", url.Values{"reason": {"<b>case</b> 13"}}); a.status != http.StatusSeeOther || a.header.Get("Location") != other {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	if text := jane.page(t, other); !strings.Contains(text, "On legal hold: &lt;b&gt;case&lt;/b&gt; 13") {
+		t.Errorf("it is not held: %s", text)
+	}
+	if text := jane.page(t, "/sessions/both?storeId=7"); strings.Contains(text, "case 13") {
+		t.Error("the session of the same name in another store is held too")
+	}
+	placed := s.get(t, "/api/v1/holds?sessionId=both").items(t)[0]
+	if placed["placedBy"] != "Jane" || placed["storeId"] != 8.0 {
+		t.Errorf("placed %v", placed)
+	}
+	lift := "/holds/" + placed["id"].(string) + "/lift"
+	if a := jane.send(t, "/holds", lift, url.Values{"reason": {"over"}}); a.status != http.StatusSeeOther {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := jane.send(t, "/holds", lift, url.Values{"reason": {"over"}}); a.status != http.StatusConflict {
+		t.Errorf("lifted twice: %d", a.status)
+	}
+	reader := s.person(t).signIn(t, s.staff)
+	if text := reader.page(t, night); !strings.Contains(text, "case 12") || strings.Contains(text, "Place a legal hold") {
+		t.Errorf("a reader sees %s", text)
+	}
+	if a := reader.send(t, night, "/sessions/night/hold?storeId=7", url.Values{"reason": {"r"}}); a.status != http.StatusForbidden {
+		t.Errorf("a reader places: %d", a.status)
+	}
+	shop7 := s.person(t).signIn(t, s.shop7)
+	if text := shop7.page(t, night) + shop7.page(t, "/holds"); strings.Count(text, "case 12") != 1 {
+		t.Errorf("who sees store 7 sees %s", text)
 	}
 }

@@ -1,12 +1,10 @@
 package httpapi
 
 import (
-	"archive/zip"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -32,15 +30,14 @@ import (
 //	cover.html                   the same for people
 //	manifest.json                the name, size and SHA-256 of each file before it
 const (
-	packFormat   = "aifi-audit evidence 1"
-	packLimit    = 1000 // deliveries, and events
-	recordFile   = "record.json"
-	bodyFile     = "body"
-	eventsFile   = "events.json"
-	csvFile      = "events.csv"
-	noteFile     = "checkpoint"
-	coverFile    = "cover.html"
-	manifestFile = "manifest.json"
+	packFormat = "aifi-audit evidence 1"
+	packLimit  = 1000 // deliveries, and events
+	recordFile = "record.json"
+	bodyFile   = "body"
+	eventsFile = "events.json"
+	csvFile    = "events.csv"
+	noteFile   = "checkpoint"
+	coverFile  = "cover.html"
 )
 
 // packRecord is a delivery's record.json.
@@ -72,12 +69,6 @@ type manifest struct {
 	Files      []manifestFact `json:"files"`
 }
 
-type manifestFact struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
-
 var packNotes = []string{
 	"events.csv is for spreadsheets: a cell that one would run as a formula is preceded by an apostrophe. events.json has the exact values.",
 	"The proofs show that the deliveries were received, and that they and the events are as they were then. They do not show that nothing else was received.",
@@ -89,8 +80,8 @@ var packColumns = slices.Concat(eventColumns, moreColumns[store.FraudAlert], mor
 // pack is an evidence pack that is being written. It holds the events, whose number
 // is limited, but no more than one body.
 type pack struct {
+	*archive
 	api      *API
-	zip      *zip.Writer
 	manifest manifest
 	cosigned *packCosigned // nil: nothing is
 	cover    cover
@@ -168,6 +159,15 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	slices.SortFunc(ids, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
 	ids = slices.Compact(ids)
+	notes := packNotes
+	retired, err := a.store.Retired(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	if len(retired) > 0 {
+		ids = slices.DeleteFunc(ids, func(id uuid.UUID) bool { return slices.Contains(retired, id) })
+		notes = append(slices.Clone(notes), fmt.Sprintf("%d deliveries that stated events of this pack first were removed when their time was over, as the log says. These events are here since others state them too; what only the first said of them is not proven.", len(retired)))
+	}
 	if err := c.seesRows(r, len(ids)); err != nil {
 		return err
 	}
@@ -178,9 +178,9 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	m := manifest{
 		Format: packFormat, CreatedAt: time.Now().UTC().Truncate(time.Second), CreatedBy: c.Name, Subject: r.URL.RequestURI(), Size: checkpoint.N,
-		RootHash: checkpoint.Hash, Deliveries: len(ids), Events: len(found), Notes: packNotes,
+		RootHash: checkpoint.Hash, Deliveries: len(ids), Events: len(found), Notes: notes,
 	}
-	k := &pack{api: a, zip: zip.NewWriter(out), manifest: m, cosigned: cosigned, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Cosigned: cosigned.note(), Events: found}}
+	k := &pack{archive: newArchive(out, m.CreatedAt), api: a, manifest: m, cosigned: cosigned, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Cosigned: cosigned.note(), Events: found}}
 	sum, err := k.write(r.Context(), checkpoint, ids, found)
 	if err == nil {
 		c.saw(r, int64(len(ids)), "manifest SHA-256 "+sum)
@@ -225,13 +225,8 @@ func (k *pack) write(ctx context.Context, checkpoint translog.Checkpoint, ids []
 			return "", err
 		}
 	}
-	text, err := json.MarshalIndent(k.manifest, "", "  ")
-	if err != nil {
-		return "", err
-	}
-	err = k.file(manifestFile, func(w io.Writer) error { _, err := w.Write(text); return err })
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), errors.Join(err, k.zip.Close())
+	k.manifest.Files = k.files
+	return k.end(k.manifest)
 }
 
 func writeEvents(w io.Writer, found []store.Event) error {
@@ -275,36 +270,9 @@ func (k *pack) delivery(ctx context.Context, checkpoint translog.Checkpoint, id 
 	k.cover.Deliveries = append(k.cover.Deliveries, line)
 	dir := "deliveries/" + id.String() + "/"
 	if body != nil {
-		if err := k.file(dir+bodyFile, func(w io.Writer) error { _, err := w.Write(body); return err }); err != nil {
+		if err := k.bytes(dir+bodyFile, body); err != nil {
 			return err
 		}
 	}
-	return k.file(dir+recordFile, func(w io.Writer) error {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		return enc.Encode(record)
-	})
-}
-
-// file writes a file and notes it in the manifest.
-func (k *pack) file(name string, write func(io.Writer) error) error {
-	w, err := k.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: k.manifest.CreatedAt})
-	if err != nil {
-		return err
-	}
-	h := sha256.New()
-	n := &counter{}
-	if err := write(io.MultiWriter(w, h, n)); err != nil {
-		return err
-	}
-	k.manifest.Files = append(k.manifest.Files, manifestFact{name, n.n, hex.EncodeToString(h.Sum(nil))})
-	return nil
-}
-
-// counter counts bytes.
-type counter struct{ n int64 }
-
-func (c *counter) Write(p []byte) (int, error) {
-	c.n += int64(len(p))
-	return len(p), nil
+	return k.json(dir+recordFile, record)
 }

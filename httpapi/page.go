@@ -61,6 +61,16 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 	})
 }
 
+// visitor is who is signed in, for pages that need nobody to be; nil if nobody is, or
+// if that cannot be known now.
+func (a *API) visitor(r *http.Request) *visitor {
+	t, secret, ok, err := a.signedIn(r)
+	if err != nil || !ok {
+		return nil
+	}
+	return &visitor{caller{t, "view", a}, secret}
+}
+
 // html sets the headers that keep a page from being framed, sniffed, cached, or made
 // to run or to load what is not ours.
 func (a *API) html(h http.HandlerFunc) http.Handler {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 
 	"aifi-audit/httpapi/ui"
@@ -22,6 +23,7 @@ const repeatsMost = 100 // on a page
 // deliveryPage shows one delivery: what came, and what was made of it.
 func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	r, said := takeNotice(r)
+	r, unsaid := takeUnsaid(r)
 	p, err := parseParams(r, []string{"view"})
 	if err != nil {
 		return err
@@ -45,10 +47,16 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	if err != nil {
 		return err
 	}
+	c.unsaid = unsaid
 	here := deliveryPath(id.String())
 	view := ui.Delivery{
 		ID: id.String(), Webhook: d.Webhook, Size: d.BodySize, PrettyHref: here, RawHref: here + "?view=raw", Download: here + "/body", Notice: said,
 	}
+	held, err := a.store.HoldsOfDeliveries(r.Context(), []uuid.UUID{id})
+	if err != nil {
+		return err
+	}
+	view.Held = c.heldView(held[id])
 	zone := c.zones.of(d.StoreID)
 	e, err := a.store.EventOf(r.Context(), v.Scope(), id)
 	switch {
@@ -98,6 +106,8 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		view.Body, view.NotJSON = drawBody(body, form == "raw", view.Quarantine)
 	case errors.Is(err, store.ErrAltered), errors.Is(err, store.ErrTampered):
 		view.Altered = true
+	case errors.Is(err, store.ErrErased):
+		view.Erased = true
 	default:
 		return err
 	}

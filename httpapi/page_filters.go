@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,6 +27,7 @@ type pageContext struct {
 	zones  zones
 	zone   *time.Location // of the store chosen, or else of the installation
 	now    time.Time
+	unsaid string // the delivery to which a note was sent that says nothing
 }
 
 func (v visitor) context(r *http.Request, path string, filters []string) (*pageContext, error) {
@@ -103,6 +105,7 @@ func (c *pageContext) narrow(name, value string) string {
 var filterNames = map[string]string{
 	"storeId": "Store", "storeExternalId": "Retailer's store id", "sessionId": "Session", "customerId": "Customer", "productId": "Product",
 	"gondolaId": "Gondola", "flag": "Flag", "webhook": "Webhook", "replayed": "State", "disposition": "Review",
+	"from": "From", "to": "Until",
 }
 
 // activeFilters are links to the page without one of its filters. The period is not
@@ -186,6 +189,15 @@ func (c *pageContext) filtersView(f store.Filter) ui.Filters {
 		view.Clear = c.path
 	}
 	return view
+}
+
+// fault tells whether an error is that of a filter of the form, and which.
+func (c *pageContext) fault(err error) (ui.Fault, bool) {
+	var p *Problem
+	if !errors.As(err, &p) || p.Status != http.StatusBadRequest || !slices.Contains(c.known, p.Parameter) {
+		return ui.Fault{}, false
+	}
+	return ui.Fault{Field: p.Parameter, Text: filterNames[p.Parameter] + ": " + p.Detail}, true
 }
 
 // zoneLabel says in which zone the times are.

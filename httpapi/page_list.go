@@ -81,6 +81,9 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		return nil
 	}
 	p, f, err := s.asked(r, "limit", "cursor", "before", "order")
+	if fault, ok := c.fault(err); ok {
+		return s.serveFault(w, r, v, c, f, fault)
+	}
 	if err != nil {
 		return err
 	}
@@ -129,6 +132,23 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		s.extend(c, v, &view)
 	}
 	return v.show(w, r, "search", ui.View{Title: s.heading, Section: path, Main: view})
+}
+
+// serveFault shows the form again, with what is wrong with a field of it.
+func (s shelf[T]) serveFault(w http.ResponseWriter, r *http.Request, v visitor, c *pageContext, f store.Filter, fault ui.Fault) error {
+	asked := params{c.query}
+	if f.From == nil {
+		f.From, _ = asked.moment("from") // as far as it can be read
+	}
+	if f.To == nil {
+		f.To, _ = asked.moment("to")
+	}
+	view := ui.Search{Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: c.path, Filters: c.filtersView(f), Empty: &ui.Empty{Why: "One of the filters cannot be right."}}
+	view.Filters.Fault, view.Filters.More = fault, true
+	if err := v.sees(r); err != nil {
+		return err
+	}
+	return v.draw(w, r, http.StatusBadRequest, "search", ui.View{Title: s.heading, Section: c.path, Main: view})
 }
 
 // turn fills in where the other pages are, and what is counted on top of the first.

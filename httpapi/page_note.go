@@ -66,6 +66,10 @@ func (v visitor) marks(c *pageContext, e store.Event, notes []store.Note, back s
 		return nil
 	}
 	m := &ui.Marks{Back: back, FormToken: formToken(v.secret), Label: titleOf(e.Webhook) + " at " + ui.In(c.zones.of(e.StoreID), e.OccurredAt).Clock()}
+	m.ID = e.DeliveryID.String()
+	if c.unsaid == m.ID {
+		m.Problem = "Write a comment, or press what it was."
+	}
 	for _, n := range notes {
 		mark := ui.Mark{By: n.TokenName, At: ui.In(c.zones.of(n.StoreID), n.At), Comment: text(n.Comment), Tag: ui.Tag{Text: "Comment"}}
 		if n.Disposition != nil {
@@ -91,10 +95,37 @@ func (a *API) notePage(w http.ResponseWriter, r *http.Request, v visitor) error 
 	}
 	// A browser sends line ends as CR LF.
 	comment := strings.TrimSpace(strings.ReplaceAll(r.PostForm.Get("comment"), "\r\n", "\n"))
+	back, place := ours(r.PostForm.Get("back")), "#d-"+id.String()
+	if comment == "" && r.PostForm.Get("disposition") == "" {
+		http.Redirect(w, r, unsaidAt(back, id)+place, http.StatusSeeOther) //nolint:gosec // ours is a path of this server
+		return nil
+	}
 	_, err = a.note(r, v.caller, store.NewNote{DeliveryID: id, Disposition: store.Disposition(r.PostForm.Get("disposition")), Comment: comment})
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, ours(r.PostForm.Get("back"))+"#d-"+id.String(), http.StatusSeeOther) //nolint:gosec // ours is a path of this server
+	http.Redirect(w, r, back+place, http.StatusSeeOther) //nolint:gosec // ours is a path of this server
 	return nil
+}
+
+// unsaidAt is the address of a page that tells, at the form of a delivery, that a note
+// must say something.
+func unsaidAt(back string, id uuid.UUID) string {
+	sign := "?"
+	if strings.Contains(back, "?") {
+		sign = "&"
+	}
+	return back + sign + "unsaid=" + id.String()
+}
+
+// takeUnsaid takes from the address of which delivery's form that is to be told.
+func takeUnsaid(r *http.Request) (rest *http.Request, id string) {
+	q := r.URL.Query()
+	if id = q.Get("unsaid"); id == "" {
+		return r, ""
+	}
+	q.Del("unsaid")
+	rest = r.Clone(r.Context())
+	rest.URL.RawQuery = q.Encode()
+	return rest, id
 }

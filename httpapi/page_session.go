@@ -26,6 +26,7 @@ const (
 
 // sessionPage tells a session's story.
 func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	r, unsaid := takeUnsaid(r)
 	id, p, err := sessionAsked(r, "cursor")
 	if err != nil {
 		return err
@@ -51,6 +52,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
+	c.unsaid = unsaid
 	s := storyteller{c: c, v: v, session: found, zone: c.zones.of(found.StoreID)}
 	view, err := s.story(r.Context(), timeline)
 	if err != nil {
@@ -58,6 +60,14 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	}
 	if page.After != nil && len(view.Steps) > 0 && view.Steps[0].Silent == "" {
 		view.Steps[0].Silent = "What it changed cannot be told here: the webhook before it is on the page before."
+	}
+	held, err := a.store.HoldsOfSession(r.Context(), found.StoreID, found.SessionID)
+	if err != nil {
+		return err
+	}
+	view.Held = c.heldView(held)
+	if v.May(store.MayAdminister) {
+		view.Held.Action, view.Held.FormToken = "/sessions/"+url.PathEscape(found.SessionID)+"/hold?storeId="+strconv.FormatInt(found.StoreID, 10), formToken(v.secret)
 	}
 	base := sessionPath(found.SessionID, found.StoreID, "")
 	if page.After != nil {

@@ -55,6 +55,8 @@ func problemOf(err error) *Problem {
 		return p
 	case errors.Is(err, store.ErrNotFound):
 		return problem(http.StatusNotFound, "not-found", "Not found", "There is nothing here that this token may see.")
+	case errors.Is(err, store.ErrErased):
+		return problem(http.StatusGone, "erased", "Erased", "The body was erased by the rules, as the delivery's erasure and the log say.")
 	case errors.As(err, &input) && input.Field == "":
 		return badMember("", "%s", input.Detail)
 	case errors.As(err, &input):
@@ -63,6 +65,8 @@ func problemOf(err error) *Problem {
 		return onHold(held)
 	case errors.Is(err, store.ErrLifted):
 		return problem(http.StatusConflict, "lifted", "Lifted already", "The hold was lifted before.")
+	case errors.Is(err, store.ErrRetired):
+		return problem(http.StatusGone, "retired", "Retired", "It was removed when the time for which it was to be kept was over. The log says so: aifi-audit verify names the leaf.")
 	case errors.Is(err, store.ErrPosition):
 		return badCursor("cursor")
 	case errors.Is(err, store.ErrOverloaded):
@@ -121,7 +125,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 	if wantsPage(r) {
 		safeHeaders(w.Header())
-		a.failPage(w, r, nil, problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
+		a.failPage(w, r, a.visitor(r), problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
 		return
 	}
 	writeProblem(w, problem(http.StatusNotFound, "not-found", "Not found", "There is no such resource; /openapi.yaml lists what there is."))

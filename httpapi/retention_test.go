@@ -1,13 +1,17 @@
 package httpapi_test
 
 import (
+	"encoding/binary"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"aifi-audit/store"
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
 )
 
@@ -119,5 +123,60 @@ func TestRetentionThatIsRefused(t *testing.T) {
 	}
 	if a := s.do(t, http.MethodGet, "/api/v1/retention/plan?month=2026-01", s.admin, nil); a.status != 400 {
 		t.Errorf("got %d %s", a.status, a.body)
+	}
+}
+
+// push4MonthsAgo keeps a webhook as if it had come four months ago.
+func (s *server) push4MonthsAgo(t testing.TB, webhook, body string) string {
+	t.Helper()
+	id := uuid.New()
+	var ms [8]byte
+	now := time.Now().UTC()
+	binary.BigEndian.PutUint64(ms[:], uint64(time.Date(now.Year(), now.Month()-4, 9, 0, 0, 0, 0, time.UTC).UnixMilli()))
+	copy(id[:6], ms[2:])
+	id[6], id[7] = 0x70, 0
+	if _, err := s.store.Record(t.Context(), store.Delivery{ID: id, Webhook: aifi.Webhook(webhook), Path: "/api/push/" + webhook, Body: []byte(body)}); err != nil {
+		t.Fatal(err)
+	}
+	return id.String()
+}
+
+// What was retired is told from what never was; and what still states an event gives a
+// pack that says what is missing.
+func TestWhatWasRetiredIsGone(t *testing.T) {
+	s := serve(t)
+	first := s.push4MonthsAgo(t, "suspected-fraud", sample(t, "suspected-fraud"))
+	alone := s.push4MonthsAgo(t, "transition/left", sample(t, "transition-left"))
+	again := s.push(t, "suspected-fraud", sample(t, "suspected-fraud")).json(t)["deliveryId"].(string)
+	s.post(t, "/api/v1/retention", s.admin, `{"months":1}`)
+	storetest.SQL(t, s.database, "SET session_replication_role = replica", "UPDATE retention_policies SET at = at - interval '8 days'")
+	if done, err := s.store.Retire(t.Context(), "a", "r"); err != nil || done.Deliveries != 2 || done.Events != 1 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	s.sequenced(t, 5) // three deliveries, the policy, what was retired
+	for path, status := range map[string]int{
+		"deliveries/" + first: 410, "deliveries/" + alone + "/body": 410, "log/proofs/inclusion?deliveryId=" + alone: 410,
+		"deliveries/" + again: 200, "deliveries/019a0a6e-5f3c-7a10-8b1e-3f1d2c4b5a69": 404,
+	} {
+		if a := s.get(t, "/api/v1/"+path); a.status != status {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := s.do(t, http.MethodGet, "/api/v1/deliveries/"+first, s.shop7, nil); a.status != 404 {
+		t.Errorf("who sees some stores is told %d %s", a.status, a.body)
+	}
+	if items := s.get(t, "/api/v1/fraud-alerts").items(t); len(items) != 1 || items[0]["deliveryId"] != first {
+		t.Errorf("%v", items)
+	}
+	if n := storetest.Query(t, s.database, "SELECT count(*) FROM access_log WHERE status = 410")[0]; n != "3" {
+		t.Errorf("%s denials are written", n)
+	}
+	pack := s.get(t, "/api/v1/fraud-alerts/evidence")
+	result, found := s.verifyPack(t, pack.body)
+	if result.Deliveries != 0 || len(found) != 1 || !strings.HasPrefix(found[0], "UNVERIFIABLE event") {
+		t.Errorf("%+v, %q", result, found)
+	}
+	if !strings.Contains(string(unpack(t, pack.body)["manifest.json"]), "1 deliveries that stated events of this pack first were removed") {
+		t.Error("the manifest does not say so")
 	}
 }

@@ -275,15 +275,15 @@ DECLARE
     there bigint;
     due boolean;
 BEGIN
-    SELECT sum(p.n), bool_and(r.to_time <= retention_cutoff(p.store_id, p.webhook)) INTO there, due FROM (
+    SELECT coalesce(sum(p.n), 0), coalesce(bool_and(r.to_time <= retention_cutoff(p.store_id, p.webhook)), true) INTO there, due FROM (
         SELECT d.store_id, d.webhook, count(*) AS n FROM deliveries d
         WHERE d.received_at >= r.from_time AND d.received_at < r.to_time AND d.id = ANY (r.delivery_ids)
         GROUP BY d.store_id, d.webhook
     ) p;
-    IF r.deliveries <> there OR cardinality(r.delivery_ids) <> there THEN
-        RAISE EXCEPTION 'there are % of the % deliveries', coalesce(there, 0), r.deliveries USING ERRCODE = 'serialization_failure';
+    IF r.deliveries <> there OR cardinality(r.delivery_ids) IS DISTINCT FROM there THEN
+        RAISE EXCEPTION 'there are % of the % deliveries', there, r.deliveries USING ERRCODE = 'serialization_failure';
     END IF;
-    IF due IS DISTINCT FROM true THEN
+    IF NOT due THEN
         RAISE EXCEPTION 'the time of the deliveries is not over' USING ERRCODE = 'object_in_use';
     END IF;
     IF EXISTS (SELECT 1 FROM held_deliveries h WHERE h.received_at >= r.from_time AND h.received_at < r.to_time AND h.delivery_id = ANY (r.delivery_ids)

@@ -26,8 +26,8 @@ CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANG
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
     EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
-        log_leaves, log_tiles, log_checkpoints, log_cosignatures, log_erasures, legal_holds, hold_lifts, retention_policies, log_retirements FROM %I', application);
-    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps FROM %I', application);
+        log_leaves, log_tiles, log_checkpoints, log_cosignatures, legal_holds, hold_lifts, retention_policies, log_retirements, erasure_requests, erasure_decisions FROM %I', application);
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps, log_erasures, log_access_erasures, erasure_results FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits
         WHERE inhparent IN (SELECT oid FROM pg_class WHERE relkind = 'p'));
     EXECUTE format('GRANT EXECUTE ON FUNCTION make_partition, retire_deliveries, retire_month, sweep_month, sweep_people TO %I', application);
@@ -42,8 +42,8 @@ CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANG
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
     EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
-        log_leaves, log_tiles, log_checkpoints, log_erasures, legal_holds, hold_lifts, retention_policies, log_retirements FROM %I', application);
-    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps FROM %I', application);
+        log_leaves, log_tiles, log_checkpoints, legal_holds, hold_lifts, retention_policies, log_retirements, erasure_requests, erasure_decisions FROM %I', application);
+    EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps, log_erasures, log_access_erasures, erasure_results FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits
         WHERE inhparent IN (SELECT oid FROM pg_class WHERE relkind = 'p'));
     EXECUTE format('GRANT EXECUTE ON FUNCTION make_partition, retire_deliveries, retire_month, sweep_month, sweep_people TO %I', application);

@@ -22,8 +22,11 @@ LIMIT sqlc.narg('row_limit')::bigint;
 
 -- AccessEvidence gives entries with all that their leaves were made from.
 -- name: AccessEvidence :many
-SELECT at, token_id, action, path, query, remote_addr, entry_id, secret, status, rows, detail FROM access_log
-WHERE entry_id = ANY (@entry_ids::uuid[]);
+SELECT a.at, a.token_id, a.action, a.path, a.query, a.remote_addr, a.entry_id, a.secret, a.status, a.rows, a.detail,
+    x.erased_at, x.facts_commitment, x.secret AS erasure_secret, x.request_id
+FROM access_log a
+LEFT JOIN log_access_erasures x ON x.entry_id = a.entry_id
+WHERE a.entry_id = ANY (@entry_ids::uuid[]);
 
 -- name: AccessIDs :many
 SELECT entry_id::uuid FROM access_log WHERE at >= @from_time AND at < @to_time AND entry_id IS NOT NULL;

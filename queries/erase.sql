@@ -1,41 +1,67 @@
--- DeliveriesOfCustomer are the deliveries that state events of a customer, themselves
--- or by a replay, and whose bodies are still there.
--- name: DeliveriesOfCustomer :many
-WITH e AS (
-    SELECT store_id, kind, occurred_at, id FROM events WHERE customer_id = @customer_id::text
-    UNION
-    SELECT store_id, kind, occurred_at, event_id FROM event_personal_info WHERE customer_id = @customer_id::text
-)
-SELECT d.id FROM deliveries d
-JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
-JOIN e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-UNION
-SELECT q.delivery_id FROM quarantine q
-JOIN delivery_bodies b ON b.store_id = q.store_id AND b.received_at = q.received_at AND b.delivery_id = q.delivery_id
-JOIN e ON e.store_id = q.event_store_id AND e.kind = q.event_kind AND e.occurred_at = q.event_occurred_at AND e.id = q.event_id
-ORDER BY 1;
+-- What an erasure does. It needs the rights of the tables' owner.
 
--- InsertErasure writes what an erasure leaves, and queues its leaf.
--- name: InsertErasure :exec
+-- InsertErasures writes what the erasure of some deliveries leaves, and queues their
+-- leaves.
+-- name: InsertErasures :exec
 WITH erasure AS (
-    INSERT INTO log_erasures (store_id, received_at, delivery_id, erased_at, body_commitment, facts_salt, secret, actor, reason)
-    VALUES (@store_id, @received_at, @delivery_id, @erased_at, @body_commitment, @facts_salt, @secret, @actor, @reason)
+    INSERT INTO log_erasures (store_id, received_at, delivery_id, erased_at, body_commitment, facts_salt, secret, actor, reason, request_id)
+    SELECT unnest(@store_id::bigint[]), unnest(@received_at::timestamptz[]), unnest(@delivery_id::uuid[]), @erased_at::timestamptz,
+        unnest(@body_commitment::bytea[]), unnest(@facts_salt::bytea[]), unnest(@secret::bytea[]), @actor::text, @reason::text, @request_id::uuid
     RETURNING delivery_id
 )
-INSERT INTO log_queue (leaves) SELECT ARRAY[@leaf::bytea] FROM erasure;
+INSERT INTO log_queue (leaves) SELECT @leaves::bytea[] WHERE (SELECT count(*) FROM erasure) > 0;
 
--- name: EraseDelivery :exec
-SELECT erase_delivery(@store_id::bigint, @received_at::timestamptz, @delivery_id::uuid);
+-- name: EraseDeliveries :exec
+SELECT erase_delivery(d.store_id, d.received_at, d.id)
+FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS id) d;
 
--- name: ErasePersonOfEvents :exec
-SELECT erase_person(e.store_id, e.kind, e.occurred_at, e.id) FROM (
-    SELECT store_id, kind, occurred_at, id FROM events WHERE customer_id = @customer_id::text
-    UNION
-    SELECT store_id, kind, occurred_at, event_id FROM event_personal_info WHERE customer_id = @customer_id::text
-) e;
+-- name: EraseEvents :exec
+SELECT erase_person(e.store_id, e.kind, e.occurred_at, e.id)
+FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) e;
 
+-- name: EraseComments :one
+SELECT coalesce(sum(erase_comments(e.store_id, e.kind, e.occurred_at, e.id)), 0)::bigint
+FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) e;
+
+-- ErasePersonOfSessions locks the rows in the order in which webhooks do.
 -- name: ErasePersonOfSessions :execrows
-UPDATE sessions SET customer_id = NULL, customer_payment_instrument_id = NULL, metadata = NULL WHERE customer_id = @customer_id::text;
+WITH mine AS (
+    SELECT s.store_id, s.session_id FROM sessions s
+    JOIN (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@session_ids::text[]) AS session_id) m ON m.store_id = s.store_id AND m.session_id = s.session_id
+    WHERE s.customer_id = @customer_id::text OR s.customer_id IS NULL
+    ORDER BY s.store_id, s.session_id
+    FOR UPDATE OF s
+)
+UPDATE sessions t SET customer_id = NULL, customer_payment_instrument_id = NULL, metadata = NULL
+FROM mine m WHERE t.store_id = m.store_id AND t.session_id = m.session_id;
 
+-- name: EraseHolds :one
+SELECT erase_holds(@customer_id::text);
+
+-- EraseCustomer also leaves nothing for retention to look for.
 -- name: EraseCustomer :execrows
-DELETE FROM customers WHERE customer_id = @customer_id;
+WITH sweep AS (DELETE FROM retention_sweeps WHERE what = 'customer' AND id = @customer_id::text)
+DELETE FROM customers WHERE customer_id = @customer_id::text;
+
+-- name: EraseRefused :execrows
+DELETE FROM refused r USING (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) m
+WHERE r.received_at = m.received_at AND r.delivery_id = m.delivery_id;
+
+-- InsertAccessErasures writes what the erasure of entries of the access log leaves, and
+-- queues their leaves.
+-- name: InsertAccessErasures :exec
+WITH erasure AS (
+    INSERT INTO log_access_erasures (entry_id, erased_at, facts_commitment, secret, request_id)
+    SELECT unnest(@entry_id::uuid[]), @erased_at::timestamptz, unnest(@facts_commitment::bytea[]), unnest(@secret::bytea[]), @request_id::uuid
+    RETURNING entry_id
+)
+INSERT INTO log_queue (leaves) SELECT @leaves::bytea[] WHERE (SELECT count(*) FROM erasure) > 0;
+
+-- name: EraseAccess :exec
+SELECT erase_access(a.id, a.path, a.query, a.detail)
+FROM (SELECT unnest(@id::bigint[]) AS id, unnest(@path::text[]) AS path, unnest(@query::text[]) AS query, unnest(@detail::text[]) AS detail) a;
+
+-- DeliveryErasure is when a delivery's body was erased, and on whose word.
+-- name: DeliveryErasure :one
+SELECT erased_at, actor, reason, request_id FROM log_erasures
+WHERE received_at = @received_at AND delivery_id = @delivery_id AND store_id = @store_id;

@@ -79,6 +79,8 @@ FROM (
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = @kind::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('from_time')::timestamptz) -- of no other partition
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR e.occurred_at < sqlc.narg('to_time')::timestamptz)
 LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id

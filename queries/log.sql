@@ -58,7 +58,7 @@ ORDER BY n;
 
 -- DeliveryEvidence gives deliveries with all that their leaves were made from. A
 -- column of the event is null if there is none; of a replay it is the event that the
--- replay found.
+-- replay found. event_erased: the delivery that stated it first was erased.
 -- name: DeliveryEvidence :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.token_id, d.remote_addr, d.path, d.headers,
     d.body_size, d.body_sha256, d.truncated, d.event_id AS stated_event_id, b.body, b.secret,
@@ -67,7 +67,8 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.
     e.webhook AS event_webhook, e.event_id AS aifi_event_id, e.session_id AS event_session_id, e.customer_id, e.shopper_id,
     e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider, e.token_type, e.check_in_device_id, e.unreadable,
     p.email, p.first_name, p.last_name, p.phone, p.phone_number, p.customer_id AS personal_customer_id,
-    x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason
+    x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason,
+    (y.delivery_id IS NOT NULL)::boolean AS event_erased
 FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@id::uuid[]) AS id) k
 JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
@@ -77,7 +78,8 @@ LEFT JOIN events e ON e.store_id = CASE WHEN @replayed::boolean THEN q.event_sto
     AND e.kind = CASE WHEN @replayed::boolean THEN q.event_kind ELSE d.event_kind END
     AND e.occurred_at = CASE WHEN @replayed::boolean THEN q.event_occurred_at ELSE d.event_occurred_at END
     AND e.id = CASE WHEN @replayed::boolean THEN q.event_id ELSE d.event_id END
-LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id;
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN log_erasures y ON y.received_at = e.received_at AND y.delivery_id = e.delivery_id AND y.store_id IN (e.store_id, 0);
 
 -- InsertCosignature keeps what a witness says of a checkpoint, and the checkpoint.
 -- name: InsertCosignature :exec

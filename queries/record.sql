@@ -160,6 +160,18 @@ ON CONFLICT (store_id, session_id) DO UPDATE SET
     suspected_fraud = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.suspected_fraud WHEN t.updated_at IS NULL THEN coalesce(excluded.suspected_fraud, t.suspected_fraud) ELSE t.suspected_fraud END,
     metadata = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.metadata WHEN t.updated_at IS NULL THEN coalesce(excluded.metadata, t.metadata) ELSE t.metadata END;
 
+-- TouchSessions is for sessions of which no state is stated, or the one that is kept.
+-- name: TouchSessions :exec
+INSERT INTO sessions AS t (store_id, session_id, first_seen_at, last_seen_at, customer_id)
+SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, NULLIF(s.customer_id, '')
+FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@session_id::text[]) AS session_id,
+    unnest(@first_seen_at::timestamptz[]) AS first_seen_at, unnest(@last_seen_at::timestamptz[]) AS last_seen_at,
+    unnest(@customer_id::text[]) AS customer_id) s
+ON CONFLICT (store_id, session_id) DO UPDATE SET
+    last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
+    customer_id = CASE WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END
+WHERE t.last_seen_at < excluded.last_seen_at OR (t.updated_at IS NULL AND t.customer_id IS DISTINCT FROM coalesce(excluded.customer_id, t.customer_id));
+
 -- InsertSessionFlags follows UpsertSessions: it takes from there when the session was first seen.
 -- name: InsertSessionFlags :exec
 INSERT INTO session_flags (store_id, flag, first_seen_at, session_id)

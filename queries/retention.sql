@@ -105,3 +105,10 @@ SELECT * FROM log_retirements WHERE id = ANY (@ids::uuid[]);
 -- name: RetirementsOf :many
 SELECT k.delivery_id::uuid AS delivery_id, r.id FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) k
 JOIN log_retirements r ON tstzrange(r.from_time, r.to_time) @> k.received_at AND (r.delivery_ids IS NULL OR k.delivery_id = ANY (r.delivery_ids));
+
+-- RetiredOf gives, of some deliveries, those that are gone by a retirement.
+-- name: RetiredOf :many
+SELECT DISTINCT k.delivery_id::uuid AS delivery_id FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) k
+JOIN log_retirements r ON tstzrange(r.from_time, r.to_time) @> k.received_at AND (r.delivery_ids IS NULL OR k.delivery_id = ANY (r.delivery_ids))
+LEFT JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.delivery_id
+WHERE d.id IS NULL;

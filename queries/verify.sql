@@ -1,5 +1,8 @@
 -- What a verification reads beside the log itself. since bounds it by the time received.
 
+-- name: ExportSnapshot :one
+SELECT pg_export_snapshot();
+
 -- name: ListCheckpoints :many
 SELECT size, checkpoint FROM log_checkpoints WHERE size > @after_size ORDER BY size LIMIT @row_limit;
 
@@ -36,20 +39,38 @@ WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL AND NOT
 -- MissingListEntries are flags, products and gondolas of events by which the events
 -- cannot be found.
 -- name: MissingListEntries :many
-SELECT 'flag'::text AS list, e.delivery_id, f.value::text AS value
+SELECT 'flag'::text AS list, e.delivery_id, coalesce(f.value, '')::text AS value
 FROM events e CROSS JOIN LATERAL unnest(e.flags) AS f (value)
 LEFT JOIN event_flags x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.flag = f.value
 WHERE e.received_at >= @since AND x.event_id IS NULL
 UNION ALL
-SELECT 'product', e.delivery_id, f.value
+SELECT 'product', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.product_ids) AS f (value)
 LEFT JOIN event_products x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.product_id = f.value
 WHERE e.received_at >= @since AND x.event_id IS NULL
 UNION ALL
-SELECT 'gondola', e.delivery_id, f.value
+SELECT 'gondola', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.gondola_ids) AS f (value)
 LEFT JOIN event_gondolas x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.gondola_id = f.value
 WHERE e.received_at >= @since AND x.event_id IS NULL;
+
+-- AddedListEntries are flags, products and gondolas by which search finds events that do
+-- not state them.
+-- name: AddedListEntries :many
+SELECT 'flag'::text AS list, e.delivery_id, x.flag AS value
+FROM event_flags x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= @since AND (x.flag = ANY (e.flags)) IS NOT TRUE
+UNION ALL
+SELECT 'product', e.delivery_id, x.product_id
+FROM event_products x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= @since AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
+UNION ALL
+SELECT 'gondola', e.delivery_id, x.gondola_id
+FROM event_gondolas x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= @since AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE;
 
 -- name: MissingQuarantine :many
 SELECT d.id FROM deliveries d
@@ -61,3 +82,54 @@ WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
 SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
 WHERE s.witness = @witness AND s.size > @after_size
 ORDER BY s.size LIMIT @row_limit;
+
+-- The statements that follow are read row by row, as they come from the wire: see
+-- store/internal/db/raw.go and store/verifywindow.go.
+
+-- WindowDeliveries are the deliveries of a time.
+-- name: WindowDeliveries :many
+SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
+    headers, body_size, truncated
+FROM deliveries
+WHERE received_at >= @from_time AND received_at <= @to_time
+LIMIT @row_limit;
+
+-- WindowEvents are the events of some stores and kinds, and of a time, with whom they
+-- are about.
+-- name: WindowEvents :many
+SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id,
+    e.session_id, e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
+    e.token_type, e.check_in_device_id, e.unreadable, p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    p.customer_id AS personal_customer_id
+FROM events e
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+WHERE e.store_id = ANY (@store_ids::bigint[]) AND e.kind = ANY (@kinds::text[])
+    AND e.occurred_at >= @from_time AND e.occurred_at <= @to_time
+LIMIT @row_limit;
+
+-- WindowBodies are the bodies of some stores' deliveries of a time.
+-- name: WindowBodies :many
+SELECT received_at, delivery_id, body, secret
+FROM delivery_bodies
+WHERE store_id = ANY (@store_ids::bigint[]) AND received_at >= @from_time AND received_at <= @to_time;
+
+-- name: AllDeliveries :many
+SELECT store_id, received_at, id FROM deliveries;
+
+-- name: AllEvents :many
+SELECT store_id, kind, occurred_at, id FROM events;
+
+-- name: AllFlags :many
+SELECT store_id, kind, occurred_at, event_id, flag FROM event_flags;
+
+-- name: AllProducts :many
+SELECT store_id, kind, occurred_at, event_id, product_id FROM event_products;
+
+-- name: AllGondolas :many
+SELECT store_id, kind, occurred_at, event_id, gondola_id FROM event_gondolas;
+
+-- name: AllQuarantine :many
+SELECT store_id, received_at, delivery_id FROM quarantine;
+
+-- name: AllAccess :many
+SELECT entry_id FROM access_log WHERE entry_id IS NOT NULL;

@@ -141,7 +141,7 @@ func timeAndID(p *Position) (*time.Time, *uuid.UUID, error) {
 func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDelivery, error) {
 	row, err := s.queries.GetDelivery(ctx, s.reads, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
 	if err != nil {
-		return KeptDelivery{}, known(err)
+		return KeptDelivery{}, s.orRetired(ctx, scope, id, known(err))
 	}
 	return keptDelivery(db.ListDeliveriesRow(row)), nil
 }
@@ -149,9 +149,25 @@ func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDe
 // ErrAltered says that what is kept is not what was received.
 var ErrAltered = errors.New("the kept body does not match its SHA-256")
 
+// ErrErased says that a body was erased by the rules.
+var ErrErased = errors.New("the body was erased")
+
+// DeliveryErasure says when the body of a delivery was erased, and on whose word.
+type DeliveryErasure = db.DeliveryErasureRow
+
+// ErasureOf is the erasure of a delivery that the caller may see; nil if it has its body.
+func (s *Store) ErasureOf(ctx context.Context, d KeptDelivery) (*DeliveryErasure, error) {
+	e, err := s.queries.DeliveryErasure(ctx, s.reads, db.DeliveryErasureParams{StoreID: d.StoreID, ReceivedAt: d.ReceivedAt, DeliveryID: d.ID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return &e, known(err)
+}
+
 // Body is the verbatim body of a delivery, checked against its hash and, with the rows,
 // against the log: ErrAltered or ErrTampered if it is not what was received. What the
-// log does not have yet, or never had, is checked against its hash alone.
+// log does not have yet, or never had, is checked against its hash alone. ErrErased if
+// it was erased.
 func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, error) {
 	kept, err := s.Delivery(ctx, scope, id)
 	if err != nil {
@@ -161,6 +177,9 @@ func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, er
 		ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil),
 	})
 	if err != nil {
+		if erasure, err := s.ErasureOf(ctx, kept); err == nil && erasure != nil {
+			return nil, ErrErased
+		}
 		return nil, known(err)
 	}
 	if sum := sha256.Sum256(d.Body); !bytes.Equal(sum[:], kept.BodySHA256) {

@@ -2,8 +2,9 @@ package store
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,91 +14,296 @@ import (
 	"aifi-audit/store/translog"
 )
 
-// ErasureRequest asks for a customer's erasure.
-type ErasureRequest struct {
-	CustomerID    string
-	Actor, Reason string // who asks for it, and on which ground; both go into the log
+const (
+	// eraseBatch is how many bodies are held at a time.
+	eraseBatch = 32
+	// eraseRounds is how often what arrived meanwhile is erased too. What arrives after
+	// that came after the erasure.
+	eraseRounds = 3
+)
+
+// Execution is how an approved erasure is carried out.
+type Execution struct {
+	By         string // who does it
+	Unapproved bool   // without a second person: the operator's decision, which the log and the certificate tell
+	Progress   func(step string, done int64)
 }
 
-// CustomerDeliveries are the deliveries about a customer whose bodies are still there:
-// those that state an event which names him.
-func (s *Store) CustomerDeliveries(ctx context.Context, customerID string) ([]uuid.UUID, error) {
-	ids, err := s.queries.DeliveriesOfCustomer(ctx, s.writes, customerID)
-	return ids, known(err)
+// erasing is an erasure under way, in one transaction.
+type erasing struct {
+	*Store
+	tx       pgx.Tx
+	request  Erasure
+	decision ErasureDecision
+	by       string
+	at       time.Time
+	erased   map[uuid.UUID]bool
+	stated   []db.PersonEventsRow // events that these were the first to state
+	result   Found
+	progress func(step string, done int64)
 }
 
-// EraseCustomer deletes the bodies about a customer and their salts, and takes him out
-// of events, sessions and customers, in one transaction. For each delivery a leaf says
-// who did so and why. What is kept proves the facts still: flags, products, gondolas,
-// times. It needs the rights of the tables' owner. It returns the deliveries erased, or a
-// *HeldError if anything of it is on legal hold: then nothing is erased.
-func (s *Store) EraseCustomer(ctx context.Context, r ErasureRequest) ([]uuid.UUID, error) {
-	if r.CustomerID == "" || r.Actor == "" || r.Reason == "" {
-		return nil, errors.New("an erasure needs a customer, an actor and a reason")
+// Erase carries out an erasure that was approved: it deletes the bodies about the
+// customer and their salts, takes him out of events, sessions, customers, comments and
+// the access log, and forgets whom the request was about, in one transaction. For each
+// delivery a leaf says who did so and why, and one leaf commits to the statement that
+// the certificate is made of. What is kept proves the facts still: flags, products,
+// gondolas, times. Deliveries that came since the request are erased with the rest, and
+// counted. It needs the rights of the tables' owner. *ErasureStateError unless
+// the request is approved, or e.Unapproved; *HeldError if anything of him is on legal
+// hold: then nothing is erased.
+func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, error) {
+	if e.By = oneLine(e.By); e.By == "" {
+		return Erasure{}, &InputError{"actor", "It must say who erases."}
 	}
-	var erased []uuid.UUID
-	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
-		if err = s.queries.KeepHolds(ctx, tx); err != nil {
+	if e.Progress == nil {
+		e.Progress = func(string, int64) {}
+	}
+	var subject translog.Secret
+	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+		x := &erasing{
+			Store: s, tx: tx, by: e.By, at: s.now().UTC().Truncate(time.Microsecond), erased: map[uuid.UUID]bool{}, progress: e.Progress,
+		}
+		if err := x.begin(ctx, id, e.Unapproved); err != nil {
 			return err
 		}
-		if holds, err := s.holdsOfCustomer(ctx, tx, r.CustomerID); err != nil || len(holds) > 0 {
-			return errors.Join(err, heldBy(holds))
-		}
-		if erased, err = s.queries.DeliveriesOfCustomer(ctx, tx, r.CustomerID); err != nil {
+		subject = x.request.secret
+		return x.run(ctx)
+	})
+	if err != nil {
+		return Erasure{}, knownErasure(err)
+	}
+	done, err := s.Erasure(ctx, Scope{}, id)
+	done.SubjectKey = subject[:]
+	return done, err
+}
+
+// begin takes the request, and checks that it may be executed and is about whom it was.
+func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err error) {
+	if err := x.queries.KeepHolds(ctx, x.tx); err != nil {
+		return err
+	}
+	if err := x.queries.LockErasure(ctx, x.tx, id); err != nil {
+		return err
+	}
+	if x.request, err = x.Store.erasure(ctx, x.tx, id); err != nil {
+		return err
+	}
+	switch {
+	case x.request.State == ErasurePending && unapproved:
+		x.decision = ErasureDecision{At: x.at, By: x.by, Decision: Unapproved}
+		if err := x.decide(ctx, x.tx, &x.request, Unapproved, nil, x.by); err != nil {
 			return err
 		}
-		for _, id := range erased {
-			if err := s.eraseDelivery(ctx, tx, id, r); err != nil {
-				return fmt.Errorf("erasing delivery %s: %w", id, err)
+	case x.request.State == ErasureApproved:
+		x.decision = *x.request.Decision
+	case x.request.State == ErasurePending:
+		return &ErasureStateError{"It is pending: another administrator must approve it first."}
+	default:
+		return &ErasureStateError{"It is " + string(x.request.State) + "."}
+	}
+	if x.request.CustomerID == nil || subjectOf(x.request.secret, *x.request.CustomerID) != x.request.Subject {
+		return fmt.Errorf("whom request %s is about: %w", id, ErrTampered)
+	}
+	return nil
+}
+
+func (x *erasing) run(ctx context.Context) error {
+	p, err := x.deliveries(ctx)
+	if err != nil {
+		return err
+	}
+	if err := x.rows(ctx, &p); err != nil {
+		return err
+	}
+	x.result.Deliveries, x.result.Complete = int64(len(x.erased)), true
+	if err := x.conclude(ctx); err != nil {
+		return err
+	}
+	return x.queries.DeleteErasureSubject(ctx, x.tx, x.request.ID)
+}
+
+// deliveries erases all bodies about the customer, and those that arrive while it
+// does. It returns what is left to be erased of him.
+func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
+	for round := range eraseRounds {
+		p, err := x.findPerson(ctx, x.tx, *x.request.CustomerID)
+		if err != nil {
+			return all, err
+		}
+		if round == 0 {
+			err := x.findMentions(ctx, x.tx, &p, func(n int64) { x.progress("reading bodies", n) })
+			if err != nil {
+				return all, err
 			}
+			all = p
 		}
-		if err := s.queries.ErasePersonOfEvents(ctx, tx, r.CustomerID); err != nil {
-			return err
+		if err := x.findHolds(ctx, x.tx, &p); err != nil {
+			return all, err
 		}
-		if _, err := s.queries.ErasePersonOfSessions(ctx, tx, r.CustomerID); err != nil {
-			return err
+		if err := heldBy(p.Holds); err != nil {
+			return all, err
 		}
-		_, err = s.queries.EraseCustomer(ctx, tx, r.CustomerID)
-		return err
-	})
-	if err != nil {
-		return nil, knownLog(err)
+		all.sessions, all.events = p.sessions, p.events
+		x.count(&p)
+		fresh := 0
+		for from := 0; from < len(p.bodies); from += eraseBatch {
+			n, err := x.batch(ctx, p.bodies[from:min(from+eraseBatch, len(p.bodies))])
+			if err != nil {
+				return all, err
+			}
+			fresh += n
+		}
+		if fresh == 0 {
+			break
+		}
 	}
-	return erased, nil
+	return all, nil
 }
 
-// eraseDelivery erases a body. One whose leaf cannot be made any more is not erased:
-// that would hide what was done to it.
-func (s *Store) eraseDelivery(ctx context.Context, tx pgx.Tx, id uuid.UUID, r ErasureRequest) error {
-	rows, err := s.queries.DeliveryEvidence(ctx, tx, db.DeliveryEvidenceParams{ReceivedAt: []time.Time{ReceivedAt(id)}, ID: []uuid.UUID{id}})
+// count takes over what is to be told of the deliveries.
+func (x *erasing) count(p *Person) {
+	x.result.Mentions += p.Found.Mentions
+	for _, b := range p.bodies {
+		if x.result.FirstAt == nil || b.receivedAt.Before(*x.result.FirstAt) {
+			x.result.FirstAt = &b.receivedAt
+		}
+		if x.result.LastAt == nil || b.receivedAt.After(*x.result.LastAt) {
+			x.result.LastAt = &b.receivedAt
+		}
+	}
+}
+
+// batch erases some bodies, and returns how many were there. One whose leaf cannot be
+// made any more is not erased: that would hide what was done to it.
+func (x *erasing) batch(ctx context.Context, bodies []deliveryKey) (int, error) {
+	var ask db.DeliveryEvidenceParams
+	for _, b := range bodies {
+		if !x.erased[b.id] {
+			ask.ReceivedAt, ask.ID = append(ask.ReceivedAt, b.receivedAt), append(ask.ID, b.id)
+		}
+	}
+	if len(ask.ID) == 0 {
+		return 0, nil
+	}
+	rows, err := x.queries.DeliveryEvidence(ctx, x.tx, ask)
+	if err != nil {
+		return 0, fmt.Errorf("reading what is to be erased: %w", err)
+	}
+	left := db.InsertErasuresParams{ErasedAt: x.at, Actor: x.actor(), Reason: x.request.Reason, RequestID: x.request.ID}
+	for i := range rows {
+		if err := x.leave(&left, &rows[i]); err != nil {
+			return 0, fmt.Errorf("erasing delivery %s: %w", rows[i].ID, err)
+		}
+		x.erased[rows[i].ID] = true
+	}
+	if err := x.queries.InsertErasures(ctx, x.tx, left); err != nil {
+		return 0, fmt.Errorf("writing what erasures leave: %w", err)
+	}
+	err = x.queries.EraseDeliveries(ctx, x.tx, db.EraseDeliveriesParams{StoreID: left.StoreID, ReceivedAt: left.ReceivedAt, DeliveryID: left.DeliveryID})
+	if err != nil {
+		return 0, fmt.Errorf("erasing bodies: %w", err)
+	}
+	stated, err := x.queries.EventsFirstStated(ctx, x.tx, db.EventsFirstStatedParams{ReceivedAt: left.ReceivedAt, ID: left.DeliveryID})
+	if err != nil {
+		return 0, fmt.Errorf("finding what is stated: %w", err)
+	}
+	for _, e := range stated {
+		x.stated = append(x.stated, db.PersonEventsRow(e))
+	}
+	x.progress("erasing deliveries", int64(len(x.erased)))
+	return len(rows), nil
+}
+
+// actor says in the leaf of each delivery who erased it.
+func (x *erasing) actor() string {
+	if x.decision.Decision == Unapproved {
+		return x.by + ", without a second person"
+	}
+	return x.request.RequestedBy + ", approved by " + x.decision.By
+}
+
+// leave adds what the erasure of a delivery leaves, and its leaf.
+func (x *erasing) leave(left *db.InsertErasuresParams, row *evidenceRow) error {
+	o, err := openRow(translog.Delivery, row)
 	if err != nil {
 		return err
 	}
-	if len(rows) != 1 {
-		return ErrNotFound
-	}
-	row := rows[0]
-	o, err := openRow(translog.Delivery, &row)
+	secret, err := translog.NewSecret(x.random)
 	if err != nil {
 		return err
 	}
-	secret, err := translog.NewSecret(s.random)
-	if err != nil {
-		return err
-	}
-	at, actor, reason := s.now().UTC().Truncate(time.Microsecond), cleanText(r.Actor), cleanText(r.Reason)
 	row.Body, row.BodyCommitment, row.FactsSalt = nil, o.Leaf.Body[:], o.FactsSalt[:]
-	row.ErasedAt, row.ErasureSecret, row.Actor, row.Reason = &at, secret[:], &actor, &reason
-	erasure, err := openRow(translog.Erasure, &row)
+	row.ErasedAt, row.ErasureSecret, row.Actor, row.Reason = &left.ErasedAt, secret[:], &left.Actor, &left.Reason
+	erasure, err := openRow(translog.Erasure, row)
 	if err != nil {
 		return err
 	}
-	err = s.queries.InsertErasure(ctx, tx, db.InsertErasureParams{
-		StoreID: row.StoreID, ReceivedAt: row.ReceivedAt, DeliveryID: id, ErasedAt: at, BodyCommitment: row.BodyCommitment, FactsSalt: row.FactsSalt,
-		Secret: secret[:], Actor: actor, Reason: reason, Leaf: erasure.Leaf.Append(nil),
+	left.StoreID, left.ReceivedAt, left.DeliveryID = append(left.StoreID, row.StoreID), append(left.ReceivedAt, row.ReceivedAt), append(left.DeliveryID, row.ID)
+	left.BodyCommitment, left.FactsSalt = append(left.BodyCommitment, row.BodyCommitment), append(left.FactsSalt, row.FactsSalt)
+	left.Secret, left.Leaves = append(left.Secret, secret[:]), append(left.Leaves, erasure.Leaf.Append(nil))
+	return nil
+}
+
+// rows takes the customer out of all else. Sessions come last: webhooks wait for them.
+func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
+	x.progress("erasing rows", 0)
+	x.result.Events = int64(len(p.events))
+	// Without the body nothing shows whom an event was about, be it somebody else.
+	keys := eventKeysOf(append(slices.Clone(p.events), x.stated...))
+	counts, err := x.queries.CountPersonRows(ctx, x.tx, db.CountPersonRowsParams(keys))
+	if err != nil {
+		return fmt.Errorf("counting a person's rows: %w", err)
+	}
+	x.result.PersonalInfos = counts.PersonalInfos
+	if err := x.queries.EraseEvents(ctx, x.tx, db.EraseEventsParams(keys)); err != nil {
+		return fmt.Errorf("erasing a person of events: %w", err)
+	}
+	if x.result.Comments, err = x.queries.EraseComments(ctx, x.tx, db.EraseCommentsParams(keys)); err != nil {
+		return fmt.Errorf("erasing comments: %w", err)
+	}
+	var refused db.EraseRefusedParams
+	for _, r := range p.refused {
+		refused.ReceivedAt, refused.DeliveryID = append(refused.ReceivedAt, r.receivedAt), append(refused.DeliveryID, r.id)
+	}
+	if x.result.Refused, err = x.queries.EraseRefused(ctx, x.tx, refused); err != nil {
+		return fmt.Errorf("erasing refused webhooks: %w", err)
+	}
+	if err := x.accessEntries(ctx, p); err != nil {
+		return err
+	}
+	if _, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID); err != nil {
+		return fmt.Errorf("erasing a customer of holds: %w", err)
+	}
+	if x.result.Customers, err = x.queries.EraseCustomer(ctx, x.tx, p.CustomerID); err != nil {
+		return fmt.Errorf("erasing a customer: %w", err)
+	}
+	stores, sessions := p.sessionKeys()
+	x.result.Sessions, err = x.queries.ErasePersonOfSessions(ctx, x.tx, db.ErasePersonOfSessionsParams{StoreIds: stores, SessionIds: sessions, CustomerID: p.CustomerID})
+	if err != nil {
+		return fmt.Errorf("erasing a person of sessions: %w", err)
+	}
+	return nil
+}
+
+// conclude writes the statement of what was erased, and queues the leaf that commits
+// to it.
+func (x *erasing) conclude(ctx context.Context) error {
+	secret, err := translog.NewSecret(x.random)
+	if err != nil {
+		return err
+	}
+	statement := x.statement()
+	erased, err := json.Marshal(x.result)
+	if err != nil {
+		return fmt.Errorf("encoding what was erased: %w", err)
+	}
+	err = x.queries.InsertErasureResult(ctx, x.tx, db.InsertErasureResultParams{
+		RequestID: x.request.ID, ExecutedAt: x.at, Erased: erased, Statement: statement, Secret: secret[:],
+		Leaf: certificateLeaf(x.request.ID, x.at, statement, secret).Append(nil),
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("writing the result of an erasure: %w", err)
 	}
-	return s.queries.EraseDelivery(ctx, tx, db.EraseDeliveryParams{StoreID: row.StoreID, ReceivedAt: row.ReceivedAt, DeliveryID: id})
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 // guarded are the tables that hold evidence.
 var guarded = []string{
 	"deliveries", "delivery_bodies", "events", "event_flags", "event_products", "event_gondolas", "access_log", "log_leaves", "log_tiles",
-	"log_checkpoints", "log_cosignatures", "log_erasures", "legal_holds", "hold_lifts", "deliveries_default", "events_default",
+	"log_checkpoints", "log_cosignatures", "log_erasures", "legal_holds", "hold_lifts", "retention_policies", "log_retirements", "deliveries_default", "events_default",
 }
 
 // attempts are what nobody may do to them.
@@ -42,6 +42,7 @@ func filled(t testing.TB) (url string) {
 	d, _ := matrix(t)
 	unguarded(t, d.url, "INSERT INTO log_cosignatures VALUES (1, 'w', '', now())", "INSERT INTO log_erasures VALUES (0, now(), gen_random_uuid(), now(), '', '', '', '', '')",
 		"INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'a', 0, 'r', 7)", "INSERT INTO hold_lifts VALUES (gen_random_uuid(), now(), 'a', 0, 'r')",
+		"INSERT INTO retention_policies OVERRIDING SYSTEM VALUE VALUES (1, now(), 'a', 0, 7, null, 1, false)", "INSERT INTO log_retirements VALUES (gen_random_uuid(), now(), now(), now(), null, 0, 0, '', '', '')",
 		"INSERT INTO deliveries SELECT store_id, '1999-01-01Z', gen_random_uuid(), webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated FROM deliveries LIMIT 1",
 		"INSERT INTO events SELECT store_id, kind, '1999-01-01Z', id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id, session_id, customer_id, shopper_id, store_external_id, flags, product_ids, gondola_ids, payment_provider, token_type, check_in_device_id, unreadable FROM events LIMIT 1")
 	return d.url
@@ -72,9 +73,9 @@ func TestTheOwnerIsRefusedByTriggers(t *testing.T) {
 	}
 }
 
-// The server needs no more than grant_application gives, and evidence is safe from it.
-func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
-	owner := filled(t)
+// application gives a database's URL for a role that has what grant_application gives.
+func application(t testing.TB, owner string) string {
+	t.Helper()
 	role := "app_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	storetest.SQL(t, owner, "CREATE ROLE "+role+" LOGIN", "SELECT grant_application('"+role+"')")
 	t.Cleanup(func() {
@@ -99,6 +100,13 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 	if got := storetest.Query(t, url, "SELECT current_user::text")[0]; got != role {
 		t.Fatalf("it is %s", got)
 	}
+	return url
+}
+
+// The server needs no more than grant_application gives, and evidence is safe from it.
+func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
+	owner := filled(t)
+	url := application(t, owner)
 	for name, sql := range attempts(t, owner) {
 		if err := exec(t, url, "SET aifi_audit.keeper = 'eraser'; "+sql); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("%s: %v", name, err)

@@ -51,29 +51,6 @@ func (s *Store) HoldsOfSession(ctx context.Context, storeID int64, sessionID str
 	return s.holdsByID(ctx, s.reads, ids)
 }
 
-// HoldsOfCustomer are the holds in force on a customer, or on any delivery, event or
-// session that names him, the newest first: those that forbid to erase him.
-func (s *Store) HoldsOfCustomer(ctx context.Context, customerID string) ([]Hold, error) {
-	return s.holdsOfCustomer(ctx, s.reads, customerID)
-}
-
-// MayErase is a *HeldError if anything of a customer is on legal hold.
-func (s *Store) MayErase(ctx context.Context, customerID string) error {
-	holds, err := s.HoldsOfCustomer(ctx, customerID)
-	if err != nil {
-		return err
-	}
-	return heldBy(holds)
-}
-
-func (s *Store) holdsOfCustomer(ctx context.Context, conn db.DBTX, customerID string) ([]Hold, error) {
-	ids, err := s.queries.HoldsOfCustomer(ctx, conn, customerID)
-	if err != nil {
-		return nil, known(err)
-	}
-	return s.holdsByID(ctx, conn, ids)
-}
-
 func (s *Store) holdsByID(ctx context.Context, conn db.DBTX, ids []uuid.UUID) ([]Hold, error) {
 	if len(ids) == 0 {
 		return nil, nil

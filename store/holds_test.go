@@ -90,13 +90,19 @@ func TestWhatIsHeldIsNotErased(t *testing.T) {
 	d, ids := matrix(t)
 	s, published := d.open(t)
 	defer s.Close()
-	request := store.ErasureRequest{CustomerID: "1", Actor: "a", Reason: "r"}
+	asked, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: "1", By: "a", Reason: "r"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	first, second := place(t, s, store.NewHold{SessionID: "s1"}), place(t, s, store.NewHold{CustomerID: "1", Reason: "the court asked"})
 	for _, left := range []int{2, 1} {
-		_, err := s.EraseCustomer(t.Context(), request)
+		_, err := s.Erase(t.Context(), asked.ID, store.Execution{By: "a", Unapproved: true})
 		var held *store.HeldError
 		if !errors.As(err, &held) || len(held.Holds) != left || !strings.Contains(err.Error(), "the court asked") {
 			t.Fatalf("%d: %v", left, err)
+		}
+		if _, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: "1", By: "a", Reason: "r"}); !errors.As(err, &held) || len(held.Holds) != left {
+			t.Errorf("%d: %v", left, err)
 		}
 		if n := storetest.Query(t, d.url, "SELECT count(*) FROM log_erasures")[0]; n != "0" {
 			t.Errorf("%s erasures", n)
@@ -123,11 +129,14 @@ func TestWhatIsHeldIsNotErased(t *testing.T) {
 	if _, err := s.LiftHold(t.Context(), jane, second.ID, "closed"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.EraseCustomer(t.Context(), request); err != nil {
+	if _, err := s.Erase(t.Context(), asked.ID, store.Execution{By: "a", Unapproved: true}); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, published, 604+4+2) // two placed, two lifted, two erased
-	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() || len(found) != 2 {
+	if n := storetest.Query(t, d.url, "SELECT count(*) FROM legal_holds WHERE customer_id = '[erased]'")[0]; n != "1" {
+		t.Errorf("%s holds name nobody any more", n)
+	}
+	wait(t, published, 604+4+2+1+1) // two placed, two lifted, two erased, an entry of the access log that named him, and what is told of it
+	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() || len(found) != 3 {
 		t.Errorf("%q", found)
 	}
 }

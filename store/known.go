@@ -24,8 +24,11 @@ type eventKey struct {
 }
 
 func (p *pending) event() eventKey {
-	at := p.occurredAt()
-	return eventKey{eventIDOf(p.statement.Fingerprint), at.Unix(), at.Nanosecond() / 1000}
+	return eventKeyOf(eventIDOf(p.statement.Fingerprint), p.occurredAt())
+}
+
+func eventKeyOf(id uuid.UUID, at time.Time) eventKey {
+	return eventKey{id, at.Unix(), at.Nanosecond() / 1000}
 }
 
 // known asks for the events of a batch, and for the deliveries that may have been kept

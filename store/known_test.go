@@ -94,3 +94,37 @@ func TestFailureAtTheCommit(t *testing.T) {
 		t.Errorf("%s deliveries are kept, want 40", got[0])
 	}
 }
+
+// TestARepeatedStateIsNotWrittenAgain follows a session whose webhooks repeat its state.
+func TestARepeatedStateIsNotWrittenAgain(t *testing.T) {
+	s, url := open(t)
+	state := func(minute int, status string) {
+		t.Helper()
+		record(t, s, deliver(t, aifi.RestrictedProductsInteractions, fmt.Sprintf(
+			`{"storeId":7,"sessionId":"s","eventId":"%d %s","timeOfOrigin":"2026-01-02T03:%02d:05Z","customer":{"id":"c"},
+			"session":{"sessionId":"s","updatedAt":"2026-01-02T03:00:00Z","status":%q}}`, minute, status, minute, status)))
+	}
+	row := func(want string) {
+		t.Helper()
+		if got := storetest.Query(t, url, "SELECT status || to_char(last_seen_at, ' HH24:MI ') || customer_id FROM sessions"); len(got) != 1 || got[0] != want {
+			t.Errorf("the session is %q, want %q", got, want)
+		}
+	}
+	state(1, "active")
+	row("active 03:01 c")
+	// What somebody else wrote is not undone by a state that is no news.
+	storetest.SQL(t, url, "UPDATE sessions SET status = 'altered'")
+	state(3, "active")
+	state(2, "active")
+	row("altered 03:03 c")
+	state(4, "closed")
+	row("closed 03:04 c")
+	// A session that is no longer there is seen again; its state comes within minutes.
+	storetest.SQL(t, url, "DELETE FROM sessions")
+	state(5, "closed")
+	if got := storetest.Query(t, url, "SELECT coalesce(status, 'unknown') FROM sessions"); len(got) != 1 || got[0] != "unknown" {
+		t.Errorf("the session is %q", got)
+	}
+	state(15, "closed")
+	row("closed 03:15 c")
+}

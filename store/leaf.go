@@ -82,13 +82,18 @@ func cleanHeaders(headers map[string]string) map[string]string {
 	return clean
 }
 
+// headersOf reads headers as they are kept. What cannot be read breaks the commitment.
+func headersOf(kept []byte) (headers map[string]string) {
+	_ = json.Unmarshal(kept, &headers)
+	return headers
+}
+
 // factsOfRow are the facts as they are kept.
-func factsOfRow(r *db.DeliveryEvidenceRow) translog.Facts {
+func factsOfRow(r *db.DeliveryEvidenceRow, headers map[string]string) translog.Facts {
 	f := translog.Facts{
 		SessionID: orEmpty(r.SessionID), IssuedAt: orZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
-		BodySize: r.BodySize, Truncated: r.Truncated,
+		Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated,
 	}
-	_ = json.Unmarshal(r.Headers, &f.Headers) // what cannot be read breaks the commitment
 	if r.EventID == nil {
 		return f
 	}

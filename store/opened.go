@@ -22,6 +22,11 @@ type opened struct {
 
 // openRow makes a leaf of a delivery from its rows.
 func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
+	return openParsed(kind, r, headersOf(r.Headers))
+}
+
+// openParsed is openRow for a row whose headers were read already.
+func openParsed(kind translog.Kind, r *evidenceRow, headers map[string]string) (opened, error) {
 	o := opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: r.Body}
 	if kind == translog.Replay && r.EventStoreID != nil {
 		o.Leaf.StoreID = *r.EventStoreID
@@ -41,8 +46,9 @@ func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
 	if kind == translog.Erasure {
 		return o.erasure(r)
 	}
-	facts := factsOfRow(r)
-	o.Facts, o.Leaf.Facts = &facts, o.FactsSalt.Commit(facts.Append(nil))
+	const usual = 512 // bytes, so that the encoding need not grow
+	facts := factsOfRow(r, headers)
+	o.Facts, o.Leaf.Facts = &facts, o.FactsSalt.Commit(facts.Append(make([]byte, 0, usual)))
 	return o, nil
 }
 

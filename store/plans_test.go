@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"aifi-audit/store"
+	"aifi-audit/store/storefill"
 	"aifi-audit/store/storetest"
 )
 
@@ -54,7 +55,7 @@ func TestPageCostsThePageNotTheTable(t *testing.T) {
 	deliveries := func(f store.Filter) func() error {
 		return func() error { _, _, err := s.Deliveries(t.Context(), none, f, page); return err }
 	}
-	flag := []string{storetest.FillFlag}
+	flag := []string{storefill.Flag}
 	for name, c := range map[string]struct {
 		read   func() error
 		merged float64 // stores times values

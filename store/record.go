@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	flushers   = 4
+	flushers   = 2
 	queueSize  = 4096 // deliveries waiting for one flusher
-	batchSize  = 256
+	batchSize  = 512
 	retryFor   = 10 * time.Second
 	retryPause = 50 * time.Millisecond
 	mostTaken  = 5 // tries: then it is no other transaction's key

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,12 +44,6 @@ type rows struct {
 type storeKey struct {
 	storeID int64
 	id      string
-}
-
-type sessionRow struct {
-	span
-	customerID string
-	state      *aifi.Session // nil: no webhook of the batch carried the session itself
 }
 
 type customerRow struct {
@@ -193,6 +186,7 @@ func (r *rows) insert(ctx context.Context, q *db.Queries, conn db.Conn) error {
 
 // queue puts the statements of all tables that have rows into the pipeline.
 func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
+	stated, touched := r.sessionParams()
 	steps := []struct {
 		rows int
 		run  func() error
@@ -211,7 +205,8 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(r.productCatalogue), func() error { return q.UpsertProducts(ctx, p, r.productParams()) }},
 		{len(r.gondolaCatalogue), func() error { return q.UpsertGondolas(ctx, p, r.gondolaParams()) }},
 		{len(r.customers), func() error { return q.UpsertCustomers(ctx, p, r.customerParams()) }},
-		{len(r.sessions), func() error { return q.UpsertSessions(ctx, p, r.sessionParams()) }},
+		{len(stated.SessionID), func() error { return q.UpsertSessions(ctx, p, stated) }},
+		{len(touched.SessionID), func() error { return q.TouchSessions(ctx, p, touched) }},
 		{len(r.sessionFlags), func() error { return q.InsertSessionFlags(ctx, p, r.sessionFlagParams()) }},
 		{len(r.counts), func() error { return q.UpsertEventCounts(ctx, p, r.countParams()) }},
 		{len(r.deliveryCounts), func() error { return q.UpsertDeliveryCounts(ctx, p, r.deliveryCountParams()) }},
@@ -312,64 +307,4 @@ func (r *rows) sessionFlagParams() (a db.InsertSessionFlagsParams) {
 		a.Flag = append(a.Flag, k[1].id)
 	}
 	return a
-}
-
-func (r *rows) sessionParams() (a db.UpsertSessionsParams) {
-	for _, k := range sortedKeys(r.sessions) {
-		row := r.sessions[k]
-		a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
-		a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
-		a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, sessionState(row.state))
-	}
-	return a
-}
-
-// sessionState is a session as a JSON object with the columns of table sessions.
-func sessionState(s *aifi.Session) string {
-	if s == nil {
-		return "{}"
-	}
-	state := map[string]any{}
-	text := func(column, value string) {
-		if value != "" {
-			state[column] = value
-		}
-	}
-	when := func(column string, t time.Time) {
-		if !t.IsZero() {
-			state[column] = t
-		}
-	}
-	text("aifi_id", s.ID)
-	text("code", s.Code)
-	text("status", s.Status)
-	text("location_id", s.LocationID)
-	text("session_token", s.SessionToken)
-	text("referenced_session_id", s.ReferencedSessionID)
-	text("store_id_scannable_at", s.StoreIDScannableAt)
-	text("customer_payment_instrument_id", s.CustomerPaymentInstrumentID)
-	when("created_at", s.CreatedAt)
-	when("updated_at", s.UpdatedAt)
-	when("expires_at", s.ExpiresAt)
-	when("code_first_successfully_scanned_at", s.CodeFirstSuccessfullyScannedAt)
-	when("code_last_successfully_scanned_at", s.CodeLastSuccessfullyScannedAt)
-	when("customer_first_entered_at", s.CustomerFirstEnteredAt)
-	when("customer_last_entered_at", s.CustomerLastEnteredAt)
-	when("customer_first_exited_at", s.CustomerFirstExitedAt)
-	when("customer_last_exited_at", s.CustomerLastExitedAt)
-	state["customer_satisfaction"] = s.CustomerSatisfaction
-	state["customer_satisfaction_submitted"] = s.CustomerSatisfactionSubmitted
-	state["group_size"] = s.GroupSize
-	state["visitors"] = s.Visitors
-	state["priority"] = s.Priority
-	state["stated_store_id"] = s.StoreID
-	state["suspected_fraud"] = s.SuspectedFraud
-	if s.Metadata != nil {
-		state["metadata"] = json.RawMessage(s.Metadata)
-	}
-	b, err := json.Marshal(state)
-	if err != nil {
-		return "{}"
-	}
-	return string(b)
 }

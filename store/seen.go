@@ -1,12 +1,23 @@
 package store
 
-import "time"
+import (
+	"maps"
+	"reflect"
+	"time"
+
+	"aifi-audit/store/aifi"
+)
 
 const (
 	seenLimit = 200_000
 	// seenEvery is how exact the last_seen_at of stores, products, gondolas and
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
+
+	seenSessions = 20_000 // of about 2 kB each
+	// stateEvery is how long a session's row may go without the state that it has:
+	// until then somebody else's change of it, or its removal, would stay.
+	stateEvery = 10 * time.Minute
 )
 
 // seen remembers which rows of the catalogue are written, so that most batches need
@@ -14,11 +25,40 @@ const (
 type seen struct {
 	rows  map[string]span
 	fresh map[string]span // of the batch under way
+
+	sessions      map[storeKey]writtenSession
+	freshSessions map[storeKey]writtenSession // of the batch under way
+}
+
+// writtenSession is a state of a session that was written.
+type writtenSession struct {
+	at         time.Time // of the webhook that stated it
+	customerID string
+	state      *aifi.Session
 }
 
 type span struct{ first, last time.Time }
 
-func newSeen() *seen { return &seen{rows: map[string]span{}, fresh: map[string]span{}} }
+func newSeen() *seen {
+	return &seen{
+		rows: map[string]span{}, fresh: map[string]span{},
+		sessions: map[storeKey]writtenSession{}, freshSessions: map[storeKey]writtenSession{},
+	}
+}
+
+// needsState reports whether the state of a session has to be written: most webhooks
+// of a session repeat it.
+func (s *seen) needsState(key storeKey, row sessionRow) bool {
+	if row.state == nil {
+		return false
+	}
+	have, ok := s.sessions[key]
+	if ok && have.customerID == row.customerID && row.last.Before(have.at.Add(stateEvery)) && reflect.DeepEqual(have.state, row.state) {
+		return false
+	}
+	s.freshSessions[key] = writtenSession{row.last, row.customerID, row.state}
+	return true
+}
 
 // needs reports whether the row named by key has to be written for time at.
 func (s *seen) needs(key string, at time.Time) bool {
@@ -39,9 +79,16 @@ func (s *seen) needs(key string, at time.Time) bool {
 	return true
 }
 
-func (s *seen) begin() { clear(s.fresh) }
+func (s *seen) begin() {
+	clear(s.fresh)
+	clear(s.freshSessions)
+}
 
 func (s *seen) committed() {
+	if len(s.sessions)+len(s.freshSessions) > seenSessions {
+		clear(s.sessions)
+	}
+	maps.Copy(s.sessions, s.freshSessions)
 	if len(s.rows)+len(s.fresh) > seenLimit {
 		clear(s.rows)
 	}

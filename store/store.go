@@ -114,6 +114,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepTokens(background) })
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
+	s.work.Go(func() { s.keepErasures(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
 	if c.Nightly {
 		s.work.Go(func() { s.keepRetention(background) })

@@ -33,6 +33,7 @@ type Finding struct {
 	DeliveryID   *uuid.UUID `json:"deliveryId,omitempty"`
 	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
 	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
+	RequestID    *uuid.UUID `json:"requestId,omitempty"`    // of an erasure
 	Leaf         *int64     `json:"leaf,omitempty"`         // its index
 	ErasedBy     *int64     `json:"erasedBy,omitempty"`     // the index of the leaf that says so
 	Detail       string     `json:"detail,omitempty"`
@@ -41,8 +42,10 @@ type Finding struct {
 // about names what the finding is about.
 func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
 	switch kind {
-	case translog.Access:
+	case translog.Access, translog.AccessErasure:
 		f.AccessID = &id
+	case translog.Certificate:
+		f.RequestID = &id
 	case translog.Retirement:
 		f.RetirementID = &id
 	default:
@@ -62,6 +65,9 @@ func (f Finding) String() string {
 	}
 	if f.RetirementID != nil {
 		s += " of retirement " + f.RetirementID.String()
+	}
+	if f.RequestID != nil {
+		s += " of erasure " + f.RequestID.String()
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)
@@ -117,13 +123,16 @@ func (v Verification) Clean() bool {
 type verification struct {
 	*Store
 	VerifyOptions
-	log    logReader
-	result Verification
-	now    time.Time
+	log      logReader
+	snapshot string // of the database; all of its connections see it
+	tallyKey [32]byte
+	now      time.Time
 
 	trees       signedTrees
 	displaced   []brokenTile
-	waiting     map[leafID]time.Time // in the queue, since when
+	result      Verification
+	waiting     map[leafID]waitingLeaf
+	known       tallies // of what the leaves opened are about
 	erasures    []erasedLeaf
 	retirements map[uuid.UUID]*retirement
 }
@@ -131,23 +140,27 @@ type verification struct {
 // Verify recomputes the log from what the database holds: each leaf from the body
 // and from the rows that search serves, the tiles, the root, and every checkpoint
 // that was kept; and looks for rows that the log does not know. It reads one
-// snapshot, and as much memory as a day has deliveries.
+// snapshot over several connections, and uses as much memory for a large log as for a
+// small one: see chunkTiles.
 func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
 	if s.sequencer.config.Verifier == nil {
 		return Verification{}, ErrNoLog
 	}
-	v := &verification{Store: s, VerifyOptions: o, now: s.now()}
+	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now()}
 	v.result.Findings = map[Class]int{}
-	err := pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+	err := v.reading(ctx, func(tx pgx.Tx) (err error) {
+		v.log = logReader{s.queries, tx}
+		if v.snapshot, err = s.queries.ExportSnapshot(ctx, tx); err != nil {
 			return err
 		}
-		v.log = logReader{s.queries, tx}
 		tree, err := v.checkpoint(ctx)
 		if err != nil {
 			return err
 		}
 		v.result.Size, v.result.RootHash = tree.N, tree.Hash
+		if err := v.queue(ctx); err != nil {
+			return fmt.Errorf("verifying the queue: %w", err)
+		}
 		if err := v.readRetirements(ctx); err != nil {
 			return fmt.Errorf("reading retirements: %w", err)
 		}
@@ -156,9 +169,6 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		}
 		if err := v.cosignatures(ctx); err != nil {
 			return fmt.Errorf("verifying cosignatures: %w", err)
-		}
-		if err := v.queue(ctx); err != nil {
-			return fmt.Errorf("verifying the queue: %w", err)
 		}
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)
@@ -170,6 +180,17 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		return nil
 	})
 	return v.result, knownLog(err)
+}
+
+// reading runs f on a connection, in a transaction that reads only, for as long as it
+// takes.
+func (v *verification) reading(ctx context.Context, f func(pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, v.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 func (v *verification) found(f Finding) {

@@ -4,48 +4,84 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
 
-// openDeliveries makes the leaves of deliveries, all of one kind.
-func (v *verification) openDeliveries(ctx context.Context, kind translog.Kind, leaves []*storedLeaf) error {
+// openDeliveries makes the leaves of deliveries, all of one kind, and finds what is
+// wrong with those that are not right.
+func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kind, leaves []*storedLeaf) error {
 	p := db.DeliveryEvidenceParams{Replayed: kind == translog.Replay}
+	asked := make(map[uuid.UUID]bool, len(leaves))
 	for _, l := range leaves {
-		p.ID, p.ReceivedAt = append(p.ID, l.id), append(p.ReceivedAt, ReceivedAt(l.id))
+		if !asked[l.id] { // who changed log_leaves may have written one twice
+			p.ID, p.ReceivedAt = append(p.ID, l.id), append(p.ReceivedAt, ReceivedAt(l.id))
+		}
+		asked[l.id] = true
 	}
-	rows, err := v.queries.DeliveryEvidence(ctx, v.log.conn, p)
-	if err != nil {
+	rows, err := o.queries.DeliveryEvidence(ctx, o.log.conn, p)
+	var unreadable pgx.ScanArgError
+	switch half := len(leaves) / 2; {
+	case errors.As(err, &unreadable) && half == 0:
+		leaves[0].blame(Tampered, "row", "it holds what this program never writes")
+		return nil
+	case errors.As(err, &unreadable):
+		if err := o.openDeliveries(ctx, c, kind, leaves[:half]); err != nil {
+			return err
+		}
+		return o.openDeliveries(ctx, c, kind, leaves[half:])
+	case err != nil:
 		return err
 	}
-	byID := make(map[uuid.UUID]*evidenceRow, len(rows))
+	byID, twice := make(map[uuid.UUID]*evidenceRow, len(rows)), map[uuid.UUID]bool{}
 	for i := range rows {
-		byID[rows[i].ID] = &rows[i]
+		id := rows[i].ID
+		twice[id] = byID[id] != nil
+		byID[id] = &rows[i]
 	}
+	var gone []*storedLeaf
 	for _, l := range leaves {
-		l.row = byID[l.id]
+		switch r := byID[l.id]; {
+		case r == nil:
+			gone = append(gone, l)
+		case twice[l.id]:
+			l.blame(Tampered, "row", "there is another of its id")
+		case openDelivery(l, r):
+			o.note(c, l, r)
+		default:
+			l.row = r // to be looked at, should the leaf be right
+		}
 	}
-	if err := v.retire(ctx, leaves); err != nil {
-		return err
-	}
-	for _, l := range leaves {
-		v.openDelivery(l)
-	}
-	return nil
+	return o.retire(ctx, gone)
 }
 
-// openAccess makes the leaves of entries of the access log.
-func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) error {
+// note notes what a leaf that is right is about.
+func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
+	if l.kind == translog.Delivery {
+		o.tallier.delivery(&c.tallies, r)
+		if r.Body == nil {
+			c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.Erasure})
+		}
+	}
+	if l.kind != translog.Erasure {
+		o.tallier.event(&c.tallies, r)
+	}
+}
+
+// openAccess makes the leaves of entries of the access log, all of one kind.
+func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, leaves []*storedLeaf) error {
 	ids := make([]uuid.UUID, len(leaves))
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := v.queries.AccessEvidence(ctx, v.log.conn, ids)
+	rows, err := o.queries.AccessEvidence(ctx, o.log.conn, ids)
 	if err != nil {
 		return err
 	}
@@ -54,98 +90,123 @@ func (v *verification) openAccess(ctx context.Context, leaves []*storedLeaf) err
 		byID[*rows[i].EntryID] = &rows[i]
 	}
 	for _, l := range leaves {
-		var f Finding
-		switch r := byID[l.id]; {
-		case r == nil:
-			f = l.finding(Missing, "access", "its row is gone")
-		case len(r.Secret) != len(translog.Secret{}):
-			f = l.finding(Unverifiable, "access", "the secret of its commitment is gone")
-		default:
-			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
+		r := byID[l.id]
+		if r == nil {
+			l.blame(Missing, "access", "its row is gone")
 			continue
 		}
-		l.fault = &f
+		switch erased, ok := erasedAccessLeaf(r); {
+		case kind == translog.AccessErasure && ok:
+			l.now = accessErasureLeaf(r).Hash()
+		case kind == translog.AccessErasure:
+			l.blame(Missing, "access erasure", "what it left is gone")
+		case ok:
+			if l.now = erased.Hash(); l.now == l.hash {
+				c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.AccessErasure})
+			}
+			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
+		case len(r.Secret) != len(translog.Secret{}):
+			l.blame(Unverifiable, "access", "the secret of its commitment is gone")
+		default:
+			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
+			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
+		}
 	}
 	return nil
 }
 
-// openDelivery makes the leaf of a delivery from its rows, or finds why it cannot.
-func (v *verification) openDelivery(l *storedLeaf) {
-	fault := func(class Class, what, detail string) {
-		f := l.finding(class, what, detail)
-		l.fault = &f
+// openCertificates makes the leaves of the statements of what was erased.
+func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
+	rows, err := o.queries.ErasureResults(ctx, o.log.conn)
+	if err != nil {
+		return err
 	}
-	r := l.row
-	switch {
-	case r == nil && l.retired != nil:
-		l.now = l.hash // it cannot be made any more
-		if l.kind == translog.Delivery {
-			l.retired.found++
+	byID := make(map[uuid.UUID]translog.Leaf, len(rows))
+	for _, r := range rows {
+		if len(r.Secret) == len(translog.Secret{}) {
+			byID[r.RequestID] = certificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret))
 		}
-		return
-	case r == nil:
-		fault(Missing, "delivery", "its row is gone")
-		return
+	}
+	for _, l := range leaves {
+		leaf, ok := byID[l.id]
+		if !ok {
+			l.blame(Missing, "certificate", "the statement of what was erased is gone")
+			continue
+		}
+		l.now = leaf.Hash()
+	}
+	return nil
+}
+
+// openDelivery makes the leaf of a delivery from its rows, or finds why it cannot. It
+// reports whether all is right.
+func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
+	switch {
 	case r.Body == nil && r.ErasedAt == nil:
-		fault(Missing, "body", "its row is gone")
-		return
+		return l.blame(Missing, "body", "its row is gone")
 	case r.Body != nil && len(r.Secret) != len(translog.Secret{}):
-		fault(Unverifiable, "body", "the secret of its commitments is gone")
-		return
+		return l.blame(Unverifiable, "body", "the secret of its commitments is gone")
 	case l.kind != translog.Erasure && r.EventID == nil && (r.StatedEventID != nil || l.kind == translog.Replay):
-		fault(Missing, "event", "the row of what it states is gone")
-		return
+		return l.blame(Missing, "event", "the row of what it states is gone")
 	}
 	o, err := openRow(l.kind, r)
 	if err != nil {
-		fault(Tampered, "row", err.Error())
-		return
+		return l.blame(Tampered, "row", err.Error())
 	}
 	if l.now = o.Leaf.Hash(); l.now != l.hash {
-		return
+		return false
 	}
-	if r.Body == nil {
-		v.erased(l)
-		return
+	if what := personal(r); what != "" {
+		return l.blame(Tampered, what, "the event's "+what+" is not that of the body")
 	}
-	v.personal(l)
+	return true
 }
 
 // personal compares the personal columns, which no commitment covers, with the body,
-// which one does.
-func (v *verification) personal(l *storedLeaf) {
-	r := l.row
-	if r.EventID == nil {
-		return
+// which one does. It names what is not the body's.
+func personal(r *evidenceRow) (what string) {
+	if r.EventID == nil || r.Body == nil {
+		return ""
+	}
+	if r.EventErased && r.CustomerID == nil && r.PersonalCustomerID == nil && r.Email == nil {
+		return "" // who it was about was erased before this delivery stated it again
+	}
+	if p, ok := aifi.DecodePerson(r.Body); ok && impersonal(r, p) == "" {
+		return ""
 	}
 	s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body)
 	if problem != nil {
-		return // it was understood by another version of the program
+		return "" // it was understood by another version of the program
 	}
-	if s.CustomerID() != orEmpty(r.CustomerID) {
-		f := l.finding(Tampered, "customer", "the event's customer is not that of the body")
-		l.fault = &f
-		return
+	return impersonal(r, aifi.Person{CustomerID: s.CustomerID(), Info: s.PersonalInfo})
+}
+
+// impersonal names what of a row is not that of a person.
+func impersonal(r *evidenceRow, p aifi.Person) (what string) {
+	if p.CustomerID != orEmpty(r.CustomerID) {
+		return "customer"
 	}
 	want, id := aifi.PersonalInfo{}, ""
-	if s.PersonalInfo != nil {
-		want, id = *s.PersonalInfo, s.CustomerID()
+	if p.Info != nil {
+		want, id = *p.Info, p.CustomerID
 	}
 	have := aifi.PersonalInfo{
 		Email: orEmpty(r.Email), FirstName: orEmpty(r.FirstName), LastName: orEmpty(r.LastName), Phone: orEmpty(r.Phone), PhoneNumber: orEmpty(r.PhoneNumber),
 	}
 	if have != want || orEmpty(r.PersonalCustomerID) != id {
-		f := l.finding(Tampered, "personal info", "the event's personal info is not that of the body")
-		l.fault = &f
+		return "personal info"
 	}
+	return ""
 }
 
 // diagnose says which part of a delivery is not what its leaf committed to. The leaf
 // commits to both at once, so it tries what the leaf would be if only one was changed.
-func (v *verification) diagnose(l storedLeaf) Finding {
+func diagnose(l *storedLeaf) Finding {
 	switch l.kind {
-	case translog.Access:
+	case translog.Access, translog.AccessErasure:
 		return l.finding(Tampered, "access", "its row was changed")
+	case translog.Certificate:
+		return l.finding(Tampered, "certificate", "the statement of what was erased was changed")
 	case translog.Retirement:
 		return l.finding(Tampered, "retirement", "its row was changed")
 	}
@@ -158,7 +219,7 @@ func (v *verification) diagnose(l storedLeaf) Finding {
 	sum := sha256.Sum256(r.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body); problem == nil && r.EventID != nil {
-		facts := factsOfRow(&r)
+		facts := factsOfRow(&r, headersOf(r.Headers))
 		at := s.TimeOfOrigin
 		if at.IsZero() {
 			at = r.ReceivedAt
@@ -186,38 +247,34 @@ func (v *verification) diagnose(l storedLeaf) Finding {
 	return f
 }
 
-// erased tells that a body was erased, by which leaf. A delivery whose body is gone
-// and whose erasure the log does not know is not erased by the rules.
-func (v *verification) erased(l *storedLeaf) {
-	if l.kind != translog.Delivery {
-		return
-	}
-	v.erasures = append(v.erasures, erasedLeaf{l.index, l.id, *l.row.ErasedAt})
-}
-
-// erasedLeaf is a leaf whose body was erased.
+// erasedLeaf is a leaf of which something was erased, and the kind of leaf that is to
+// say so. If the log does not know of that, it was not erased by the rules.
 type erasedLeaf struct {
 	index int64
 	id    uuid.UUID
 	at    time.Time
+	by    translog.Kind
 }
 
-// eachErasure names the leaf that says so of each erased delivery.
+// eachErasure names the leaf that says so of each erased delivery or entry.
 func (v *verification) eachErasure(ctx context.Context) error {
 	for _, e := range v.erasures {
 		found, err := v.log.locate(ctx, e.at, e.id)
 		if err != nil {
 			return err
 		}
-		f := Finding{Class: Tampered, What: "body", DeliveryID: &e.id, Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}
-		if since, ok := v.waiting[leafIDOf(translog.Erasure, e.id)]; ok {
+		f := Finding{Class: Tampered, What: "body", Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}.about(e.by, e.id)
+		if e.by == translog.AccessErasure {
+			f.What = "customer"
+		}
+		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"
-			if v.now.Sub(since) >= waitsTooLong {
+			if v.now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What = Unsequenced, "erasure"
 			}
 		}
 		for _, at := range found {
-			if at.kind == translog.Erasure {
+			if at.kind == e.by {
 				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""
 			}
 		}

@@ -18,11 +18,14 @@ import (
 // retirement is one that a verification knows of.
 type retirement struct {
 	db.ListRetirementsRow
-	index int64 // of its leaf; unlogged if the log has none
+	index int64 // of its leaf; waits if it is in the queue, unknown if the log has none
 	found int64 // leaves of deliveries that it accounts for
 }
 
-const unlogged = math.MaxInt64
+const (
+	waits   = math.MaxInt64 // it will be the last
+	unknown = -1            // it speaks of nothing
+)
 
 // readRetirements reads what was retired by the rules, and where the log says so.
 func (v *verification) readRetirements(ctx context.Context) error {
@@ -32,8 +35,11 @@ func (v *verification) readRetirements(ctx context.Context) error {
 	}
 	v.retirements = make(map[uuid.UUID]*retirement, len(rows))
 	for _, row := range rows {
-		r := &retirement{row, unlogged, 0}
+		r := &retirement{row, unknown, 0}
 		v.retirements[row.ID] = r
+		if _, ok := v.waiting[leafIDOf(translog.Retirement, row.ID)]; ok {
+			r.index = waits
+		}
 		found, err := v.log.locate(ctx, row.At, row.ID)
 		if err != nil {
 			return err
@@ -49,44 +55,53 @@ func (v *verification) readRetirements(ctx context.Context) error {
 
 // retire finds, of leaves of deliveries whose rows are gone, those that were retired: by
 // the first retirement behind the leaf that speaks of it. What came later than the
-// retirement is not what it speaks of.
-func (v *verification) retire(ctx context.Context, leaves []*storedLeaf) error {
-	if len(v.retirements) == 0 {
-		return nil
-	}
-	var args db.RetirementsOfParams
-	gone := map[uuid.UUID][]*storedLeaf{}
-	for _, l := range leaves {
-		if l.row == nil {
-			args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, l.id), append(args.ReceivedAt, ReceivedAt(l.id))
-			gone[l.id] = append(gone[l.id], l)
-		}
-	}
+// retirement is not what it speaks of. The others are missing.
+func (o *opener) retire(ctx context.Context, gone []*storedLeaf) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	found, err := v.queries.RetirementsOf(ctx, v.log.conn, args)
+	var args db.RetirementsOfParams
+	byID := map[uuid.UUID][]*storedLeaf{}
+	for _, l := range gone {
+		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, l.id), append(args.ReceivedAt, ReceivedAt(l.id))
+		byID[l.id] = append(byID[l.id], l)
+		l.blame(Missing, "delivery", "its row is gone")
+	}
+	if len(o.retirements) == 0 {
+		return nil
+	}
+	found, err := o.queries.RetirementsOf(ctx, o.log.conn, args)
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
-		r := v.retirements[f.ID]
-		for _, l := range gone[f.DeliveryID] {
+		r := o.retirements[f.ID]
+		for _, l := range byID[f.DeliveryID] {
 			if r != nil && r.index > l.index && (l.retired == nil || r.index < l.retired.index) {
-				l.retired = r
+				l.retired, l.fault = r, nil
+				l.now = l.hash // it cannot be made any more
 			}
 		}
 	}
 	return nil
 }
 
+// countRetired counts the leaves that retirements account for.
+func (v *verification) countRetired(leaves []storedLeaf) {
+	for i := range leaves {
+		if l := &leaves[i]; l.retired != nil && l.kind == translog.Delivery {
+			l.retired.found++
+		}
+	}
+}
+
 // openRetirements makes the leaves of retirements.
-func (v *verification) openRetirements(ctx context.Context, leaves []*storedLeaf) error {
+func (o *opener) openRetirements(ctx context.Context, leaves []*storedLeaf) error {
 	ids := make([]uuid.UUID, len(leaves))
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := v.queries.RetirementEvidence(ctx, v.log.conn, ids)
+	rows, err := o.queries.RetirementEvidence(ctx, o.log.conn, ids)
 	if err != nil {
 		return err
 	}
@@ -95,16 +110,17 @@ func (v *verification) openRetirements(ctx context.Context, leaves []*storedLeaf
 		byID[rows[i].ID] = &rows[i]
 	}
 	for _, l := range leaves {
-		f := l.finding(Missing, "retirement", "its row is gone")
-		if r := byID[l.id]; r != nil {
-			made, err := retirementLeaf(r)
-			if err == nil {
-				l.now = made.Hash()
-				continue
-			}
-			f = l.finding(Unverifiable, "retirement", err.Error())
+		r := byID[l.id]
+		if r == nil {
+			l.blame(Missing, "retirement", "its row is gone")
+			continue
 		}
-		l.fault = &f
+		made, err := retirementLeaf(r)
+		if err != nil {
+			l.blame(Unverifiable, "retirement", err.Error())
+			continue
+		}
+		l.now = made.Hash()
 	}
 	return nil
 }
@@ -118,17 +134,20 @@ func (v *verification) eachRetirement() {
 		id := r.ID
 		f := Finding{Class: Retired, What: "deliveries", RetirementID: &id, Detail: fmt.Sprintf("%d, received from %s to %s, by %s: %s",
 			r.found, r.FromTime.UTC().Format(time.RFC3339), r.ToTime.UTC().Format(time.RFC3339), r.Actor, r.Reason)}
-		if r.index != unlogged {
-			f.ErasedBy = &r.index
-		} else if since, ok := v.waiting[leafIDOf(translog.Retirement, id)]; !ok {
+		switch r.index {
+		case unknown:
 			f.Class, f.What, f.Detail = Tampered, "retirement", "the log does not know of it"
-		} else if v.now.Sub(since) >= waitsTooLong {
-			f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.UTC().Format(time.RFC3339)
+		case waits:
+			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.now.Sub(since.at) >= waitsTooLong {
+				f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
+			}
+		default:
+			f.ErasedBy = &r.index
 		}
 		if f.Class != Retired || r.found > 0 {
 			v.found(f)
 		}
-		if v.From.N == 0 && r.found != r.Leaves {
+		if v.From.N == 0 && r.index != unknown && r.found != r.Leaves {
 			v.found(Finding{Class: Tampered, What: "retirement", RetirementID: &id, ErasedBy: f.ErasedBy,
 				Detail: fmt.Sprintf("it speaks of %d deliveries that have a leaf, and there are %d", r.Leaves, r.found)})
 		}

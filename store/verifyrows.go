@@ -11,50 +11,82 @@ import (
 	"aifi-audit/store/translog"
 )
 
-// waitsTooLong is when a leaf that waits in the queue is a finding.
-const waitsTooLong = time.Minute
-
 // rows looks for rows that the log does not know, and for rows by which search finds
-// others that are gone.
+// others that are gone. If all leaves were opened, their tallies tell where there is
+// nothing to look for.
 func (v *verification) rows(ctx context.Context) error {
-	if err := v.unsequenced(ctx); err != nil {
+	if err := v.certificates(ctx); err != nil {
 		return err
 	}
-	since := v.Since
-	orphans, err := v.queries.UnstatedEvents(ctx, v.log.conn, since)
-	if err != nil {
-		return err
+	differ := tables{true, true, true, true}
+	if v.From.N == 0 && v.Since.IsZero() {
+		if err := v.tallyWaiting(ctx); err != nil {
+			return err
+		}
+		var err error
+		if differ, err = v.tallyTables(ctx); err != nil {
+			return err
+		}
 	}
-	for _, id := range orphans {
-		v.found(Finding{Class: Tampered, What: "event", DeliveryID: &id, Detail: "the delivery that it names does not state it"})
-	}
-	lists, err := v.queries.MissingListEntries(ctx, v.log.conn, since)
-	if err != nil {
-		return err
-	}
-	for _, l := range lists {
-		v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
-	}
-	quarantine, err := v.queries.MissingQuarantine(ctx, v.log.conn, since)
-	if err != nil {
-		return err
-	}
-	for _, id := range quarantine {
-		v.found(Finding{Class: Missing, What: "quarantine", DeliveryID: &id, Detail: "it states nothing, and is not in quarantine"})
+	for _, look := range []struct {
+		needed bool
+		at     func(context.Context) error
+	}{
+		{differ.received, v.unsequenced}, {differ.events, v.unstated}, {differ.lists, v.unlisted}, {differ.quarantine, v.unquarantined},
+	} {
+		if look.needed {
+			if err := look.at(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// unsequenced finds deliveries and entries of the access log without a leaf, a day at
+// unstated finds events that no delivery states.
+func (v *verification) unstated(ctx context.Context) error {
+	orphans, err := v.queries.UnstatedEvents(ctx, v.log.conn, v.Since)
+	for _, id := range orphans {
+		v.found(Finding{Class: Tampered, What: "event", DeliveryID: &id, Detail: "the delivery that it names does not state it"})
+	}
+	return err
+}
+
+// unlisted finds flags, products and gondolas of events by which search cannot find
+// them, and such by which it finds events that do not state them.
+func (v *verification) unlisted(ctx context.Context) error {
+	missing, err := v.queries.MissingListEntries(ctx, v.log.conn, v.Since)
+	if err != nil {
+		return err
+	}
+	for _, l := range missing {
+		v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
+	}
+	added, err := v.queries.AddedListEntries(ctx, v.log.conn, v.Since)
+	for _, l := range added {
+		v.found(Finding{Class: Tampered, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search finds the event by %q, which it does not state", l.Value)})
+	}
+	return err
+}
+
+// unquarantined finds deliveries that state nothing, and are not in quarantine.
+func (v *verification) unquarantined(ctx context.Context) error {
+	missing, err := v.queries.MissingQuarantine(ctx, v.log.conn, v.Since)
+	for _, id := range missing {
+		v.found(Finding{Class: Missing, What: "quarantine", DeliveryID: &id, Detail: "it states nothing, and is not in quarantine"})
+	}
+	return err
+}
+
+// unsequenced finds deliveries and entries of the access log without a leaf, an hour at
 // a time.
 func (v *verification) unsequenced(ctx context.Context) error {
 	span, err := v.queries.LoggedSpan(ctx, v.log.conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err
 	}
-	const day = 24 * time.Hour
-	for from := span.FirstAt.Truncate(day); !from.After(span.LastAt); from = from.Add(day) {
-		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(day)}
+	for from := span.FirstAt.Truncate(time.Hour); !from.After(span.LastAt); from = from.Add(time.Hour) {
+		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(time.Hour)}
 		deliveries, err := v.queries.DeliveryIDs(ctx, v.log.conn, period)
 		if err != nil {
 			return err
@@ -82,6 +114,26 @@ func (v *verification) unsequenced(ctx context.Context) error {
 	return nil
 }
 
+// certificates finds statements of erasures that the log does not know.
+func (v *verification) certificates(ctx context.Context) error {
+	results, err := v.queries.ErasureResults(ctx, v.log.conn)
+	if err != nil {
+		return err
+	}
+	for _, r := range results {
+		found, err := v.log.locate(ctx, r.ExecutedAt, r.RequestID)
+		if err != nil {
+			return err
+		}
+		logged := map[leafID]struct{}{}
+		for _, at := range found {
+			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
+		}
+		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
+	}
+	return nil
+}
+
 // leafID names what a leaf is about, as log_leaves does: its kind, and its id.
 type leafID [idSize]byte
 
@@ -96,34 +148,13 @@ func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[l
 			continue
 		}
 		since, ok := v.waiting[leafIDOf(kind, id)]
-		if ok && v.now.Sub(since) < waitsTooLong {
+		if ok && v.now.Sub(since.at) < waitsTooLong {
 			continue
 		}
 		f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
 		if ok {
-			f.Detail = "its leaf waits in the queue since " + since.UTC().Format(time.RFC3339)
+			f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
 		}
 		v.found(f)
 	}
-}
-
-// queue notes which leaves wait, and since when.
-func (v *verification) queue(ctx context.Context) error {
-	queued, err := v.queries.QueuedLeaves(ctx, v.log.conn)
-	if err != nil {
-		return err
-	}
-	v.waiting = map[leafID]time.Time{}
-	for _, q := range queued {
-		for _, record := range q.Leaves {
-			v.result.Waiting++
-			l, err := translog.ParseLeaf(record)
-			if err != nil {
-				v.found(Finding{Class: Tampered, What: "queue", Detail: "it holds what is no leaf"})
-				continue
-			}
-			v.waiting[leafIDOf(l.Kind, l.ID)] = q.QueuedAt
-		}
-	}
-	return nil
 }

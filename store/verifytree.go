@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
@@ -12,24 +13,28 @@ import (
 	"aifi-audit/store/translog"
 )
 
-// verifyTiles is how many of the lowest tiles are verified at a time.
-const verifyTiles = 16
-
 // storedLeaf is a leaf as the log's table has it, and as it comes out of the rows.
 type storedLeaf struct {
 	index   int64
 	kind    translog.Kind
 	id      uuid.UUID
 	hash    tlog.Hash
-	absent  bool // the table has no such leaf
-	row     *evidenceRow
-	retired *retirement // of a delivery whose row is gone by the rules
-	now     tlog.Hash   // from the rows; zero if it cannot be made
-	fault   *Finding    // why now is not hash, to be told if the table's leaf is right
+	absent  bool         // the table has no such leaf
+	now     tlog.Hash    // from the rows; zero if it cannot be made
+	row     *evidenceRow // if they make another
+	retired *retirement  // of a delivery whose row is gone by the rules
+	fault   *Finding     // why now is not hash, to be told if the table's leaf is right
 }
 
 func (l *storedLeaf) finding(class Class, what, detail string) Finding {
 	return Finding{Class: class, What: what, Leaf: &l.index, Detail: detail}.about(l.kind, l.id)
+}
+
+// blame notes why the rows do not make the leaf.
+func (l *storedLeaf) blame(class Class, what, detail string) (right bool) {
+	f := l.finding(class, what, detail)
+	l.fault = &f
+	return false
 }
 
 // tree verifies the leaves, tiles and checkpoints of a tree. At each tile it holds
@@ -52,16 +57,8 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	if err := v.before(reader, first*translog.TileWidth); err != nil {
 		return err
 	}
-	for n := first; n*translog.TileWidth < signed.N; n += verifyTiles {
-		end := min((n+verifyTiles)*translog.TileWidth, signed.N)
-		leaves, err := v.leaves(ctx, n*translog.TileWidth, end)
-		if err != nil {
-			return err
-		}
-		if err := v.open(ctx, leaves); err != nil {
-			return err
-		}
-		complete := (end - n*translog.TileWidth) / translog.TileWidth
+	err = v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
+		n, complete := c.first/translog.TileWidth, (c.end-c.first)/translog.TileWidth
 		roots, err := v.log.roots(ctx, 0, n, n+complete)
 		if err != nil {
 			return err
@@ -71,7 +68,7 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 			return err
 		}
 		for i := range complete {
-			tile := leaves[i*translog.TileWidth : (i+1)*translog.TileWidth]
+			tile := c.leaves[i*translog.TileWidth : (i+1)*translog.TileWidth]
 			if err := v.tile(ctx, edge, n+i, tile, roots[n+i], proven); err != nil {
 				return err
 			}
@@ -79,11 +76,18 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 				proven = proven[1:]
 			}
 		}
-		v.last(ctx, edge, signed, leaves[complete*translog.TileWidth:])
-		v.result.Leaves += int64(len(leaves))
+		v.last(ctx, edge, signed, c.leaves[complete*translog.TileWidth:])
+		v.result.Leaves += int64(len(c.leaves))
+		v.known.merge(c.tallies)
+		v.erasures = append(v.erasures, c.erasures...)
+		v.countRetired(c.leaves)
 		if v.Progress != nil {
-			v.Progress(end, signed.N)
+			v.Progress(c.end, signed.N)
 		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	v.swaps()
 	v.mismatches()
@@ -101,7 +105,7 @@ func (v *verification) tile(ctx context.Context, edge *translog.Edge, n int64, l
 	}
 	switch {
 	case len(proven) == 0 && stored != tableRoot: // one of the two was changed
-		table = nil
+		table, leaves = nil, slices.Clone(leaves)
 		v.broken(brokenTile{leaves, makes(stored), &stored, func() {
 			v.found(Finding{Class: Tampered, What: "tile", Detail: fmt.Sprintf("number %d of level 0", n)})
 			v.blameRows(leaves)
@@ -112,7 +116,7 @@ func (v *verification) tile(ctx context.Context, edge *translog.Edge, n int64, l
 		right, table = rowsRoot, rows
 		v.blameLeaves(leaves)
 	default:
-		right, table = proven[0], nil // no tree that ends here can be made
+		right, table, leaves = proven[0], nil, slices.Clone(leaves) // no tree that ends here can be made
 		v.broken(brokenTile{leaves, makes(right), &right, func() { v.blameTile(leaves, "the leaves do not make the tile that was signed") }})
 	}
 	v.prefixes(edge, table)
@@ -142,7 +146,7 @@ func (v *verification) last(ctx context.Context, edge *translog.Edge, signed tlo
 		table = rows
 		v.blameLeaves(leaves)
 	case len(leaves) > 0:
-		table = nil
+		table, leaves = nil, slices.Clone(leaves)
 		v.broken(brokenTile{leaves, v.makesWithTiles(ctx, edge, signed), nil, func() { v.blameTile(leaves, "the leaves do not make the tree that was signed") }})
 	default:
 		v.found(Finding{Class: Tampered, What: "checkpoint", Detail: "the tiles do not make the tree that was signed"})
@@ -186,22 +190,22 @@ func hashesOf(leaves []storedLeaf) (table, rows []tlog.Hash) {
 
 // blameRows tells what is wrong with the rows: the leaves are right.
 func (v *verification) blameRows(leaves []storedLeaf) {
-	for _, l := range leaves {
-		switch {
+	for i := range leaves {
+		switch l := &leaves[i]; {
 		case l.absent:
 			v.found(Finding{Class: Missing, What: "leaf", Leaf: &l.index})
 		case l.fault != nil:
 			v.found(*l.fault)
 		case l.now != l.hash:
-			v.found(v.diagnose(l))
+			v.found(diagnose(l))
 		}
 	}
 }
 
 // blameLeaves tells what is wrong with the leaves: the rows are right.
 func (v *verification) blameLeaves(leaves []storedLeaf) {
-	for _, l := range leaves {
-		switch {
+	for i := range leaves {
+		switch l := &leaves[i]; {
 		case l.fault != nil:
 			v.found(*l.fault)
 		case l.now != l.hash:
@@ -214,8 +218,8 @@ func (v *verification) blameLeaves(leaves []storedLeaf) {
 func (v *verification) blameTile(leaves []storedLeaf, why string) {
 	first, last := leaves[0].index, leaves[len(leaves)-1].index
 	v.found(Finding{Class: Tampered, What: "leaves", Leaf: &first, Detail: fmt.Sprintf("up to leaf %d: %s", last, why)})
-	for _, l := range leaves {
-		switch {
+	for i := range leaves {
+		switch l := &leaves[i]; {
 		case l.absent:
 			v.found(Finding{Class: Missing, What: "leaf", Leaf: &l.index})
 		case l.fault != nil:
@@ -227,8 +231,8 @@ func (v *verification) blameTile(leaves []storedLeaf, why string) {
 }
 
 // leaves reads the leaves from log_leaves. Those that are not there are marked.
-func (v *verification) leaves(ctx context.Context, from, end int64) ([]storedLeaf, error) {
-	rows, err := v.queries.LeafRows(ctx, v.log.conn, db.LeafRowsParams{FromIndex: from, EndIndex: end})
+func (r logReader) leaves(ctx context.Context, from, end int64) ([]storedLeaf, error) {
+	rows, err := r.queries.LeafRows(ctx, r.conn, db.LeafRowsParams{FromIndex: from, EndIndex: end})
 	if err != nil {
 		return nil, err
 	}
@@ -264,37 +268,4 @@ func (r logReader) roots(ctx context.Context, level int, from, end int64) (map[i
 		}
 	}
 	return roots, nil
-}
-
-// open makes the leaves again from the rows.
-func (v *verification) open(ctx context.Context, leaves []storedLeaf) error {
-	byKind := map[translog.Kind][]*storedLeaf{}
-	for i := range leaves {
-		switch l := &leaves[i]; {
-		case l.index < v.From.N:
-			l.now = l.hash // verified before
-		case !l.absent:
-			byKind[l.kind] = append(byKind[l.kind], l)
-		}
-	}
-	for kind, leaves := range byKind {
-		var err error
-		switch kind {
-		case translog.Delivery, translog.Replay, translog.Erasure:
-			err = v.openDeliveries(ctx, kind, leaves)
-		case translog.Access:
-			err = v.openAccess(ctx, leaves)
-		case translog.Retirement:
-			err = v.openRetirements(ctx, leaves)
-		default:
-			for _, l := range leaves {
-				f := l.finding(Tampered, "leaf", "its kind is unknown")
-				l.fault = &f
-			}
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

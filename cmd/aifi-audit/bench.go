@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
+	"slices"
+	"strconv"
 	"time"
 
 	"aifi-audit/cmd/aifi-audit/bench"
@@ -17,11 +20,29 @@ type benchCommand struct {
 	Dir         string `help:"Where the private PostgreSQL's data and all other files lie for the time of the run. Default: the system's directory for temporary files." env:"AIFI_AUDIT_BENCH_DIR" type:"existingdir"`
 
 	Only        []string      `help:"Measure only these: ${benchmarks}." env:"AIFI_AUDIT_BENCH_ONLY" enum:"${benchmarks}" placeholder:"NAME,..."`
+	Events      []number      `help:"Events in the databases that are searched, as 1e5,1e6: what a page takes should not depend on it." default:"1e5,1e6" env:"AIFI_AUDIT_BENCH_EVENTS" placeholder:"N,..."`
+	Months      int           `help:"Over which these events are spread." default:"3" env:"AIFI_AUDIT_BENCH_MONTHS"`
+	Requests    int           `help:"Requests for each page." default:"100" env:"AIFI_AUDIT_BENCH_REQUESTS"`
 	Stores      int           `help:"Simulated shops." default:"100" env:"AIFI_AUDIT_BENCH_STORES"`
 	Connections int           `help:"Senders at a time." default:"128" env:"AIFI_AUDIT_BENCH_CONNECTIONS"`
 	Duration    time.Duration `help:"Of each stretch of ingest." default:"10s" env:"AIFI_AUDIT_BENCH_DURATION"`
 	Repetitions int           `help:"Turns. What is compared takes turns, and the median counts." default:"3" env:"AIFI_AUDIT_BENCH_REPETITIONS"`
 	JSON        string        `help:"Also write the report to this file, as JSON. - is standard output, in place of the text." name:"json" env:"AIFI_AUDIT_BENCH_JSON" placeholder:"FILE"`
+}
+
+const leastEvents = 1000
+
+// number is a flag that is a whole number, also written as 1e6.
+type number int
+
+// UnmarshalText reads it.
+func (n *number) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > 1e9 {
+		return fmt.Errorf("%q is no whole number up to 1e9", text)
+	}
+	*n = number(v)
+	return nil
 }
 
 // Help is shown by --help.
@@ -33,8 +54,12 @@ A PostgreSQL that is given must not be in use: databases are made on it, and dro
 
 // Run measures, and prints what was measured even if not all could be.
 func (c benchCommand) Run(env *environment) error {
-	if c.Stores < 1 || c.Connections < 1 || c.Duration <= 0 || c.Repetitions < 1 {
-		return errors.New("--stores, --connections, --duration and --repetitions must be positive")
+	var events []int
+	for _, n := range c.Events {
+		events = append(events, int(n))
+	}
+	if c.Stores < 1 || c.Months < 1 || c.Requests < 1 || len(events) == 0 || slices.Min(events) < leastEvents || c.Connections < 1 || c.Duration <= 0 || c.Repetitions < 1 {
+		return errors.New("--stores, --months, --connections, --duration, --repetitions and --requests must be positive, and --events at least 1000")
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -42,7 +67,8 @@ func (c benchCommand) Run(env *environment) error {
 	}
 	b := newBar(env, -1, "starting", "steps")
 	report, err := bench.Run(env.ctx, bench.Config{
-		Program: program, DatabaseURL: c.DatabaseURL, Dir: c.Dir, Only: c.Only, Stores: c.Stores, Connections: c.Connections,
+		Program: program, DatabaseURL: c.DatabaseURL, Dir: c.Dir, Only: c.Only,
+		Events: slices.Sorted(slices.Values(events)), Months: c.Months, Requests: c.Requests, Stores: c.Stores, Connections: c.Connections,
 		Duration: c.Duration, Repetitions: c.Repetitions, Start: time.Now(), Logger: env.log,
 		Progress: func(doing string) { b.describe(doing); b.add(1) },
 	})

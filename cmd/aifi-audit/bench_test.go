@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"aifi-audit/cmd/aifi-audit/bench"
 	"aifi-audit/store/storetest"
 )
@@ -124,5 +126,41 @@ func TestBenchLatencyAndStorage(t *testing.T) {
 	}
 	if !slices.ContainsFunc(s.Tables, func(t bench.TableSize) bool { return t.Name == "delivery_bodies" && t.Rows+t.Toast > s.BodyBytes/4 }) {
 		t.Errorf("the bodies take too little: %+v", s.Tables)
+	}
+}
+
+func TestBenchSearchAndExport(t *testing.T) {
+	report, text := benchmarked(t, "--only=search,export", "--events=6e3,2e3", "--months=1", "--requests=2")
+	s := report.Search
+	if s == nil || report.Export == nil {
+		t.Fatalf("there are other measurements than asked for: %+v", report)
+	}
+	if diff := cmp.Diff([]int{2000, 6000}, s.Sizes); diff != "" {
+		t.Errorf("the sizes (-want +got):\n%s", diff)
+	}
+	places := map[string]int{}
+	for _, p := range slices.Concat(s.LookUps, s.Pages) {
+		places[p.Place]++
+		if len(p.At) != 2 || p.Growth <= 0 || p.Place != "" && p.LookUps <= 0 {
+			t.Errorf("a page is %+v", p)
+		}
+		for _, at := range p.At {
+			if at.P50 <= 0 || at.P99 < at.P50 || p.Place != "" && at.Bytes == 0 || p.Place == "deep" && at.Depth == 0 {
+				t.Errorf("a page is %+v", p)
+			}
+		}
+		if !strings.Contains(text, p.Name) {
+			t.Errorf("%s is not told", p.Name)
+		}
+	}
+	if places[""] != 2 || places["first"] < 40 || places["next"] < 10 || places["deep"] == 0 {
+		t.Errorf("the pages are %v", places)
+	}
+	x := report.Export
+	positive(t, "the rate of the server", &x.Server.Rows)
+	positive(t, "the rate of psql", &x.PSQL.Rows)
+	positive(t, "the ratio", &x.Ratio)
+	if x.Rows != 5400 {
+		t.Errorf("%d rows were exported", x.Rows)
 	}
 }

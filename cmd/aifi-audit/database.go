@@ -62,13 +62,18 @@ func closePrivate(server *pgprivate.Server) error {
 }
 
 // withStore runs a command's work on the store.
-func (f databaseFlags) withStore(env *environment, work func(*store.Store) error) (err error) {
+func (f databaseFlags) withStore(env *environment, work func(*store.Store) error) error {
+	return f.withLog(env, store.LogConfig{}, work)
+}
+
+// withLog is withStore for work that needs the log.
+func (f databaseFlags) withLog(env *environment, log store.LogConfig, work func(*store.Store) error) (err error) {
 	url, end, err := f.open(env.ctx, env)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	s, err := store.Open(env.ctx, store.Config{DatabaseURL: url, Logger: env.log})
+	s, err := store.Open(env.ctx, store.Config{DatabaseURL: url, Logger: env.log, Log: log})
 	if err != nil {
 		return err
 	}

@@ -28,23 +28,24 @@ func main() {
 type cli struct {
 	LogFormat string `help:"Log as text or json." enum:"text,json" default:"text" env:"AIFI_AUDIT_LOG_FORMAT"`
 
-	Demo       demoCommand       `cmd:"" help:"Run everything at once: a private PostgreSQL, the server, and simulated shops."`
-	Serve      serveCommand      `cmd:"" help:"Receive webhooks and serve the API."`
-	Migrate    migrateCommand    `cmd:"" help:"Bring the database schema up to date, or show its state."`
-	Token      tokenCommand      `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
-	Store      storeCommand      `cmd:"" help:"List the stores, or set their time zones."`
-	Export     exportCommand     `cmd:"" help:"Write a list as CSV, straight from the database."`
-	Verify     verifyCommand     `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
-	Erase      eraseCommand      `cmd:"" help:"Erase what is known of a customer, and keep what proves the rest. A dry run until --confirm."`
-	Hold       holdCommand       `cmd:"" help:"Place, list and lift legal holds."`
-	Retention  retentionCommand  `cmd:"" help:"Say for how long deliveries are kept, and remove what is older."`
-	Log        logCommand        `cmd:"" help:"Keys of the transparency log, and going on after an old backup was restored."`
-	Spool      spoolCommand      `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
-	Simulate   simulateCommand   `cmd:"" help:"Send the webhooks of simulated shops to a server."`
-	Bench      benchCommand      `cmd:"" help:"Measure how fast this program is, beside what the machine can do at most."`
-	BenchPeer  benchPeerCommand  `cmd:"" hidden:""`
-	Monitoring monitoringCommand `cmd:"" help:"Print alerting rules for Prometheus, or a dashboard for Grafana."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Demo          demoCommand          `cmd:"" help:"Run everything at once: a private PostgreSQL, the server, and simulated shops."`
+	Serve         serveCommand         `cmd:"" help:"Receive webhooks and serve the API."`
+	Migrate       migrateCommand       `cmd:"" help:"Bring the database schema up to date, or show its state."`
+	Token         tokenCommand         `cmd:"" help:"Create, list and revoke the tokens of AiFi, staff and analysts."`
+	Store         storeCommand         `cmd:"" help:"List the stores, or set their time zones."`
+	Export        exportCommand        `cmd:"" help:"Write a list as CSV, straight from the database."`
+	Verify        verifyCommand        `cmd:"" help:"Check that nothing was changed or removed: recompute the log from what the database holds, or check an evidence pack offline."`
+	Erase         eraseCommand         `cmd:"" help:"Ask for the erasure of a customer, and carry it out once another administrator approved it. A dry run until --confirm."`
+	Hold          holdCommand          `cmd:"" help:"Place, list and lift legal holds."`
+	SubjectAccess subjectAccessCommand `cmd:"" help:"Write everything that is kept about a customer, for that customer, as a zip."`
+	Retention     retentionCommand     `cmd:"" help:"Say for how long deliveries are kept, and remove what is older."`
+	Log           logCommand           `cmd:"" help:"Keys of the transparency log, and going on after an old backup was restored."`
+	Spool         spoolCommand         `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
+	Simulate      simulateCommand      `cmd:"" help:"Send the webhooks of simulated shops to a server."`
+	Bench         benchCommand         `cmd:"" help:"Measure how fast this program is, beside what the machine can do at most."`
+	BenchPeer     benchPeerCommand     `cmd:"" hidden:""`
+	Monitoring    monitoringCommand    `cmd:"" help:"Print alerting rules for Prometheus, or a dashboard for Grafana."`
+	Version       versionCommand       `cmd:"" help:"Print the version."`
 }
 
 // environment is what every command gets.

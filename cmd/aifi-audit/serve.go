@@ -47,6 +47,7 @@ func (z *timeZone) UnmarshalText(name []byte) (err error) {
 
 // Run serves until the context ends.
 func (c serveCommand) Run(env *environment) error {
+	collectLess()
 	if c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
 		return errors.New("--spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
 	}

@@ -18,7 +18,7 @@ type tokenCommand struct {
 type tokenCreateCommand struct {
 	databaseFlags
 	Name    string        `help:"What the token is called in lists and logs, for example 'AiFi console' or a person. Unique." required:"" env:"AIFI_AUDIT_TOKEN_NAME"`
-	Scope   []string      `help:"What it is good for: ingest (AiFi posts webhooks), read (search and view), export (CSV), review (mark events and comment on them), admin (replay, time zones of stores, legal holds). Repeat or separate by commas; none implies another." enum:"ingest,read,export,review,admin" required:"" env:"AIFI_AUDIT_TOKEN_SCOPE"`
+	Scope   []string      `help:"What it is good for: ingest (AiFi posts webhooks), read (search and view), export (CSV), review (mark events and comment on them), admin (replay, time zones of stores, legal holds, retention). Repeat or separate by commas; none implies another." enum:"ingest,read,export,review,admin" required:"" env:"AIFI_AUDIT_TOKEN_SCOPE"`
 	Store   []int64       `help:"Limit it to this AiFi store id. Repeat for more. Without, all stores." env:"AIFI_AUDIT_TOKEN_STORE"`
 	Expires time.Duration `help:"How long it is good, for example 2160h. Without, for ever." env:"AIFI_AUDIT_TOKEN_EXPIRES"`
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,12 +22,14 @@ import (
 
 type verifyCommand struct {
 	databaseFlags
-	Pack        string   `arg:"" optional:"" help:"An evidence pack, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"PACK.zip"`
+	Pack        string   `arg:"" optional:"" help:"An evidence pack or a certificate of erasure, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"FILE"`
 	LogDir      string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
 	Key         []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
 	Incremental bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
 	Anchor      []string `help:"A file with checkpoints from elsewhere, one after another, as --log-anchor-file writes them: the log must begin with each. Repeatable." type:"existingfile" sep:"none" aliases:"checkpoint" env:"AIFI_AUDIT_VERIFY_ANCHOR" placeholder:"FILE"`
 	Witness     []string `help:"The public key of a witness, whose cosignatures are checked too. Repeatable." sep:"none" env:"AIFI_AUDIT_VERIFY_WITNESS" placeholder:"KEY"`
+	Customer    string   `help:"Of a certificate of erasure: the customer whom it is to be about. Needs --subject-key." env:"AIFI_AUDIT_VERIFY_CUSTOMER"`
+	SubjectKey  string   `help:"The key that was given out when he was erased." env:"AIFI_AUDIT_VERIFY_SUBJECT_KEY" placeholder:"HEX"`
 	JSON        bool     `help:"Print JSON: a line for each finding, and one for the result." env:"AIFI_AUDIT_VERIFY_JSON"`
 }
 
@@ -47,7 +50,7 @@ func (c verifyCommand) Run(env *environment) (err error) {
 		return err
 	}
 	if c.Pack != "" {
-		return c.pack(env, verifier, witnesses)
+		return c.file(env, verifier, witnesses)
 	}
 	url, end, err := c.open(env.ctx, env)
 	if err != nil {
@@ -124,13 +127,47 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 	return state.save(result, started)
 }
 
-// pack verifies an evidence pack.
-func (c verifyCommand) pack(env *environment, verifier *translog.Verifier, witnesses []translog.Witness) error {
+// file verifies an evidence pack or a certificate of erasure.
+func (c verifyCommand) file(env *environment, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	f, err := os.Open(c.Pack)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = f.Close() }()
+	head := make([]byte, 64)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if httpapi.IsCertificate(head[:n]) {
+		return c.certificate(env, f, verifier)
+	}
+	return c.pack(env, f, verifier, witnesses)
+}
+
+// certificate verifies a certificate of erasure.
+func (c verifyCommand) certificate(env *environment, f io.Reader, verifier *translog.Verifier) error {
+	r, err := httpapi.VerifyCertificate(f, verifier)
+	if err != nil {
+		return fmt.Errorf("the certificate is not good: %w", err)
+	}
+	about := ""
+	if c.Customer != "" {
+		key, err := hex.DecodeString(c.SubjectKey)
+		if err != nil || !store.IsSubject(r.Statement["subject"], key, c.Customer) {
+			return errors.New("the certificate is good, but not about this customer; or it is another key")
+		}
+		about = "it is about this customer\n"
+	}
+	if c.JSON {
+		return json.NewEncoder(env.stdout).Encode(r)
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s\nthe statement is leaf %d of a log of %d leaves\n%sthe certificate is good\n", r.Text(), r.Leaf, r.Size, about)
+	return err
+}
+
+// pack verifies an evidence pack.
+func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err

@@ -141,36 +141,3 @@ func TestMistakesInVerifying(t *testing.T) {
 		}
 	}
 }
-
-func TestErase(t *testing.T) {
-	databaseURL, dir, _ := logged(t, "300")
-	db, at := "--database-url="+databaseURL, "--log-dir="+dir
-	customer := storetest.Query(t, databaseURL, "SELECT min(customer_id) FROM events")[0]
-	args := []string{"erase", "--customer=" + customer, "--actor=Jane Doe", "--reason=on request", db}
-	if out := command(t, args...); !strings.Contains(out, "nothing was") {
-		t.Error(out)
-	}
-	if n := storetest.Query(t, databaseURL, "SELECT count(*) FROM events WHERE customer_id = $1", customer)[0]; n == "0" {
-		t.Error("a dry run erases")
-	}
-	if out := command(t, append(args, "--confirm")...); !strings.Contains(out, "customers: erased") {
-		t.Error(out)
-	}
-	if n := storetest.Query(t, databaseURL, "SELECT count(*) FROM events WHERE customer_id = $1", customer)[0]; n != "0" {
-		t.Errorf("%s events are left", n)
-	}
-	code, out := outcome(t, "verify", db, at)
-	if code != 0 || !strings.Contains(out, "its leaf waits in the queue") {
-		t.Errorf("%d %s", code, out)
-	}
-	started(t, "serve", "--listen=127.0.0.1:0", db, at)
-	for storetest.Query(t, databaseURL, "SELECT count(*) FROM log_queue")[0] != "0" {
-		if t.Context().Err() != nil {
-			t.Fatal("it is not sequenced")
-		}
-	}
-	code, out = outcome(t, "verify", db, at)
-	if code != 0 || !strings.Contains(out, "ERASED body of delivery") || !strings.Contains(out, "by leaf ") {
-		t.Errorf("%d %s", code, out)
-	}
-}

@@ -13,7 +13,7 @@ const (
 	chartTop    = 10
 	chartBottom = 22 // for the dates
 	chartTicks  = 4  // at most so many lines above the ground
-	chartLabels = 6  // at most so many dates
+	chartLabels = 5  // at most so many dates
 )
 
 // Bar is what a chart is made of.
@@ -123,7 +123,7 @@ type HeatRow struct {
 const (
 	heatCell = 26
 	heatTall = 20
-	heatLeft = 36
+	heatLeft = 46
 )
 
 // NewHeat lays a map out. counts has the days from Monday, each with its 24 hours.

@@ -16,7 +16,7 @@ func TestBarsStayInTheirChart(t *testing.T) {
 			bars[i] = ui.Bar{Label: "x", Value: v}
 		}
 		c := ui.NewChart("c", "", "", bars)
-		if len(c.Bars) != len(bars) || len(c.Labels) > 6 || len(c.Lines) < 1 || len(c.Lines) > 4 {
+		if len(c.Bars) != len(bars) || len(c.Labels) > 5 || len(c.Lines) < 1 || len(c.Lines) > 4 {
 			t.Fatalf("%d bars, %d labels, %d lines", len(c.Bars), len(c.Labels), len(c.Lines))
 		}
 		for i, b := range c.Bars {

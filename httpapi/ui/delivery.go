@@ -15,12 +15,14 @@ type Delivery struct {
 	Anchor     string
 	Body       Body
 	Altered    bool
+	Erased     bool // there is no body any more, by the rules
 	NotJSON    bool
 	Size       int64
 	PrettyHref string
 	RawHref    string
 	Download   string
 	Notice     string
+	Held       Held
 }
 
 // Repeat is a delivery that states the same.

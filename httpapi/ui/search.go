@@ -57,7 +57,11 @@ type Filters struct {
 	Clear      string // address without filters; "" if there are none
 	Keep       []Field
 	Zone       string
+	Fault      Fault
 }
+
+// Fault is what is wrong with a field of a form; its Field is "" if nothing is.
+type Fault struct{ Field, Text string }
 
 // Choice is a box to tick.
 type Choice struct {
@@ -96,6 +100,12 @@ type Cell struct {
 	Tags         []Tag
 	Note         string
 }
+
+// clipped reports whether a list may have no room for the whole text.
+func (c Cell) clipped() bool { return c.Class == "id" && len(c.Text) > 18 || len(c.Text) > 24 }
+
+// wide reports whether the cell needs a line of its own among facts.
+func (c Cell) wide() bool { return len(c.Text) > 80 || len(c.Links) > 6 }
 
 // Tag is a short word in a frame.
 type Tag struct{ Text, Title, Class string }

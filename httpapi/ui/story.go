@@ -14,6 +14,7 @@ type Story struct {
 	Sources   []Source
 	Zone      string
 	Export    []Link
+	Held      Held
 }
 
 // Fact is a name and what is known by it.
@@ -60,6 +61,8 @@ type Marks struct {
 	Choices   []Choice
 	Back      string
 	Label     string // names the event to those who cannot see where the form stands
+	ID        string // of the form, on its page
+	Problem   string // what is wrong with what was sent; "" if nothing is
 }
 
 // Mark is one thing that was said.

@@ -30,7 +30,7 @@ type UI struct {
 func New() *UI {
 	u := &UI{pages: map[string]*template.Template{}, assets: readAssets()}
 	functions := template.FuncMap{
-		"asset": u.assets.path, "number": Number, "visible": Visible, "human": Human,
+		"asset": u.assets.path, "number": Number, "visible": Visible, "human": Human, "clipped": Cell.clipped, "wide": Cell.wide,
 	}
 	shared := template.Must(template.New("shared").Funcs(functions).ParseFS(templateFiles, "templates/shared-*.html"))
 	pages, err := templateFiles.ReadDir("templates")
@@ -71,6 +71,7 @@ func (v View) Nav() []Link {
 		{Text: "Registrations", Href: "/registrations"},
 		{Text: "Sessions", Href: "/sessions"},
 		{Text: "Quarantine", Href: "/quarantine"},
+		{Text: "Holds", Href: "/holds"},
 	}
 	for i := range links {
 		links[i].Current = links[i].Href == v.Section

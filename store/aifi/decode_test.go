@@ -208,7 +208,9 @@ func TestParseWebhook(t *testing.T) {
 	}
 }
 
-func FuzzDecode(f *testing.F) {
+// addSeeds adds the samples, and what was hostile before.
+func addSeeds(f *testing.F) {
+	f.Helper()
 	for _, pattern := range []string{"testdata/samples/*", "testdata/hostile/*"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
@@ -222,6 +224,10 @@ func FuzzDecode(f *testing.F) {
 			f.Add(b)
 		}
 	}
+}
+
+func FuzzDecode(f *testing.F) {
+	addSeeds(f)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s, p := aifi.Decode(aifi.RestrictedProductsInteractions, bytes.Clone(body))
 		if (s == nil) == (p == nil) {

@@ -153,3 +153,25 @@ func (v *Verifier) wrong(signed []byte) string {
 	origin, _, _ := strings.Cut(n.Text, "\n")
 	return fmt.Sprintf("what is signed is no checkpoint of the log, but %q", origin)
 }
+
+// SignText signs a text that is no checkpoint, as a C2SP signed note. It must end with
+// a newline, and not begin with the log's name, as checkpoints do.
+func (s *Signer) SignText(text string) ([]byte, error) {
+	if first, _, _ := strings.Cut(text, "\n"); first == s.origin {
+		return nil, errors.New("a text must not begin as a checkpoint does")
+	}
+	signed, err := note.Sign(&note.Note{Text: text}, s.signers...)
+	if err != nil {
+		return nil, fmt.Errorf("signing a text: %w", err)
+	}
+	return signed, nil
+}
+
+// OpenText checks what SignText gives, and returns the text.
+func (v *Verifier) OpenText(signed []byte) (string, error) {
+	n, err := note.Open(signed, note.VerifierList(v.keys...))
+	if err != nil {
+		return "", fmt.Errorf("it is not signed by a key of this log: %w", err)
+	}
+	return n.Text, nil
+}

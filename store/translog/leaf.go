@@ -20,7 +20,9 @@ const (
 	Erasure  Kind = 3 // the body of a delivery was erased: At is when, Body what was committed to
 	Access   Kind = 4 // staff looked at something: an entry of the access log
 
-	Retirement Kind = 5 // deliveries were removed, since the time for which they are kept was over: At is when
+	Retirement    Kind = 5 // deliveries were removed, since the time for which they are kept was over: At is when
+	AccessErasure Kind = 6 // an entry of the access log no longer names a person: Facts are those that it has now, Body those it had
+	Certificate   Kind = 7 // a person was erased, by the request that ID names: Facts is the statement of what was
 )
 
 // String names the kind.
@@ -34,6 +36,10 @@ func (k Kind) String() string {
 		return "erasure"
 	case Access:
 		return "access"
+	case AccessErasure:
+		return "access erasure"
+	case Certificate:
+		return "certificate"
 	case Retirement:
 		return "retirement"
 	}
@@ -43,7 +49,7 @@ func (k Kind) String() string {
 // Leaf is a record of the log.
 type Leaf struct {
 	Kind    Kind
-	ID      uuid.UUID // of the delivery, of the entry of the access log, or of the retirement
+	ID      uuid.UUID // of the delivery, of the entry of the access log, of the retirement, or of the request
 	At      time.Time // in whole microseconds: when it was received, erased or looked at
 	StoreID int64
 	Webhook string

@@ -30,6 +30,9 @@ type Config struct {
 	Program     string        // path of this program, to start servers from
 	DatabaseURL string        // of a PostgreSQL to make databases on; empty: a private one
 	Dir         string        // where the private PostgreSQL and all else of the run lies; made, and removed; empty: the system's place
+	Events      []int         // sizes at which searches are measured, ascending; exports at the largest
+	Months      int           // over which those events are spread
+	Requests    int           // of each page of a search
 	Stores      int           // simulated shops
 	Connections int           // of senders at a time
 	Duration    time.Duration // of each measured stretch of ingest
@@ -41,13 +44,14 @@ type Config struct {
 }
 
 // Names are the measurements, in the order in which they run.
-var Names = []string{"ingest", "latency", "storage"}
+var Names = []string{"ingest", "latency", "storage", "search", "export"}
 
 // run is what the measurements share.
 type run struct {
 	Config
 	postgres *postgres
 	report   *Report
+	filled   []*filled // by size, for search and export
 }
 
 // Run measures. The report holds what was measured before an error.
@@ -57,6 +61,7 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.postgres.close()) }()
+	defer func() { err = errors.Join(err, r.closeFilled()) }()
 	if err := r.describe(ctx); err != nil {
 		return nil, err
 	}
@@ -67,6 +72,8 @@ func Run(ctx context.Context, c Config) (report *Report, err error) {
 		{"ingest", r.ingest},
 		{"latency", r.latency},
 		{"storage", r.storage},
+		{"search", r.search},
+		{"export", r.export},
 	} {
 		if len(c.Only) > 0 && !slices.Contains(c.Only, m.name) {
 			continue

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -132,11 +133,7 @@ func (r *run) ingestTurn(ctx context.Context, seed uint64, m *Ingest) (t taken, 
 	if err != nil {
 		return t, err
 	}
-	defer func() {
-		if stopErr := server.stop(); err == nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, server.stop()) }()
 	senders, err := dialAll(server.url, r.Connections)
 	if err != nil {
 		return t, err
@@ -284,11 +281,7 @@ func (r *run) peerTurn(ctx context.Context, s *Stretch, webhooks []webhook, args
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if stopErr := peer.stop(); err == nil {
-			err = stopErr
-		}
-	}()
+	defer func() { err = errors.Join(err, peer.stop()) }()
 	senders, err := dialAll(peer.url, r.Connections)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"strings"
+	"syscall"
 
 	"github.com/prometheus/procfs"
 )
@@ -45,4 +46,13 @@ func longestMount(mounts []*procfs.MountInfo, dir string) (fsType string) {
 		}
 	}
 	return fsType
+}
+
+// freeBytes is how much room there is where a directory lies.
+func freeBytes(dir string) (bytes int64, known bool) {
+	var fs syscall.Statfs_t
+	if syscall.Statfs(dir, &fs) != nil {
+		return 0, false
+	}
+	return int64(fs.Bavail) * fs.Bsize, true //nolint:gosec // of a disk
 }

@@ -7,3 +7,6 @@ func describeHardware(*Machine) {}
 
 // fileSystem is not known.
 func fileSystem(string) string { return "" }
+
+// freeBytes is not known.
+func freeBytes(string) (bytes int64, known bool) { return 0, false }

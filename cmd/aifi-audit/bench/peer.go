@@ -2,12 +2,14 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -15,6 +17,7 @@ import (
 //
 //	POST /api/push/...  reads the body, and answers what the server would. That is all
 //	POST /insert/...    the same, after a row with the body is committed
+//	GET /event?...      an event, looked up by its primary key
 //
 // It is net/http with nothing around it. Without a database URL the first is all there is.
 func ServePeer(ctx context.Context, listener net.Listener, databaseURL string, connections int) error {
@@ -46,6 +49,20 @@ func ServePeer(ctx context.Context, listener net.Listener, databaseURL string, c
 				return
 			}
 			answerStored(w)
+		})
+		mux.HandleFunc("GET /event", func(w http.ResponseWriter, r *http.Request) {
+			q := r.URL.Query()
+			rows, err := pool.Query(r.Context(), lookUp, q.Get("storeId"), q.Get("kind"), q.Get("occurredAt"), q.Get("id"))
+			var event map[string]any
+			if err == nil {
+				event, err = pgx.CollectExactlyOneRow(rows, pgx.RowToMap)
+			}
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(event) // who hung up needs no answer
 		})
 	}
 	server := &http.Server{Handler: mux} //nolint:gosec // for this machine, and for minutes

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -36,6 +35,7 @@ type postgres struct {
 	made     int
 	template string // what the run's databases are copies of
 	clock    cpuClock
+	watching bool // it counts what statements touch
 	tokens   tokens
 	logKey   string
 }
@@ -57,27 +57,22 @@ func openPostgres(ctx context.Context, c Config) (*postgres, error) {
 	return p, nil
 }
 
-func (p *postgres) open(ctx context.Context, c Config) (err error) {
+func (p *postgres) open(ctx context.Context, c Config) error {
 	// As root, the private PostgreSQL runs as another user, who must pass through.
 	if err := os.Chmod(p.dir, 0o711); err != nil { //nolint:gosec // passable, not readable
 		return err
 	}
 	if p.url == "" {
-		p.private, err = pgprivate.Start(ctx, pgprivate.Options{DataDir: filepath.Join(p.dir, "data"), Settings: map[string]string{
-			"max_connections": strconv.Itoa(2*c.Connections + spareConnections),
-		}})
-		if err != nil {
-			return fmt.Errorf("starting a private PostgreSQL: %w", err)
+		if err := p.startPrivate(ctx, c, ""); err != nil {
+			return err
 		}
-		p.url = p.private.URL()
-	} else if u, err := url.Parse(p.url); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return errors.New("the database URL must begin with postgres://")
-	}
-	if p.admin, err = pgx.Connect(ctx, p.url); err != nil {
-		return fmt.Errorf("connecting to PostgreSQL: %w", err)
-	}
-	p.clock = newCPUClock(p.admin.Config(), p.admin.PgConn().PID())
-	if p.private == nil {
+	} else {
+		if u, err := url.Parse(p.url); err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+			return errors.New("the database URL must begin with postgres://")
+		}
+		if err := p.connect(ctx); err != nil {
+			return err
+		}
 		if err := p.check(ctx, c); err != nil {
 			return err
 		}

@@ -91,7 +91,7 @@ func (r *run) serve(ctx context.Context, databaseURL string) (*process, error) {
 func (r *run) environment() []string {
 	env := []string{"AIFI_AUDIT_LOG_KEY=" + r.postgres.logKey}
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "AIFI_AUDIT_") && !strings.HasPrefix(v, "DATABASE_URL=") {
+		if !strings.HasPrefix(v, "AIFI_AUDIT_") && !strings.HasPrefix(v, "DATABASE_") {
 			env = append(env, v)
 		}
 	}

@@ -11,10 +11,15 @@ type Report struct {
 	Ingest   *Ingest   `json:"ingest,omitempty"`
 	Latency  *Latency  `json:"latency,omitempty"`
 	Storage  *Storage  `json:"storage,omitempty"`
+	Search   *Search   `json:"search,omitempty"`
+	Export   *Export   `json:"export,omitempty"`
 }
 
 // Settings of the run.
 type Settings struct {
+	Events      []int   `json:"events"`
+	Months      int     `json:"months"`
+	Requests    int     `json:"requests"`
 	Stores      int     `json:"stores"`
 	Connections int     `json:"connections"`
 	Seconds     float64 `json:"seconds"` // of each stretch
@@ -22,5 +27,5 @@ type Settings struct {
 }
 
 func settingsOf(c Config) Settings {
-	return Settings{Stores: c.Stores, Connections: c.Connections, Seconds: c.Duration.Seconds(), Repetitions: c.Repetitions}
+	return Settings{Events: c.Events, Months: c.Months, Requests: c.Requests, Stores: c.Stores, Connections: c.Connections, Seconds: c.Duration.Seconds(), Repetitions: c.Repetitions}
 }

@@ -21,6 +21,12 @@ func (r *Report) WriteText(w io.Writer) error {
 	if r.Storage != nil {
 		parts = append(parts, r.Storage.write)
 	}
+	if r.Search != nil {
+		parts = append(parts, r.Search.write)
+	}
+	if r.Export != nil {
+		parts = append(parts, r.Export.write)
+	}
 	for _, part := range parts {
 		if err := part(w); err != nil {
 			return err

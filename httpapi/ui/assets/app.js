@@ -3,15 +3,13 @@
 "use strict";
 (() => {
   const number = new Intl.NumberFormat("en");
-  const say = (text) => {
+  const show = (text) => {
     const line = document.querySelector(".progress");
     if (line) line.textContent = text;
   };
-
-  // What only works with the script is hidden until the script is here.
-  const reveal = () => {
-    for (const e of document.querySelectorAll(".needs-script")) e.hidden = false;
-  };
+  // What is shown, and what is only said to those who cannot see the page change.
+  const say = (text) => { document.getElementById("said").textContent = text; };
+  const tell = (text) => { show(text); say(text); };
 
   // What is new on top, asked every half minute while somebody looks.
   const look = async () => {
@@ -21,8 +19,10 @@
       const answer = await fetch(link.dataset.live, { headers: { Accept: "application/json" } });
       if (!answer.ok || answer.redirected) return;
       const { count } = await answer.json();
+      const text = (count >= 100 ? "100 or more" : count) + " new";
+      if (link.hidden && count > 0) say(text + ", above the list");
       link.hidden = count === 0;
-      link.textContent = (count >= 100 ? "100 or more" : count) + " new";
+      link.textContent = text;
     } catch { /* the network is away: the next look will tell */ }
   };
   setInterval(look, 30000);
@@ -30,7 +30,7 @@
 
   // Another page of the list, put into this one.
   let under = null;
-  const swap = async (url, push) => {
+  const swap = async (url, push, pressed) => {
     under?.abort();
     under = new AbortController();
     document.documentElement.classList.add("busy");
@@ -42,16 +42,17 @@
         location.href = url;
         return;
       }
+      const again = pressed?.closest(".filters") && pressed.textContent;
       document.querySelector("main").replaceWith(main);
       document.title = next.title;
       if (push) history.pushState(null, "", answer.url);
-      reveal();
+      // The focus stays with what was pressed, if that is still there.
       const results = document.getElementById("results");
-      if (push && results) {
-        results.focus({ preventScroll: true });
-        if (results.getBoundingClientRect().top < 0) results.scrollIntoView();
-      }
-      say(document.getElementById("found")?.textContent ?? "");
+      const wrong = main.querySelector("[aria-invalid]");
+      const same = wrong ?? (again && [...main.querySelectorAll(".filters a")].find((e) => e.textContent === again));
+      (same || results)?.focus({ preventScroll: !wrong });
+      if (push && !same && results?.getBoundingClientRect().top < 0) results.scrollIntoView();
+      if (!wrong) say(document.getElementById("found")?.textContent ?? "");
     } catch (e) {
       if (e.name !== "AbortError") location.href = url;
     } finally {
@@ -81,7 +82,7 @@
       download(t.href, Number(t.dataset.export));
     } else if (t.href && !t.hasAttribute("download") && t.origin === location.origin && t.pathname === location.pathname && document.getElementById("results") && !t.hash) {
       e.preventDefault();
-      swap(t.href, true);
+      swap(t.href, true, t);
     }
   });
 
@@ -97,9 +98,9 @@
   const copy = async (text) => {
     try {
       await navigator.clipboard.writeText(text);
-      say("Copied.");
+      tell("Copied.");
     } catch {
-      say("The browser does not let this page copy. Select the text and copy it yourself.");
+      tell("The browser does not let this page copy. Select the text and copy it yourself.");
     }
   };
 
@@ -108,7 +109,7 @@
     const parts = [];
     let rows = -1; // the header is no row
     let quoted = false;
-    say("Preparing the CSV.");
+    tell("Preparing the CSV.");
     try {
       const answer = await fetch(url);
       if (!answer.ok || answer.redirected) { location.href = url; return; }
@@ -121,7 +122,7 @@
           if (b === 34) quoted = !quoted;
           else if (b === 10 && !quoted) rows++;
         }
-        say(`${number.format(Math.max(rows, 0))} of ${number.format(total)} rows`);
+        show(`${number.format(Math.max(rows, 0))} of ${number.format(total)} rows`);
       }
       const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "")?.[1] ?? "export.csv";
       const link = document.createElement("a");
@@ -129,12 +130,11 @@
       link.download = name;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-      say(`${name}: ${number.format(rows)} ${rows === 1 ? "row" : "rows"}, complete.`);
+      tell(`${name}: ${number.format(rows)} ${rows === 1 ? "row" : "rows"}, complete.`);
     } catch {
-      say("The CSV broke off, and nothing was saved. Try again.");
+      tell("The CSV broke off, and nothing was saved. Try again.");
     }
   };
 
-  reveal();
   look();
 })();

@@ -13,22 +13,29 @@ import (
 )
 
 const accessEvidence = `-- name: AccessEvidence :many
-SELECT at, token_id, action, path, query, remote_addr, entry_id, secret, status, rows, detail FROM access_log
-WHERE entry_id = ANY ($1::uuid[])
+SELECT a.at, a.token_id, a.action, a.path, a.query, a.remote_addr, a.entry_id, a.secret, a.status, a.rows, a.detail,
+    x.erased_at, x.facts_commitment, x.secret AS erasure_secret, x.request_id
+FROM access_log a
+LEFT JOIN log_access_erasures x ON x.entry_id = a.entry_id
+WHERE a.entry_id = ANY ($1::uuid[])
 `
 
 type AccessEvidenceRow struct {
-	At         time.Time
-	TokenID    int64
-	Action     string
-	Path       string
-	Query      string
-	RemoteAddr string
-	EntryID    *uuid.UUID
-	Secret     []byte
-	Status     *int32
-	Rows       *int64
-	Detail     string
+	At              time.Time
+	TokenID         int64
+	Action          string
+	Path            string
+	Query           string
+	RemoteAddr      string
+	EntryID         *uuid.UUID
+	Secret          []byte
+	Status          *int32
+	Rows            *int64
+	Detail          string
+	ErasedAt        *time.Time
+	FactsCommitment []byte
+	ErasureSecret   []byte
+	RequestID       *uuid.UUID
 }
 
 // AccessEvidence gives entries with all that their leaves were made from.
@@ -53,6 +60,10 @@ func (q *Queries) AccessEvidence(ctx context.Context, db DBTX, entryIds []uuid.U
 			&i.Status,
 			&i.Rows,
 			&i.Detail,
+			&i.ErasedAt,
+			&i.FactsCommitment,
+			&i.ErasureSecret,
+			&i.RequestID,
 		); err != nil {
 			return nil, err
 		}

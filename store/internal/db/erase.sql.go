@@ -12,48 +12,89 @@ import (
 	"github.com/google/uuid"
 )
 
-const deliveriesOfCustomer = `-- name: DeliveriesOfCustomer :many
-WITH e AS (
-    SELECT store_id, kind, occurred_at, id FROM events WHERE customer_id = $1::text
-    UNION
-    SELECT store_id, kind, occurred_at, event_id FROM event_personal_info WHERE customer_id = $1::text
-)
-SELECT d.id FROM deliveries d
-JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
-JOIN e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-UNION
-SELECT q.delivery_id FROM quarantine q
-JOIN delivery_bodies b ON b.store_id = q.store_id AND b.received_at = q.received_at AND b.delivery_id = q.delivery_id
-JOIN e ON e.store_id = q.event_store_id AND e.kind = q.event_kind AND e.occurred_at = q.event_occurred_at AND e.id = q.event_id
-ORDER BY 1
+const deliveryErasure = `-- name: DeliveryErasure :one
+SELECT erased_at, actor, reason, request_id FROM log_erasures
+WHERE received_at = $1 AND delivery_id = $2 AND store_id = $3
 `
 
-// DeliveriesOfCustomer are the deliveries that state events of a customer, themselves
-// or by a replay, and whose bodies are still there.
-func (q *Queries) DeliveriesOfCustomer(ctx context.Context, db DBTX, customerID string) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, deliveriesOfCustomer, customerID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+type DeliveryErasureParams struct {
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	StoreID    int64
+}
+
+type DeliveryErasureRow struct {
+	ErasedAt  time.Time
+	Actor     string
+	Reason    string
+	RequestID *uuid.UUID
+}
+
+// DeliveryErasure is when a delivery's body was erased, and on whose word.
+func (q *Queries) DeliveryErasure(ctx context.Context, db DBTX, arg DeliveryErasureParams) (DeliveryErasureRow, error) {
+	row := db.QueryRow(ctx, deliveryErasure, arg.ReceivedAt, arg.DeliveryID, arg.StoreID)
+	var i DeliveryErasureRow
+	err := row.Scan(
+		&i.ErasedAt,
+		&i.Actor,
+		&i.Reason,
+		&i.RequestID,
+	)
+	return i, err
+}
+
+const eraseAccess = `-- name: EraseAccess :exec
+SELECT erase_access(a.id, a.path, a.query, a.detail)
+FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::text[]) AS path, unnest($3::text[]) AS query, unnest($4::text[]) AS detail) a
+`
+
+type EraseAccessParams struct {
+	ID     []int64
+	Path   []string
+	Query  []string
+	Detail []string
+}
+
+func (q *Queries) EraseAccess(ctx context.Context, db DBTX, arg EraseAccessParams) error {
+	_, err := db.Exec(ctx, eraseAccess,
+		arg.ID,
+		arg.Path,
+		arg.Query,
+		arg.Detail,
+	)
+	return err
+}
+
+const eraseComments = `-- name: EraseComments :one
+SELECT coalesce(sum(erase_comments(e.store_id, e.kind, e.occurred_at, e.id)), 0)::bigint
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at, unnest($4::uuid[]) AS id) e
+`
+
+type EraseCommentsParams struct {
+	StoreIds []int64
+	Kinds    []string
+	Times    []time.Time
+	Ids      []uuid.UUID
+}
+
+func (q *Queries) EraseComments(ctx context.Context, db DBTX, arg EraseCommentsParams) (int64, error) {
+	row := db.QueryRow(ctx, eraseComments,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.Times,
+		arg.Ids,
+	)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
 }
 
 const eraseCustomer = `-- name: EraseCustomer :execrows
-DELETE FROM customers WHERE customer_id = $1
+WITH sweep AS (DELETE FROM retention_sweeps WHERE what = 'customer' AND id = $1::text)
+DELETE FROM customers WHERE customer_id = $1::text
 `
 
+// EraseCustomer also leaves nothing for retention to look for.
 func (q *Queries) EraseCustomer(ctx context.Context, db DBTX, customerID string) (int64, error) {
 	result, err := db.Exec(ctx, eraseCustomer, customerID)
 	if err != nil {
@@ -62,72 +103,163 @@ func (q *Queries) EraseCustomer(ctx context.Context, db DBTX, customerID string)
 	return result.RowsAffected(), nil
 }
 
-const eraseDelivery = `-- name: EraseDelivery :exec
-SELECT erase_delivery($1::bigint, $2::timestamptz, $3::uuid)
+const eraseDeliveries = `-- name: EraseDeliveries :exec
+SELECT erase_delivery(d.store_id, d.received_at, d.id)
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at, unnest($3::uuid[]) AS id) d
 `
 
-type EraseDeliveryParams struct {
-	StoreID    int64
-	ReceivedAt time.Time
-	DeliveryID uuid.UUID
+type EraseDeliveriesParams struct {
+	StoreID    []int64
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
 }
 
-func (q *Queries) EraseDelivery(ctx context.Context, db DBTX, arg EraseDeliveryParams) error {
-	_, err := db.Exec(ctx, eraseDelivery, arg.StoreID, arg.ReceivedAt, arg.DeliveryID)
+func (q *Queries) EraseDeliveries(ctx context.Context, db DBTX, arg EraseDeliveriesParams) error {
+	_, err := db.Exec(ctx, eraseDeliveries, arg.StoreID, arg.ReceivedAt, arg.DeliveryID)
 	return err
 }
 
-const erasePersonOfEvents = `-- name: ErasePersonOfEvents :exec
-SELECT erase_person(e.store_id, e.kind, e.occurred_at, e.id) FROM (
-    SELECT store_id, kind, occurred_at, id FROM events WHERE customer_id = $1::text
-    UNION
-    SELECT store_id, kind, occurred_at, event_id FROM event_personal_info WHERE customer_id = $1::text
-) e
+const eraseEvents = `-- name: EraseEvents :exec
+SELECT erase_person(e.store_id, e.kind, e.occurred_at, e.id)
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at, unnest($4::uuid[]) AS id) e
 `
 
-func (q *Queries) ErasePersonOfEvents(ctx context.Context, db DBTX, customerID string) error {
-	_, err := db.Exec(ctx, erasePersonOfEvents, customerID)
+type EraseEventsParams struct {
+	StoreIds []int64
+	Kinds    []string
+	Times    []time.Time
+	Ids      []uuid.UUID
+}
+
+func (q *Queries) EraseEvents(ctx context.Context, db DBTX, arg EraseEventsParams) error {
+	_, err := db.Exec(ctx, eraseEvents,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.Times,
+		arg.Ids,
+	)
 	return err
+}
+
+const eraseHolds = `-- name: EraseHolds :one
+SELECT erase_holds($1::text)
+`
+
+func (q *Queries) EraseHolds(ctx context.Context, db DBTX, customerID string) (int64, error) {
+	row := db.QueryRow(ctx, eraseHolds, customerID)
+	var erase_holds int64
+	err := row.Scan(&erase_holds)
+	return erase_holds, err
 }
 
 const erasePersonOfSessions = `-- name: ErasePersonOfSessions :execrows
-UPDATE sessions SET customer_id = NULL, customer_payment_instrument_id = NULL, metadata = NULL WHERE customer_id = $1::text
+WITH mine AS (
+    SELECT s.store_id, s.session_id FROM sessions s
+    JOIN (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id) m ON m.store_id = s.store_id AND m.session_id = s.session_id
+    WHERE s.customer_id = $3::text OR s.customer_id IS NULL
+    ORDER BY s.store_id, s.session_id
+    FOR UPDATE OF s
+)
+UPDATE sessions t SET customer_id = NULL, customer_payment_instrument_id = NULL, metadata = NULL
+FROM mine m WHERE t.store_id = m.store_id AND t.session_id = m.session_id
 `
 
-func (q *Queries) ErasePersonOfSessions(ctx context.Context, db DBTX, customerID string) (int64, error) {
-	result, err := db.Exec(ctx, erasePersonOfSessions, customerID)
+type ErasePersonOfSessionsParams struct {
+	StoreIds   []int64
+	SessionIds []string
+	CustomerID string
+}
+
+// ErasePersonOfSessions locks the rows in the order in which webhooks do.
+func (q *Queries) ErasePersonOfSessions(ctx context.Context, db DBTX, arg ErasePersonOfSessionsParams) (int64, error) {
+	result, err := db.Exec(ctx, erasePersonOfSessions, arg.StoreIds, arg.SessionIds, arg.CustomerID)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected(), nil
 }
 
-const insertErasure = `-- name: InsertErasure :exec
-WITH erasure AS (
-    INSERT INTO log_erasures (store_id, received_at, delivery_id, erased_at, body_commitment, facts_salt, secret, actor, reason)
-    VALUES ($2, $3, $4, $5, $6, $7, $8, $9, $10)
-    RETURNING delivery_id
-)
-INSERT INTO log_queue (leaves) SELECT ARRAY[$1::bytea] FROM erasure
+const eraseRefused = `-- name: EraseRefused :execrows
+DELETE FROM refused r USING (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS delivery_id) m
+WHERE r.received_at = m.received_at AND r.delivery_id = m.delivery_id
 `
 
-type InsertErasureParams struct {
-	Leaf           []byte
-	StoreID        int64
-	ReceivedAt     time.Time
-	DeliveryID     uuid.UUID
-	ErasedAt       time.Time
-	BodyCommitment []byte
-	FactsSalt      []byte
-	Secret         []byte
-	Actor          string
-	Reason         string
+type EraseRefusedParams struct {
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
 }
 
-// InsertErasure writes what an erasure leaves, and queues its leaf.
-func (q *Queries) InsertErasure(ctx context.Context, db DBTX, arg InsertErasureParams) error {
-	_, err := db.Exec(ctx, insertErasure,
-		arg.Leaf,
+func (q *Queries) EraseRefused(ctx context.Context, db DBTX, arg EraseRefusedParams) (int64, error) {
+	result, err := db.Exec(ctx, eraseRefused, arg.ReceivedAt, arg.DeliveryID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const insertAccessErasures = `-- name: InsertAccessErasures :exec
+WITH erasure AS (
+    INSERT INTO log_access_erasures (entry_id, erased_at, facts_commitment, secret, request_id)
+    SELECT unnest($2::uuid[]), $3::timestamptz, unnest($4::bytea[]), unnest($5::bytea[]), $6::uuid
+    RETURNING entry_id
+)
+INSERT INTO log_queue (leaves) SELECT $1::bytea[] WHERE (SELECT count(*) FROM erasure) > 0
+`
+
+type InsertAccessErasuresParams struct {
+	Leaves          [][]byte
+	EntryID         []uuid.UUID
+	ErasedAt        time.Time
+	FactsCommitment [][]byte
+	Secret          [][]byte
+	RequestID       uuid.UUID
+}
+
+// InsertAccessErasures writes what the erasure of entries of the access log leaves, and
+// queues their leaves.
+func (q *Queries) InsertAccessErasures(ctx context.Context, db DBTX, arg InsertAccessErasuresParams) error {
+	_, err := db.Exec(ctx, insertAccessErasures,
+		arg.Leaves,
+		arg.EntryID,
+		arg.ErasedAt,
+		arg.FactsCommitment,
+		arg.Secret,
+		arg.RequestID,
+	)
+	return err
+}
+
+const insertErasures = `-- name: InsertErasures :exec
+
+WITH erasure AS (
+    INSERT INTO log_erasures (store_id, received_at, delivery_id, erased_at, body_commitment, facts_salt, secret, actor, reason, request_id)
+    SELECT unnest($2::bigint[]), unnest($3::timestamptz[]), unnest($4::uuid[]), $5::timestamptz,
+        unnest($6::bytea[]), unnest($7::bytea[]), unnest($8::bytea[]), $9::text, $10::text, $11::uuid
+    RETURNING delivery_id
+)
+INSERT INTO log_queue (leaves) SELECT $1::bytea[] WHERE (SELECT count(*) FROM erasure) > 0
+`
+
+type InsertErasuresParams struct {
+	Leaves         [][]byte
+	StoreID        []int64
+	ReceivedAt     []time.Time
+	DeliveryID     []uuid.UUID
+	ErasedAt       time.Time
+	BodyCommitment [][]byte
+	FactsSalt      [][]byte
+	Secret         [][]byte
+	Actor          string
+	Reason         string
+	RequestID      uuid.UUID
+}
+
+// What an erasure does. It needs the rights of the tables' owner.
+// InsertErasures writes what the erasure of some deliveries leaves, and queues their
+// leaves.
+func (q *Queries) InsertErasures(ctx context.Context, db DBTX, arg InsertErasuresParams) error {
+	_, err := db.Exec(ctx, insertErasures,
+		arg.Leaves,
 		arg.StoreID,
 		arg.ReceivedAt,
 		arg.DeliveryID,
@@ -137,6 +269,7 @@ func (q *Queries) InsertErasure(ctx context.Context, db DBTX, arg InsertErasureP
 		arg.Secret,
 		arg.Actor,
 		arg.Reason,
+		arg.RequestID,
 	)
 	return err
 }

@@ -214,6 +214,8 @@ FROM (
     LIMIT $19::bigint
 ) page
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
+    AND ($5::timestamptz IS NULL OR e.occurred_at >= $5::timestamptz) -- of no other partition
+    AND ($6::timestamptz IS NULL OR e.occurred_at < $6::timestamptz)
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id

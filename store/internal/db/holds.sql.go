@@ -12,56 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const holdsOfCustomer = `-- name: HoldsOfCustomer :many
-WITH e AS (
-    SELECT store_id, kind, occurred_at, id FROM events WHERE customer_id = $1::text
-    UNION
-    SELECT store_id, kind, occurred_at, event_id FROM event_personal_info WHERE customer_id = $1::text
-)
-SELECT h.id FROM holds h WHERE h.customer_id = $1::text AND h.lifted_at IS NULL
-UNION
-SELECT hd.hold_id FROM e
-JOIN deliveries d ON d.store_id = e.store_id AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at AND d.event_id = e.id
-JOIN held_deliveries hd ON hd.store_id = d.store_id AND hd.received_at = d.received_at AND hd.delivery_id = d.id
-WHERE hd.lifted_at IS NULL
-UNION
-SELECT hd.hold_id FROM e
-JOIN quarantine q ON q.event_store_id = e.store_id AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at AND q.event_id = e.id
-JOIN held_deliveries hd ON hd.store_id = q.store_id AND hd.received_at = q.received_at AND hd.delivery_id = q.delivery_id
-WHERE hd.lifted_at IS NULL
-UNION
-SELECT h.id FROM e
-JOIN events x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.id = e.id
-JOIN holds h ON hold_covers(h, ARRAY[x.store_id], ARRAY[x.session_id], ARRAY[x.customer_id], x.received_at, x.occurred_at)
-WHERE h.lifted_at IS NULL
-UNION
-SELECT h.id FROM sessions s
-JOIN holds h ON hold_covers(h, ARRAY[s.store_id], ARRAY[s.session_id], ARRAY[s.customer_id], s.first_seen_at, s.last_seen_at)
-WHERE s.customer_id = $1::text AND h.lifted_at IS NULL
-`
-
-// HoldsOfCustomer gives the holds in force on anything that names a customer: on him,
-// on deliveries and events, on sessions.
-func (q *Queries) HoldsOfCustomer(ctx context.Context, db DBTX, customerID string) ([]uuid.UUID, error) {
-	rows, err := db.Query(ctx, holdsOfCustomer, customerID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const holdsOfDeliveries = `-- name: HoldsOfDeliveries :many
 SELECT d.delivery_id, d.hold_id FROM held_deliveries d
 WHERE d.received_at = ANY ($1::timestamptz[]) AND d.delivery_id = ANY ($2::uuid[]) AND d.lifted_at IS NULL

@@ -85,7 +85,8 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.
     e.webhook AS event_webhook, e.event_id AS aifi_event_id, e.session_id AS event_session_id, e.customer_id, e.shopper_id,
     e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider, e.token_type, e.check_in_device_id, e.unreadable,
     p.email, p.first_name, p.last_name, p.phone, p.phone_number, p.customer_id AS personal_customer_id,
-    x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason
+    x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason,
+    (y.delivery_id IS NOT NULL)::boolean AS event_erased
 FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
 JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
@@ -96,6 +97,7 @@ LEFT JOIN events e ON e.store_id = CASE WHEN $3::boolean THEN q.event_store_id E
     AND e.occurred_at = CASE WHEN $3::boolean THEN q.event_occurred_at ELSE d.event_occurred_at END
     AND e.id = CASE WHEN $3::boolean THEN q.event_id ELSE d.event_id END
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+LEFT JOIN log_erasures y ON y.received_at = e.received_at AND y.delivery_id = e.delivery_id AND y.store_id IN (e.store_id, 0)
 `
 
 type DeliveryEvidenceParams struct {
@@ -154,11 +156,12 @@ type DeliveryEvidenceRow struct {
 	ErasureSecret      []byte
 	Actor              *string
 	Reason             *string
+	EventErased        bool
 }
 
 // DeliveryEvidence gives deliveries with all that their leaves were made from. A
 // column of the event is null if there is none; of a replay it is the event that the
-// replay found.
+// replay found. event_erased: the delivery that stated it first was erased.
 func (q *Queries) DeliveryEvidence(ctx context.Context, db DBTX, arg DeliveryEvidenceParams) ([]DeliveryEvidenceRow, error) {
 	rows, err := db.Query(ctx, deliveryEvidence, arg.ReceivedAt, arg.ID, arg.Replayed)
 	if err != nil {
@@ -218,6 +221,7 @@ func (q *Queries) DeliveryEvidence(ctx context.Context, db DBTX, arg DeliveryEvi
 			&i.ErasureSecret,
 			&i.Actor,
 			&i.Reason,
+			&i.EventErased,
 		); err != nil {
 			return nil, err
 		}

@@ -128,6 +128,52 @@ type DeliveryFacet struct {
 	ID         uuid.UUID
 }
 
+// What was decided of requests, by whom. Insert only.
+type ErasureDecision struct {
+	RequestID uuid.UUID
+	ID        uuid.UUID
+	At        time.Time
+	// unapproved: the operator went without a second person, on the command line
+	Decision  string
+	TokenID   *int64
+	DecidedBy string
+}
+
+// Who asked for the erasure of a customer, why, and what was found then. Insert only.
+type ErasureRequest struct {
+	// UUIDv7
+	ID          uuid.UUID
+	RequestedAt time.Time
+	ExpiresAt   time.Time
+	// Null: asked for on the command line
+	TokenID     *int64
+	RequestedBy string
+	Reason      string
+	// Commitment (HMAC-SHA-256) to the customer's id, under the secret in erasure_subjects: says nothing when that is gone
+	Subject []byte
+	// How many rows of each kind were found
+	Found []byte
+	// SHA-256 over the request and the deliveries found: what an approval repeats
+	Digest []byte
+}
+
+// What was erased, in words: a leaf of the log commits to them. Insert only.
+type ErasureResult struct {
+	RequestID  uuid.UUID
+	ExecutedAt time.Time
+	Erased     []byte
+	Statement  string
+	// From it comes the salt of the commitment to the statement
+	Secret []byte
+}
+
+// Whom an open request is about. The row is deleted when the request is closed.
+type ErasureSubject struct {
+	RequestID  uuid.UUID
+	CustomerID string
+	Secret     []byte
+}
+
 // What deliveries state, each fact once. Insert only.
 type Event struct {
 	StoreID int64
@@ -374,6 +420,17 @@ type LegalHold struct {
 	ToTime   *time.Time
 }
 
+// An entry of the access log that named an erased customer, and does no more. Insert only.
+type LogAccessErasure struct {
+	EntryID  uuid.UUID
+	ErasedAt time.Time
+	// What its leaf committed to
+	FactsCommitment []byte
+	// From it comes the salt of the commitment to the entry as it is now
+	Secret    []byte
+	RequestID uuid.UUID
+}
+
 // A checkpoint now and then. Insert only.
 type LogCheckpoint struct {
 	Size        int64
@@ -403,6 +460,8 @@ type LogErasure struct {
 	Secret []byte
 	Actor  string
 	Reason string
+	// The request by which it was erased; null: from before there were requests
+	RequestID *uuid.UUID
 }
 
 // Leaves of the tree: a row has up to 256 that follow each other, and never crosses a tile of 256. Insert only.

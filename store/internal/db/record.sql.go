@@ -511,6 +511,38 @@ func (q *Queries) ResolveQuarantine(ctx context.Context, db DBTX, arg ResolveQua
 	return err
 }
 
+const touchSessions = `-- name: TouchSessions :exec
+INSERT INTO sessions AS t (store_id, session_id, first_seen_at, last_seen_at, customer_id)
+SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, NULLIF(s.customer_id, '')
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id,
+    unnest($3::timestamptz[]) AS first_seen_at, unnest($4::timestamptz[]) AS last_seen_at,
+    unnest($5::text[]) AS customer_id) s
+ON CONFLICT (store_id, session_id) DO UPDATE SET
+    last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
+    customer_id = CASE WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END
+WHERE t.last_seen_at < excluded.last_seen_at OR (t.updated_at IS NULL AND t.customer_id IS DISTINCT FROM coalesce(excluded.customer_id, t.customer_id))
+`
+
+type TouchSessionsParams struct {
+	StoreID     []int64
+	SessionID   []string
+	FirstSeenAt []time.Time
+	LastSeenAt  []time.Time
+	CustomerID  []string
+}
+
+// TouchSessions is for sessions of which no state is stated, or the one that is kept.
+func (q *Queries) TouchSessions(ctx context.Context, db DBTX, arg TouchSessionsParams) error {
+	_, err := db.Exec(ctx, touchSessions,
+		arg.StoreID,
+		arg.SessionID,
+		arg.FirstSeenAt,
+		arg.LastSeenAt,
+		arg.CustomerID,
+	)
+	return err
+}
+
 const updateQuarantineReason = `-- name: UpdateQuarantineReason :exec
 UPDATE quarantine SET reason = $1, pointer = $2, detail = $3
 WHERE store_id = $4 AND received_at = $5 AND delivery_id = $6 AND replayed_at IS NULL

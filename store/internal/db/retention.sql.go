@@ -418,6 +418,39 @@ func (q *Queries) RetireMonth(ctx context.Context, db DBTX, id uuid.UUID) error 
 	return err
 }
 
+const retiredOf = `-- name: RetiredOf :many
+SELECT DISTINCT k.delivery_id::uuid AS delivery_id FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS delivery_id) k
+JOIN log_retirements r ON tstzrange(r.from_time, r.to_time) @> k.received_at AND (r.delivery_ids IS NULL OR k.delivery_id = ANY (r.delivery_ids))
+LEFT JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.delivery_id
+WHERE d.id IS NULL
+`
+
+type RetiredOfParams struct {
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
+}
+
+// RetiredOf gives, of some deliveries, those that are gone by a retirement.
+func (q *Queries) RetiredOf(ctx context.Context, db DBTX, arg RetiredOfParams) ([]uuid.UUID, error) {
+	rows, err := db.Query(ctx, retiredOf, arg.ReceivedAt, arg.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var delivery_id uuid.UUID
+		if err := rows.Scan(&delivery_id); err != nil {
+			return nil, err
+		}
+		items = append(items, delivery_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const retirementEvidence = `-- name: RetirementEvidence :many
 SELECT id, at, from_time, to_time, delivery_ids, deliveries, leaves, secret, actor, reason FROM log_retirements WHERE id = ANY ($1::uuid[])
 `

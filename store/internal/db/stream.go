@@ -54,6 +54,23 @@ func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams,
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
 }
 
+// StreamMentioningBodies is MentioningBodies, row by row.
+func (q *Queries) StreamMentioningBodies(ctx context.Context, tx DBTX, needles [][]byte, each func(MentioningBodiesRow) error) error {
+	return stream(ctx, tx, asked(ctx, needles, q.MentioningBodies), each)
+}
+
+// StreamMentioningRefused is MentioningRefused, row by row.
+func (q *Queries) StreamMentioningRefused(ctx context.Context, tx DBTX, each func(MentioningRefusedRow) error) error {
+	var s statement
+	_, _ = q.MentioningRefused(ctx, &s) // errNotRun
+	return stream(ctx, tx, s, each)
+}
+
+// StreamMentioningAccess is MentioningAccess, row by row.
+func (q *Queries) StreamMentioningAccess(ctx context.Context, tx DBTX, needles []string, each func(AccessLog) error) error {
+	return stream(ctx, tx, asked(ctx, needles, q.MentioningAccess), each)
+}
+
 // CountEventList counts the rows of ListEvents.
 func (q *Queries) CountEventList(ctx context.Context, tx DBTX, a ListEventsParams) (int64, error) {
 	return count(ctx, tx, asked(ctx, a, q.ListEvents))

@@ -12,6 +12,285 @@ import (
 	"github.com/google/uuid"
 )
 
+const addedListEntries = `-- name: AddedListEntries :many
+SELECT 'flag'::text AS list, e.delivery_id, x.flag AS value
+FROM event_flags x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= $1 AND (x.flag = ANY (e.flags)) IS NOT TRUE
+UNION ALL
+SELECT 'product', e.delivery_id, x.product_id
+FROM event_products x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= $1 AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
+UNION ALL
+SELECT 'gondola', e.delivery_id, x.gondola_id
+FROM event_gondolas x
+JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
+WHERE e.received_at >= $1 AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE
+`
+
+type AddedListEntriesRow struct {
+	List       string
+	DeliveryID uuid.UUID
+	Value      string
+}
+
+// AddedListEntries are flags, products and gondolas by which search finds events that do
+// not state them.
+func (q *Queries) AddedListEntries(ctx context.Context, db DBTX, since time.Time) ([]AddedListEntriesRow, error) {
+	rows, err := db.Query(ctx, addedListEntries, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AddedListEntriesRow
+	for rows.Next() {
+		var i AddedListEntriesRow
+		if err := rows.Scan(&i.List, &i.DeliveryID, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allAccess = `-- name: AllAccess :many
+SELECT entry_id FROM access_log WHERE entry_id IS NOT NULL
+`
+
+func (q *Queries) AllAccess(ctx context.Context, db DBTX) ([]*uuid.UUID, error) {
+	rows, err := db.Query(ctx, allAccess)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []*uuid.UUID
+	for rows.Next() {
+		var entry_id *uuid.UUID
+		if err := rows.Scan(&entry_id); err != nil {
+			return nil, err
+		}
+		items = append(items, entry_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allDeliveries = `-- name: AllDeliveries :many
+SELECT store_id, received_at, id FROM deliveries
+`
+
+type AllDeliveriesRow struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	ID         uuid.UUID
+}
+
+func (q *Queries) AllDeliveries(ctx context.Context, db DBTX) ([]AllDeliveriesRow, error) {
+	rows, err := db.Query(ctx, allDeliveries)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllDeliveriesRow
+	for rows.Next() {
+		var i AllDeliveriesRow
+		if err := rows.Scan(&i.StoreID, &i.ReceivedAt, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allEvents = `-- name: AllEvents :many
+SELECT store_id, kind, occurred_at, id FROM events
+`
+
+type AllEventsRow struct {
+	StoreID    int64
+	Kind       string
+	OccurredAt time.Time
+	ID         uuid.UUID
+}
+
+func (q *Queries) AllEvents(ctx context.Context, db DBTX) ([]AllEventsRow, error) {
+	rows, err := db.Query(ctx, allEvents)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllEventsRow
+	for rows.Next() {
+		var i AllEventsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.ID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allFlags = `-- name: AllFlags :many
+SELECT store_id, kind, occurred_at, event_id, flag FROM event_flags
+`
+
+type AllFlagsRow struct {
+	StoreID    int64
+	Kind       string
+	OccurredAt time.Time
+	EventID    uuid.UUID
+	Flag       string
+}
+
+func (q *Queries) AllFlags(ctx context.Context, db DBTX) ([]AllFlagsRow, error) {
+	rows, err := db.Query(ctx, allFlags)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllFlagsRow
+	for rows.Next() {
+		var i AllFlagsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.EventID,
+			&i.Flag,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allGondolas = `-- name: AllGondolas :many
+SELECT store_id, kind, occurred_at, event_id, gondola_id FROM event_gondolas
+`
+
+type AllGondolasRow struct {
+	StoreID    int64
+	Kind       string
+	OccurredAt time.Time
+	EventID    uuid.UUID
+	GondolaID  string
+}
+
+func (q *Queries) AllGondolas(ctx context.Context, db DBTX) ([]AllGondolasRow, error) {
+	rows, err := db.Query(ctx, allGondolas)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllGondolasRow
+	for rows.Next() {
+		var i AllGondolasRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.EventID,
+			&i.GondolaID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allProducts = `-- name: AllProducts :many
+SELECT store_id, kind, occurred_at, event_id, product_id FROM event_products
+`
+
+type AllProductsRow struct {
+	StoreID    int64
+	Kind       string
+	OccurredAt time.Time
+	EventID    uuid.UUID
+	ProductID  string
+}
+
+func (q *Queries) AllProducts(ctx context.Context, db DBTX) ([]AllProductsRow, error) {
+	rows, err := db.Query(ctx, allProducts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllProductsRow
+	for rows.Next() {
+		var i AllProductsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.EventID,
+			&i.ProductID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const allQuarantine = `-- name: AllQuarantine :many
+SELECT store_id, received_at, delivery_id FROM quarantine
+`
+
+type AllQuarantineRow struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+}
+
+func (q *Queries) AllQuarantine(ctx context.Context, db DBTX) ([]AllQuarantineRow, error) {
+	rows, err := db.Query(ctx, allQuarantine)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllQuarantineRow
+	for rows.Next() {
+		var i AllQuarantineRow
+		if err := rows.Scan(&i.StoreID, &i.ReceivedAt, &i.DeliveryID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cosignatures = `-- name: Cosignatures :many
 SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
 WHERE s.witness = $1 AND s.size > $2
@@ -80,6 +359,19 @@ func (q *Queries) DeliveryIDs(ctx context.Context, db DBTX, arg DeliveryIDsParam
 	return items, nil
 }
 
+const exportSnapshot = `-- name: ExportSnapshot :one
+
+SELECT pg_export_snapshot()
+`
+
+// What a verification reads beside the log itself. since bounds it by the time received.
+func (q *Queries) ExportSnapshot(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, exportSnapshot)
+	var pg_export_snapshot string
+	err := row.Scan(&pg_export_snapshot)
+	return pg_export_snapshot, err
+}
+
 const leafIDsBetween = `-- name: LeafIDsBetween :many
 SELECT ids FROM log_leaves WHERE tstzrange(first_at, last_at, '[]') && tstzrange($1::timestamptz, $2::timestamptz)
 `
@@ -110,7 +402,6 @@ func (q *Queries) LeafIDsBetween(ctx context.Context, db DBTX, arg LeafIDsBetwee
 }
 
 const listCheckpoints = `-- name: ListCheckpoints :many
-
 SELECT size, checkpoint FROM log_checkpoints WHERE size > $1 ORDER BY size LIMIT $2
 `
 
@@ -124,7 +415,6 @@ type ListCheckpointsRow struct {
 	Checkpoint []byte
 }
 
-// What a verification reads beside the log itself. since bounds it by the time received.
 func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX, arg ListCheckpointsParams) ([]ListCheckpointsRow, error) {
 	rows, err := db.Query(ctx, listCheckpoints, arg.AfterSize, arg.RowLimit)
 	if err != nil {
@@ -164,17 +454,17 @@ func (q *Queries) LoggedSpan(ctx context.Context, db DBTX, since time.Time) (Log
 }
 
 const missingListEntries = `-- name: MissingListEntries :many
-SELECT 'flag'::text AS list, e.delivery_id, f.value::text AS value
+SELECT 'flag'::text AS list, e.delivery_id, coalesce(f.value, '')::text AS value
 FROM events e CROSS JOIN LATERAL unnest(e.flags) AS f (value)
 LEFT JOIN event_flags x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.flag = f.value
 WHERE e.received_at >= $1 AND x.event_id IS NULL
 UNION ALL
-SELECT 'product', e.delivery_id, f.value
+SELECT 'product', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.product_ids) AS f (value)
 LEFT JOIN event_products x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.product_id = f.value
 WHERE e.received_at >= $1 AND x.event_id IS NULL
 UNION ALL
-SELECT 'gondola', e.delivery_id, f.value
+SELECT 'gondola', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.gondola_ids) AS f (value)
 LEFT JOIN event_gondolas x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.gondola_id = f.value
 WHERE e.received_at >= $1 AND x.event_id IS NULL
@@ -293,6 +583,229 @@ func (q *Queries) UnstatedEvents(ctx context.Context, db DBTX, since time.Time) 
 			return nil, err
 		}
 		items = append(items, delivery_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const windowBodies = `-- name: WindowBodies :many
+SELECT received_at, delivery_id, body, secret
+FROM delivery_bodies
+WHERE store_id = ANY ($1::bigint[]) AND received_at >= $2 AND received_at <= $3
+`
+
+type WindowBodiesParams struct {
+	StoreIds []int64
+	FromTime time.Time
+	ToTime   time.Time
+}
+
+type WindowBodiesRow struct {
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	Body       []byte
+	Secret     []byte
+}
+
+// WindowBodies are the bodies of some stores' deliveries of a time.
+func (q *Queries) WindowBodies(ctx context.Context, db DBTX, arg WindowBodiesParams) ([]WindowBodiesRow, error) {
+	rows, err := db.Query(ctx, windowBodies, arg.StoreIds, arg.FromTime, arg.ToTime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WindowBodiesRow
+	for rows.Next() {
+		var i WindowBodiesRow
+		if err := rows.Scan(
+			&i.ReceivedAt,
+			&i.DeliveryID,
+			&i.Body,
+			&i.Secret,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const windowDeliveries = `-- name: WindowDeliveries :many
+
+SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
+    headers, body_size, truncated
+FROM deliveries
+WHERE received_at >= $1 AND received_at <= $2
+LIMIT $3
+`
+
+type WindowDeliveriesParams struct {
+	FromTime time.Time
+	ToTime   time.Time
+	RowLimit int32
+}
+
+type WindowDeliveriesRow struct {
+	StoreID         int64
+	ReceivedAt      time.Time
+	ID              uuid.UUID
+	Webhook         string
+	SessionID       *string
+	EventKind       *string
+	EventOccurredAt *time.Time
+	EventID         *uuid.UUID
+	IssuedAt        *time.Time
+	TokenID         int64
+	RemoteAddr      string
+	Path            string
+	Headers         []byte
+	BodySize        int64
+	Truncated       bool
+}
+
+// The statements that follow are read row by row, as they come from the wire: see
+// store/internal/db/raw.go and store/verifywindow.go.
+// WindowDeliveries are the deliveries of a time.
+func (q *Queries) WindowDeliveries(ctx context.Context, db DBTX, arg WindowDeliveriesParams) ([]WindowDeliveriesRow, error) {
+	rows, err := db.Query(ctx, windowDeliveries, arg.FromTime, arg.ToTime, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WindowDeliveriesRow
+	for rows.Next() {
+		var i WindowDeliveriesRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.ReceivedAt,
+			&i.ID,
+			&i.Webhook,
+			&i.SessionID,
+			&i.EventKind,
+			&i.EventOccurredAt,
+			&i.EventID,
+			&i.IssuedAt,
+			&i.TokenID,
+			&i.RemoteAddr,
+			&i.Path,
+			&i.Headers,
+			&i.BodySize,
+			&i.Truncated,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const windowEvents = `-- name: WindowEvents :many
+SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id,
+    e.session_id, e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
+    e.token_type, e.check_in_device_id, e.unreadable, p.email, p.first_name, p.last_name, p.phone, p.phone_number,
+    p.customer_id AS personal_customer_id
+FROM events e
+LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
+WHERE e.store_id = ANY ($1::bigint[]) AND e.kind = ANY ($2::text[])
+    AND e.occurred_at >= $3 AND e.occurred_at <= $4
+LIMIT $5
+`
+
+type WindowEventsParams struct {
+	StoreIds []int64
+	Kinds    []string
+	FromTime time.Time
+	ToTime   time.Time
+	RowLimit int32
+}
+
+type WindowEventsRow struct {
+	StoreID            int64
+	Kind               string
+	OccurredAt         time.Time
+	ID                 uuid.UUID
+	OccurredAtKnown    bool
+	DeliveryID         uuid.UUID
+	ReceivedAt         time.Time
+	IssuedAt           *time.Time
+	Webhook            string
+	EventID            *string
+	SessionID          *string
+	CustomerID         *string
+	ShopperID          *string
+	StoreExternalID    *string
+	Flags              []string
+	ProductIds         []string
+	GondolaIds         []string
+	PaymentProvider    *string
+	TokenType          *string
+	CheckInDeviceID    *string
+	Unreadable         []string
+	Email              *string
+	FirstName          *string
+	LastName           *string
+	Phone              *string
+	PhoneNumber        *string
+	PersonalCustomerID *string
+}
+
+// WindowEvents are the events of some stores and kinds, and of a time, with whom they
+// are about.
+func (q *Queries) WindowEvents(ctx context.Context, db DBTX, arg WindowEventsParams) ([]WindowEventsRow, error) {
+	rows, err := db.Query(ctx, windowEvents,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.FromTime,
+		arg.ToTime,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WindowEventsRow
+	for rows.Next() {
+		var i WindowEventsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.ID,
+			&i.OccurredAtKnown,
+			&i.DeliveryID,
+			&i.ReceivedAt,
+			&i.IssuedAt,
+			&i.Webhook,
+			&i.EventID,
+			&i.SessionID,
+			&i.CustomerID,
+			&i.ShopperID,
+			&i.StoreExternalID,
+			&i.Flags,
+			&i.ProductIds,
+			&i.GondolaIds,
+			&i.PaymentProvider,
+			&i.TokenType,
+			&i.CheckInDeviceID,
+			&i.Unreadable,
+			&i.Email,
+			&i.FirstName,
+			&i.LastName,
+			&i.Phone,
+			&i.PhoneNumber,
+			&i.PersonalCustomerID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

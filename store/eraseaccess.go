@@ -1,0 +1,120 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// erasedText stands where a person was named.
+const erasedText = "[erased]"
+
+// redacted is an entry of the access log without the person, and whether it named him:
+// as a customer in the path, or in the query or the detail. What was asked for beside
+// is left out with him.
+func (p *Person) redacted(e db.AccessLog) (db.AccessLog, bool) {
+	named := false
+	parts := strings.Split(e.Path, "/")
+	for i, part := range parts {
+		text, err := url.PathUnescape(part)
+		if err != nil {
+			text = part
+		}
+		ofCustomer := i > 0 && parts[i-1] == "customers" && slices.Contains(p.identity.IDs, text)
+		if ofCustomer || p.mentioned(text) {
+			parts[i], named = erasedText, true
+		}
+	}
+	if p.inQuery(e.Query) {
+		e.Query, named = erasedText, true
+	}
+	if p.mentioned(e.Detail) || strings.HasPrefix(e.Detail, "{") && p.identity.Mentions([]byte(e.Detail)) {
+		e.Detail, named = erasedText, true
+	}
+	e.Path = strings.Join(parts, "/")
+	return e, named
+}
+
+// mentioned reports whether a text has an identifier that tells the person apart.
+func (p *Person) mentioned(text string) bool {
+	telling := aifi.Identity{Other: aifi.Telling(slices.Concat(p.identity.IDs, p.identity.Other))}
+	return telling.Mentions([]byte(text))
+}
+
+// inQuery reports whether a query names the person. One that is cut off, or no query
+// at all, is read as far as it goes.
+func (p *Person) inQuery(query string) bool {
+	values, _ := url.ParseQuery(query)
+	for name, all := range values {
+		for _, value := range all {
+			if p.mentioned(value) || p.mentioned(name) || strings.Contains(strings.ToLower(name), "customer") && slices.Contains(p.identity.IDs, value) {
+				return true
+			}
+		}
+	}
+	return p.mentioned(query)
+}
+
+// accessEntries takes the person out of the access log. A leaf of each entry commits
+// to what it says now.
+func (x *erasing) accessEntries(ctx context.Context, p *Person) error {
+	left := db.InsertAccessErasuresParams{ErasedAt: x.at, RequestID: x.request.ID}
+	var change db.EraseAccessParams
+	for _, entry := range p.entries {
+		e, _ := p.redacted(entry)
+		change.ID, change.Path = append(change.ID, e.ID), append(change.Path, e.Path)
+		change.Query, change.Detail = append(change.Query, e.Query), append(change.Detail, e.Detail)
+		if e.EntryID == nil || len(e.Secret) != len(translog.Secret{}) {
+			continue // from before there was a log
+		}
+		before, after := accessRow(entry), accessRow(e)
+		commitment := accessLeaf(&before, translog.Secret(e.Secret)).Facts
+		secret, err := translog.NewSecret(x.random)
+		if err != nil {
+			return err
+		}
+		after.ErasedAt, after.FactsCommitment, after.ErasureSecret, after.RequestID = &x.at, commitment[:], secret[:], &x.request.ID
+		left.EntryID, left.FactsCommitment = append(left.EntryID, *e.EntryID), append(left.FactsCommitment, commitment[:])
+		left.Secret, left.Leaves = append(left.Secret, secret[:]), append(left.Leaves, accessErasureLeaf(&after).Append(nil))
+	}
+	x.result.AccessEntries = int64(len(p.entries))
+	if err := x.queries.InsertAccessErasures(ctx, x.tx, left); err != nil {
+		return fmt.Errorf("writing what erasures of the access log leave: %w", err)
+	}
+	if err := x.queries.EraseAccess(ctx, x.tx, change); err != nil {
+		return fmt.Errorf("erasing entries of the access log: %w", err)
+	}
+	return nil
+}
+
+func accessRow(e db.AccessLog) db.AccessEvidenceRow {
+	return db.AccessEvidenceRow{
+		At: e.At, TokenID: e.TokenID, Action: e.Action, Path: e.Path, Query: e.Query, RemoteAddr: e.RemoteAddr, EntryID: e.EntryID,
+		Secret: e.Secret, Status: e.Status, Rows: e.Rows, Detail: e.Detail,
+	}
+}
+
+// erasedAccessLeaf is the leaf of an entry of which a person was erased, as it was.
+func erasedAccessLeaf(r *db.AccessEvidenceRow) (l translog.Leaf, ok bool) {
+	if r.ErasedAt == nil || len(r.FactsCommitment) != translog.CommitmentSize || len(r.ErasureSecret) != len(translog.Secret{}) {
+		return l, false
+	}
+	return translog.Leaf{Kind: translog.Access, ID: orZero(r.EntryID), At: r.At, Facts: translog.Commitment(r.FactsCommitment)}, true
+}
+
+// accessErasureLeaf is the leaf that says that a person was erased of an entry, by
+// which request, and what the entry says since.
+func accessErasureLeaf(r *db.AccessEvidenceRow) translog.Leaf {
+	l := accessLeaf(r, translog.Secret(r.ErasureSecret))
+	l.Kind, l.Body = translog.AccessErasure, translog.Commitment(r.FactsCommitment)
+	l.At, l.Webhook = *r.ErasedAt, orZero[uuid.UUID](r.RequestID).String()
+	return l
+}

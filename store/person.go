@@ -1,0 +1,273 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+)
+
+// Found counts what is kept about a person.
+type Found struct {
+	Deliveries    int64      `json:"deliveries"` // whose bodies are there
+	Mentions      int64      `json:"mentions"`   // of them, those that only reading all bodies found
+	Events        int64      `json:"events"`
+	Sessions      int64      `json:"sessions"`
+	Customers     int64      `json:"customers"` // a row a store
+	PersonalInfos int64      `json:"personalInfos"`
+	Comments      int64      `json:"comments"` // of staff, on the events
+	Refused       int64      `json:"refused"`
+	AccessEntries int64      `json:"accessEntries"` // of the access log, that name him
+	FirstAt       *time.Time `json:"firstReceivedAt"`
+	LastAt        *time.Time `json:"lastReceivedAt"`
+	Complete      bool       `json:"complete"` // whether all bodies and the access log were read
+}
+
+// None reports whether there is nothing.
+func (f Found) None() bool {
+	return f.Deliveries+f.Events+f.Sessions+f.Customers+f.PersonalInfos+f.Comments+f.Refused+f.AccessEntries == 0
+}
+
+// Person is what is kept about a customer of AiFi's: a row of a table a field.
+type Person struct {
+	CustomerID  string
+	Found       Found
+	DeliveryIDs []uuid.UUID // sorted
+	Holds       []Hold      // in force on any of it, the newest first
+	Namesakes   []string    // other customers whom the retailer knows by the same id: not part of this
+
+	identity  aifi.Identity
+	customers []db.Customer
+	sessions  []db.PersonSessionsRow
+	events    []db.PersonEventsRow
+	bodies    []deliveryKey
+	refused   []deliveryKey // their stores are not known
+	entries   []db.AccessLog
+}
+
+// Mentions reports whether a body names the person.
+func (p *Person) Mentions(body []byte) bool { return p.identity.Mentions(body) }
+
+type deliveryKey struct {
+	storeID    int64
+	receivedAt time.Time
+	id         uuid.UUID
+}
+
+// FindPerson finds what is kept about a customer: what names him; what his sessions
+// have beside, unless it names another; and events of a shopper whom only his sessions
+// know. With everything it also reads all bodies, what was refused, and the access log
+// for what mentions him: that takes its time, of which progress is told in bodies read
+// that may mention him. It needs memory for his keys, not for his bodies.
+func (s *Store) FindPerson(ctx context.Context, customerID string, everything bool, progress func(bodies int64)) (Person, error) {
+	var conn db.DBTX = s.reads
+	if everything {
+		conn = s.writes // has no time limit
+	}
+	p, err := s.findPerson(ctx, conn, customerID)
+	if err == nil && everything {
+		err = s.findMentions(ctx, conn, &p, progress)
+	}
+	if err == nil {
+		err = s.findHolds(ctx, conn, &p)
+	}
+	return p, known(err)
+}
+
+// heldAtOnce is for how many deliveries holds are looked for at once.
+const heldAtOnce = 1000
+
+// findHolds finds the holds in force on anything of a person.
+func (s *Store) findHolds(ctx context.Context, conn db.DBTX, p *Person) error {
+	keys := p.eventKeys()
+	stores, sessions := p.sessionKeys()
+	ids, err := s.queries.HoldsOfPerson(ctx, conn, db.HoldsOfPersonParams{
+		CustomerID: p.CustomerID, StoreIds: keys.StoreIds, Kinds: keys.Kinds, Times: keys.Times, Ids: keys.Ids, SessionStores: stores, SessionIds: sessions,
+	})
+	if err != nil {
+		return fmt.Errorf("finding holds on a person: %w", err)
+	}
+	for part := range slices.Chunk(p.DeliveryIDs, heldAtOnce) {
+		held, err := s.holdsOfDeliveries(ctx, conn, part)
+		if err != nil {
+			return fmt.Errorf("finding holds on deliveries: %w", err)
+		}
+		for _, holds := range held {
+			for _, h := range holds {
+				ids = append(ids, h.ID)
+			}
+		}
+	}
+	p.Holds, err = s.holdsByID(ctx, conn, ids)
+	return err
+}
+
+// findPerson follows the rows.
+func (s *Store) findPerson(ctx context.Context, conn db.DBTX, customerID string) (p Person, err error) {
+	p.CustomerID = customerID
+	if p.sessions, err = s.queries.PersonSessions(ctx, conn, customerID); err != nil {
+		return p, fmt.Errorf("finding a person's sessions: %w", err)
+	}
+	stores, sessions := p.sessionKeys()
+	if p.events, err = s.queries.PersonEvents(ctx, conn, db.PersonEventsParams{CustomerID: customerID, StoreIds: stores, SessionIds: sessions}); err != nil {
+		return p, fmt.Errorf("finding a person's events: %w", err)
+	}
+	keys := p.eventKeys()
+	args := db.PersonDeliveriesParams{
+		EventStoreIds: keys.StoreIds, EventKinds: keys.Kinds, EventTimes: keys.Times, EventIds: keys.Ids,
+		StoreIds: stores, SessionIds: sessions, CustomerID: customerID,
+	}
+	for _, e := range p.events {
+		args.ReceivedAts, args.DeliveryIds = append(args.ReceivedAts, e.ReceivedAt), append(args.DeliveryIds, e.DeliveryID)
+	}
+	bodies, err := s.queries.PersonDeliveries(ctx, conn, args)
+	if err != nil {
+		return p, fmt.Errorf("finding a person's deliveries: %w", err)
+	}
+	for _, b := range bodies {
+		p.bodies = append(p.bodies, deliveryKey{b.StoreID, b.ReceivedAt, b.ID})
+	}
+	if p.customers, err = s.queries.PersonCustomers(ctx, conn, customerID); err != nil {
+		return p, fmt.Errorf("finding a person's customer rows: %w", err)
+	}
+	if p.Namesakes, err = s.queries.PersonNamesakes(ctx, conn, customerID); err != nil {
+		return p, fmt.Errorf("finding namesakes of a person: %w", err)
+	}
+	if err := s.identify(ctx, conn, &p); err != nil {
+		return p, err
+	}
+	counts, err := s.queries.CountPersonRows(ctx, conn, db.CountPersonRowsParams(keys))
+	if err != nil {
+		return p, fmt.Errorf("counting a person's rows: %w", err)
+	}
+	p.Found = Found{
+		Events: int64(len(p.events)), Sessions: int64(len(p.sessions)), Customers: int64(len(p.customers)),
+		PersonalInfos: counts.PersonalInfos, Comments: counts.Comments,
+	}
+	p.countDeliveries()
+	return p, nil
+}
+
+// identify collects what names a person.
+func (s *Store) identify(ctx context.Context, conn db.DBTX, p *Person) error {
+	keys := p.eventKeys()
+	rows, err := s.queries.PersonIdentifiers(ctx, conn, db.PersonIdentifiersParams{
+		CustomerID: p.CustomerID, StoreIds: keys.StoreIds, Kinds: keys.Kinds, Times: keys.Times, Ids: keys.Ids,
+	})
+	if err != nil {
+		return fmt.Errorf("finding what names a person: %w", err)
+	}
+	p.identity.IDs = []string{p.CustomerID}
+	for _, r := range rows {
+		switch r.Kind {
+		case "id":
+			p.identity.IDs = append(p.identity.IDs, r.Value)
+		case "metadata":
+			p.identity.Other = append(p.identity.Other, aifi.IdentifiersIn([]byte(r.Value))...)
+		default:
+			p.identity.Other = append(p.identity.Other, r.Value)
+		}
+	}
+	p.identity.Other = aifi.Telling(p.identity.Other)
+	return nil
+}
+
+// findMentions reads everything that can hold text of a person.
+func (s *Store) findMentions(ctx context.Context, conn db.DBTX, p *Person, progress func(int64)) error {
+	known := make(map[uuid.UUID]bool, len(p.bodies))
+	for _, b := range p.bodies {
+		known[b.id] = true
+	}
+	texts := p.identity.Needles()
+	var needles [][]byte
+	for _, n := range texts {
+		needles = append(needles, []byte(n))
+	}
+	read := int64(0)
+	err := s.queries.StreamMentioningBodies(ctx, conn, needles, func(b db.MentioningBodiesRow) error {
+		if read++; progress != nil {
+			progress(read)
+		}
+		if !known[b.DeliveryID] && p.identity.Mentions(b.Body) {
+			p.bodies = append(p.bodies, deliveryKey{b.StoreID, b.ReceivedAt, b.DeliveryID})
+			p.Found.Mentions++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading bodies: %w", err)
+	}
+	err = s.queries.StreamMentioningRefused(ctx, conn, func(r db.MentioningRefusedRow) error {
+		if p.identity.Mentions(r.Body) {
+			p.refused = append(p.refused, deliveryKey{receivedAt: r.ReceivedAt, id: r.DeliveryID})
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading what was refused: %w", err)
+	}
+	err = s.queries.StreamMentioningAccess(ctx, conn, texts, func(e db.AccessLog) error {
+		if _, named := p.redacted(e); named {
+			p.entries = append(p.entries, e)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the access log: %w", err)
+	}
+	p.Found.Refused, p.Found.AccessEntries, p.Found.Complete = int64(len(p.refused)), int64(len(p.entries)), true
+	p.countDeliveries()
+	return nil
+}
+
+// countDeliveries brings the deliveries into order, and what is told of them up to date.
+func (p *Person) countDeliveries() {
+	slices.SortFunc(p.bodies, func(a, b deliveryKey) int { return slices.Compare(a.id[:], b.id[:]) })
+	p.DeliveryIDs = make([]uuid.UUID, len(p.bodies))
+	for i, b := range p.bodies {
+		p.DeliveryIDs[i] = b.id
+		if p.Found.FirstAt == nil || b.receivedAt.Before(*p.Found.FirstAt) {
+			p.Found.FirstAt = &b.receivedAt
+		}
+		if p.Found.LastAt == nil || b.receivedAt.After(*p.Found.LastAt) {
+			p.Found.LastAt = &b.receivedAt
+		}
+	}
+	p.Found.Deliveries = int64(len(p.bodies))
+}
+
+func (p *Person) sessionKeys() (stores []int64, sessions []string) {
+	for _, s := range p.sessions {
+		stores, sessions = append(stores, s.StoreID), append(sessions, s.SessionID)
+	}
+	return stores, sessions
+}
+
+// eventKeys are the keys of events, as many statements take them.
+type eventKeys struct {
+	StoreIds []int64
+	Kinds    []string
+	Times    []time.Time
+	Ids      []uuid.UUID
+}
+
+func (p *Person) eventKeys() eventKeys { return eventKeysOf(p.events) }
+
+// eventKeysOf are the keys of events, each once.
+func eventKeysOf(events []db.PersonEventsRow) (k eventKeys) {
+	seen := make(map[db.PersonEventsRow]bool, len(events))
+	for _, e := range events {
+		if seen[e] {
+			continue
+		}
+		seen[e] = true
+		k.StoreIds, k.Kinds = append(k.StoreIds, e.StoreID), append(k.Kinds, e.Kind)
+		k.Times, k.Ids = append(k.Times, e.OccurredAt), append(k.Ids, e.ID)
+	}
+	return k
+}
