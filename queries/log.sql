@@ -94,3 +94,22 @@ LEFT JOIN events e ON e.store_id = CASE WHEN @replayed::boolean THEN q.event_sto
     AND e.id = CASE WHEN @replayed::boolean THEN q.event_id ELSE d.event_id END
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN log_erasures y ON y.received_at = e.received_at AND y.delivery_id = e.delivery_id AND y.store_id IN (e.store_id, 0);
+
+-- InsertCosignature keeps what a witness says of a checkpoint, and the checkpoint.
+-- name: InsertCosignature :exec
+WITH kept AS (
+    INSERT INTO log_checkpoints (size, checkpoint, published_at) VALUES (@size, @checkpoint, @received_at) ON CONFLICT DO NOTHING
+)
+INSERT INTO log_cosignatures (size, witness, line, received_at) VALUES (@size, @witness, @line, @received_at)
+ON CONFLICT DO NOTHING;
+
+-- NewestCosigned is the newest checkpoint that a witness cosigned.
+-- name: NewestCosigned :one
+SELECT c.size, c.checkpoint FROM log_checkpoints c
+WHERE c.size = (SELECT max(s.size) FROM log_cosignatures s WHERE s.size <= @up_to);
+
+-- name: CosignatureLines :many
+SELECT line FROM log_cosignatures WHERE size = @size ORDER BY witness;
+
+-- name: CosignedUpTo :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = @witness;

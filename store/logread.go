@@ -39,6 +39,42 @@ func (r logReader) state(ctx context.Context, v *translog.Verifier) (translog.Ch
 	return c, nil
 }
 
+// intact gives the newest checkpoint and the tree's edge. ErrRolledBack unless the one
+// is of the other.
+func (r logReader) intact(ctx context.Context, v *translog.Verifier) (*translog.Edge, translog.Checkpoint, error) {
+	state, err := r.state(ctx, v)
+	if err != nil {
+		return nil, state, err
+	}
+	edge, err := r.edge(ctx, state.N)
+	if err != nil {
+		return nil, state, err
+	}
+	tree, err := edge.Tree()
+	if err != nil {
+		return nil, state, err
+	}
+	if tree != state.Tree {
+		return nil, state, fmt.Errorf("%w: its leaves or tiles do not make the tree of its checkpoint", ErrRolledBack)
+	}
+	return edge, state, nil
+}
+
+// continues is ErrRolledBack unless a tree begins with one that was signed before.
+func (r logReader) continues(ctx context.Context, state, before translog.Checkpoint) error {
+	if state.N < before.N {
+		return fmt.Errorf("%w: it has %d leaves, and %d were signed", ErrRolledBack, state.N, before.N)
+	}
+	if before.N == 0 {
+		return nil
+	}
+	root, _, err := translog.NewReader(state.Tree, r.tiles(ctx)).Prefix(before.N)
+	if err != nil || root != before.Hash {
+		return errors.Join(fmt.Errorf("%w: its first %d leaves are others", ErrRolledBack, before.N), err)
+	}
+	return nil
+}
+
 // edge loads the right edge of the tree of a size.
 func (r logReader) edge(ctx context.Context, size int64) (*translog.Edge, error) {
 	return translog.LoadEdge(size, func(level int, n int64, width int) ([]tlog.Hash, error) {

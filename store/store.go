@@ -163,7 +163,6 @@ func newStore(c Config) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	if s.metrics == nil {
 		s.metrics = NewMetrics(nil)
 	}

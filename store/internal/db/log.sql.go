@@ -42,6 +42,41 @@ func (q *Queries) AdvanceLog(ctx context.Context, db DBTX, arg AdvanceLogParams)
 	return result.RowsAffected(), nil
 }
 
+const cosignatureLines = `-- name: CosignatureLines :many
+SELECT line FROM log_cosignatures WHERE size = $1 ORDER BY witness
+`
+
+func (q *Queries) CosignatureLines(ctx context.Context, db DBTX, size int64) ([]string, error) {
+	rows, err := db.Query(ctx, cosignatureLines, size)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		items = append(items, line)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cosignedUpTo = `-- name: CosignedUpTo :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = $1
+`
+
+func (q *Queries) CosignedUpTo(ctx context.Context, db DBTX, witness string) (int64, error) {
+	row := db.QueryRow(ctx, cosignedUpTo, witness)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const deliveryEvidence = `-- name: DeliveryEvidence :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.token_id, d.remote_addr, d.path, d.headers,
     d.body_size, d.body_sha256, d.truncated, d.event_id AS stated_event_id, b.body, b.secret,
@@ -261,6 +296,34 @@ func (q *Queries) InsertCheckpoint(ctx context.Context, db DBTX, arg InsertCheck
 	return err
 }
 
+const insertCosignature = `-- name: InsertCosignature :exec
+WITH kept AS (
+    INSERT INTO log_checkpoints (size, checkpoint, published_at) VALUES ($1, $5, $4) ON CONFLICT DO NOTHING
+)
+INSERT INTO log_cosignatures (size, witness, line, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+`
+
+type InsertCosignatureParams struct {
+	Size       int64
+	Witness    string
+	Line       string
+	ReceivedAt time.Time
+	Checkpoint []byte
+}
+
+// InsertCosignature keeps what a witness says of a checkpoint, and the checkpoint.
+func (q *Queries) InsertCosignature(ctx context.Context, db DBTX, arg InsertCosignatureParams) error {
+	_, err := db.Exec(ctx, insertCosignature,
+		arg.Size,
+		arg.Witness,
+		arg.Line,
+		arg.ReceivedAt,
+		arg.Checkpoint,
+	)
+	return err
+}
+
 const insertLogLeaves = `-- name: InsertLogLeaves :exec
 INSERT INTO log_leaves (first_index, ids, hashes, first_at, last_at)
 SELECT unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::bytea[]), unnest($4::timestamptz[]),
@@ -414,6 +477,24 @@ func (q *Queries) LeafTiles(ctx context.Context, db DBTX, n []int64) ([]LeafTile
 		return nil, err
 	}
 	return items, nil
+}
+
+const newestCosigned = `-- name: NewestCosigned :one
+SELECT c.size, c.checkpoint FROM log_checkpoints c
+WHERE c.size = (SELECT max(s.size) FROM log_cosignatures s WHERE s.size <= $1)
+`
+
+type NewestCosignedRow struct {
+	Size       int64
+	Checkpoint []byte
+}
+
+// NewestCosigned is the newest checkpoint that a witness cosigned.
+func (q *Queries) NewestCosigned(ctx context.Context, db DBTX, upTo int64) (NewestCosignedRow, error) {
+	row := db.QueryRow(ctx, newestCosigned, upTo)
+	var i NewestCosignedRow
+	err := row.Scan(&i.Size, &i.Checkpoint)
+	return i, err
 }
 
 const oldestQueued = `-- name: OldestQueued :one
