@@ -39,22 +39,21 @@ func accessLog(s *store.Store) list[store.AccessEntry] {
 			return out
 		},
 		columns: []column[store.AccessEntry]{
-			{"id", func(e store.AccessEntry) string { return integer(e.ID) }},
-			{"at", func(e store.AccessEntry) string { return moment(e.At) }},
-			{"token_name", func(e store.AccessEntry) string { return text(e.TokenName) }},
-			{"action", func(e store.AccessEntry) string { return e.Action }},
-			{"path", func(e store.AccessEntry) string { return e.Path }},
-			{"query", func(e store.AccessEntry) string { return e.Query }},
-			{"remote_addr", func(e store.AccessEntry) string { return e.RemoteAddr }},
-			{"status", func(e store.AccessEntry) string {
-				if e.Status == nil {
-					return ""
+			{"id", func(c *cells, e *store.AccessEntry) { c.integer(e.ID) }},
+			{"at", func(c *cells, e *store.AccessEntry) { c.moment(e.At) }},
+			{"token_name", func(c *cells, e *store.AccessEntry) { c.maybeText(e.TokenName) }},
+			{"action", func(c *cells, e *store.AccessEntry) { c.text(e.Action) }},
+			{"path", func(c *cells, e *store.AccessEntry) { c.text(e.Path) }},
+			{"query", func(c *cells, e *store.AccessEntry) { c.text(e.Query) }},
+			{"remote_addr", func(c *cells, e *store.AccessEntry) { c.text(e.RemoteAddr) }},
+			{"status", func(c *cells, e *store.AccessEntry) {
+				if e.Status != nil {
+					c.integer(int64(*e.Status))
 				}
-				return integer(int64(*e.Status))
 			}},
-			{"rows", func(e store.AccessEntry) string { return maybeInteger(e.Rows) }},
-			{"detail", func(e store.AccessEntry) string { return e.Detail }},
-			{"leaf_id", func(e store.AccessEntry) string { return maybeID(e.EntryID) }},
+			{"rows", func(c *cells, e *store.AccessEntry) { c.maybeInteger(e.Rows) }},
+			{"detail", func(c *cells, e *store.AccessEntry) { c.text(e.Detail) }},
+			{"leaf_id", func(c *cells, e *store.AccessEntry) { c.maybeID(e.EntryID) }},
 		},
 		right: store.MayAdminister, exportRight: store.MayAdminister,
 	}

@@ -1,80 +1,63 @@
 package httpapi
 
 import (
-	"encoding/csv"
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
-// column is a column of a CSV.
+// column is a column of a CSV. cell writes at most one cell; none is an empty one.
 type column[T any] struct {
-	name  string
-	value func(T) string
+	name string
+	cell func(*cells, *T)
 }
 
-// CSV writes RFC 4180 with a header, in UTF-8.
+// CSV writes RFC 4180 with a header, in UTF-8. Text comes out as it went in, byte for
+// byte: encoding/csv, which takes a third of an export's time, rewrites the ends of
+// lines within a cell, too.
 type CSV[T any] struct {
-	w       *csv.Writer
+	w       io.Writer
 	columns []column[T]
-	record  []string
-	raw     bool
+	cells   cells
+	item    T
 }
+
+// csvPart is how much is written at a time, in bytes: fewer, longer writes cost less,
+// and beyond this it makes no difference.
+const csvPart = 64 << 10
 
 // NewCSV writes the header. Unless raw, cells that a spreadsheet would take for a
 // formula are preceded by an apostrophe.
 func NewCSV[T any](w io.Writer, columns []column[T], raw bool) *CSV[T] {
-	c := &CSV[T]{w: csv.NewWriter(w), columns: columns, record: make([]string, len(columns)), raw: raw}
-	c.w.UseCRLF = true
+	c := &CSV[T]{w: w, columns: columns, cells: cells{buf: make([]byte, 0, csvPart+csvPart/8), raw: raw}}
 	for i, col := range columns {
-		c.record[i] = col.name
+		c.cells.separate(i)
+		c.cells.text(col.name)
 	}
-	_ = c.w.Write(c.record) // buffered: Flush tells
+	c.cells.endLine()
 	return c
 }
 
-// Write adds a row.
+// Write adds a row. What is written may wait for Flush.
 func (c *CSV[T]) Write(item T) error {
+	c.item = item // a pointer to the parameter would cost an allocation
 	for i, col := range c.columns {
-		c.record[i] = col.value(item)
-		if !c.raw {
-			c.record[i] = harmless(c.record[i])
-		}
+		c.cells.separate(i)
+		col.cell(&c.cells, &c.item)
 	}
-	return c.w.Write(c.record)
+	c.cells.endLine()
+	if len(c.cells.buf) < csvPart {
+		return nil
+	}
+	return c.Flush()
 }
 
-// Flush sends what is buffered and reports the first error.
+// Flush sends what is buffered.
 func (c *CSV[T]) Flush() error {
-	c.w.Flush()
-	return c.w.Error()
-}
-
-// formula finds the start of what a spreadsheet runs: at the start of a cell or of
-// a line in it, behind any white space.
-var formula = regexp.MustCompile(`(?m)(^|\r)[\s\x{a0}]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|^[\t\r]`)
-
-var number = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?$`)
-
-func harmless(cell string) string {
-	// Most cells start with a letter or digit and have one line.
-	if cell == "" || isAlphanumeric(cell[0]) && strings.IndexByte(cell, '\n') < 0 && strings.IndexByte(cell, '\r') < 0 {
-		return cell
-	}
-	if !formula.MatchString(cell) || number.MatchString(cell) {
-		return cell
-	}
-	return "'" + cell
-}
-
-func isAlphanumeric(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	_, err := c.w.Write(c.cells.buf)
+	c.cells.buf = c.cells.buf[:0]
+	return err
 }
 
 // download sends its headers with its first bytes.
@@ -103,46 +86,3 @@ func (d *download) Write(b []byte) (int, error) {
 	_ = http.NewResponseController(d.w).SetWriteDeadline(time.Now().Add(d.timeout))
 	return d.w.Write(b)
 }
-
-// What cells are made of. Absence is an empty cell; lists are joined by a bar.
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
-
-func maybeMoment(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return moment(*t)
-}
-
-func integer(n int64) string { return strconv.FormatInt(n, 10) }
-
-func maybeInteger(n *int64) string {
-	if n == nil {
-		return ""
-	}
-	return integer(*n)
-}
-
-func maybeBool(b *bool) string {
-	if b == nil {
-		return ""
-	}
-	return strconv.FormatBool(*b)
-}
-
-func maybeID(id *uuid.UUID) string {
-	if id == nil {
-		return ""
-	}
-	return id.String()
-}
-
-func joined(list []string) string { return strings.Join(list, "|") }

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"aifi-audit/store"
@@ -75,44 +74,44 @@ func utc(t *time.Time) *time.Time {
 }
 
 var eventColumns = []column[store.Event]{
-	{"id", func(e store.Event) string { return e.ID.String() }},
-	{"delivery_id", func(e store.Event) string { return e.DeliveryID.String() }},
-	{"event_id", func(e store.Event) string { return text(e.EventID) }},
-	{"store_id", func(e store.Event) string { return integer(e.StoreID) }},
-	{"store_external_id", func(e store.Event) string { return text(e.StoreExternalID) }},
-	{"session_id", func(e store.Event) string { return text(e.SessionID) }},
-	{"customer_id", func(e store.Event) string { return text(e.CustomerID) }},
-	{"shopper_id", func(e store.Event) string { return text(e.ShopperID) }},
-	{"occurred_at", func(e store.Event) string { return moment(e.OccurredAt) }},
-	{"occurred_at_known", func(e store.Event) string { return strconv.FormatBool(e.OccurredAtKnown) }},
-	{"issued_at", func(e store.Event) string { return maybeMoment(e.IssuedAt) }},
-	{"received_at", func(e store.Event) string { return moment(e.ReceivedAt) }},
-	{"flags", func(e store.Event) string { return joined(e.Flags) }},
-	{"product_ids", func(e store.Event) string { return joined(e.ProductIDs) }},
-	{"gondola_ids", func(e store.Event) string { return joined(e.GondolaIDs) }},
+	{"id", func(c *cells, e *store.Event) { c.id(e.ID) }},
+	{"delivery_id", func(c *cells, e *store.Event) { c.id(e.DeliveryID) }},
+	{"event_id", func(c *cells, e *store.Event) { c.maybeText(e.EventID) }},
+	{"store_id", func(c *cells, e *store.Event) { c.integer(e.StoreID) }},
+	{"store_external_id", func(c *cells, e *store.Event) { c.maybeText(e.StoreExternalID) }},
+	{"session_id", func(c *cells, e *store.Event) { c.maybeText(e.SessionID) }},
+	{"customer_id", func(c *cells, e *store.Event) { c.maybeText(e.CustomerID) }},
+	{"shopper_id", func(c *cells, e *store.Event) { c.maybeText(e.ShopperID) }},
+	{"occurred_at", func(c *cells, e *store.Event) { c.moment(e.OccurredAt) }},
+	{"occurred_at_known", func(c *cells, e *store.Event) { c.boolean(e.OccurredAtKnown) }},
+	{"issued_at", func(c *cells, e *store.Event) { c.maybeMoment(e.IssuedAt) }},
+	{"received_at", func(c *cells, e *store.Event) { c.moment(e.ReceivedAt) }},
+	{"flags", func(c *cells, e *store.Event) { c.list(e.Flags) }},
+	{"product_ids", func(c *cells, e *store.Event) { c.list(e.ProductIDs) }},
+	{"gondola_ids", func(c *cells, e *store.Event) { c.list(e.GondolaIDs) }},
 }
 
 // moreColumns are those that only one kind of event has.
 var moreColumns = map[store.Kind][]column[store.Event]{
 	store.FraudAlert: {
-		{"payment_provider", func(e store.Event) string { return text(e.PaymentProvider) }},
+		{"payment_provider", func(c *cells, e *store.Event) { c.maybeText(e.PaymentProvider) }},
 	},
 	store.Registration: {
-		{"token_type", func(e store.Event) string { return text(e.TokenType) }},
-		{"check_in_device_id", func(e store.Event) string { return text(e.CheckInDeviceID) }},
-		{"email", func(e store.Event) string { return text(e.PersonalInfo.Email) }},
-		{"first_name", func(e store.Event) string { return text(e.PersonalInfo.FirstName) }},
-		{"last_name", func(e store.Event) string { return text(e.PersonalInfo.LastName) }},
-		{"phone", func(e store.Event) string { return text(e.PersonalInfo.Phone) }},
-		{"phone_number", func(e store.Event) string { return text(e.PersonalInfo.PhoneNumber) }},
+		{"token_type", func(c *cells, e *store.Event) { c.maybeText(e.TokenType) }},
+		{"check_in_device_id", func(c *cells, e *store.Event) { c.maybeText(e.CheckInDeviceID) }},
+		{"email", func(c *cells, e *store.Event) { c.maybeText(e.PersonalInfo.Email) }},
+		{"first_name", func(c *cells, e *store.Event) { c.maybeText(e.PersonalInfo.FirstName) }},
+		{"last_name", func(c *cells, e *store.Event) { c.maybeText(e.PersonalInfo.LastName) }},
+		{"phone", func(c *cells, e *store.Event) { c.maybeText(e.PersonalInfo.Phone) }},
+		{"phone_number", func(c *cells, e *store.Event) { c.maybeText(e.PersonalInfo.PhoneNumber) }},
 	},
 }
 
 // reviewColumns came last, and so stand last.
 var reviewColumns = []column[store.Event]{
-	{"disposition", func(e store.Event) string { return text((*string)(e.Review.Disposition)) }},
-	{"disposition_at", func(e store.Event) string { return maybeMoment(e.Review.DispositionAt) }},
-	{"disposition_by", func(e store.Event) string { return text(e.Review.DispositionBy) }},
+	{"disposition", func(c *cells, e *store.Event) { c.maybeText((*string)(e.Review.Disposition)) }},
+	{"disposition_at", func(c *cells, e *store.Event) { c.maybeMoment(e.Review.DispositionAt) }},
+	{"disposition_by", func(c *cells, e *store.Event) { c.maybeText(e.Review.DispositionBy) }},
 }
 
 func events(s *store.Store, kind store.Kind) list[store.Event] {

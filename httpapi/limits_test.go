@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aifi-audit/httpapi"
@@ -453,5 +455,41 @@ func TestAnswersAreCounted(t *testing.T) {
 		if n := g.metric(t, "aifi_audit_answers_total", "surface="+labels[0], "status="+labels[1]); n != want {
 			t.Errorf("%v: %v answers, want %v", labels, n, want)
 		}
+	}
+}
+
+// Whatever staff do, webhooks are recorded: staff read and write by connections of
+// their own, and wait for each other only.
+func TestStaffNeverSlowIngest(t *testing.T) {
+	g := guard(t, httpapi.Limits{})
+	for name, table := range map[string]string{"reads that never end": "event_reviews", "an access log that cannot be written": "access_log"} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := pgx.Connect(t.Context(), g.database)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close(context.Background()) }()
+			tx, err := conn.Begin(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.Exec(t.Context(), "LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
+				t.Fatal(err)
+			}
+			var staff sync.WaitGroup
+			for range 40 { // more than there are connections of all kinds
+				staff.Go(func() { g.request(t, http.MethodGet, "/api/v1/alcohol-interactions", g.staff, "") })
+			}
+			eventually(t, "staff wait", func() bool {
+				return storetest.Query(t, g.database, "SELECT count(*) >= 4 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")[0] == "true"
+			})
+			for range 20 {
+				g.works(t)
+			}
+			if err := tx.Rollback(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			staff.Wait()
+		})
 	}
 }

@@ -14,6 +14,7 @@ type status struct {
 	Database          string          `json:"database"` // ok or away
 	DatabaseAwaySince *time.Time      `json:"databaseAwaySince"`
 	Spool             *spoolStatus    `json:"spool,omitempty"`           // null: there is none
+	Replica           *replicaStatus  `json:"replica,omitempty"`         // null: there is none
 	RefusedWebhooks   *refusedStatus  `json:"refusedWebhooks,omitempty"` // absent for tokens that are limited to stores, as the spool is
 	OpenQuarantine    *int64          `json:"openQuarantine"`
 	Webhooks          []trafficStatus `json:"webhooks"`
@@ -24,6 +25,11 @@ type spoolStatus struct {
 	DiskBytes  int64      `json:"diskBytes"`
 	LimitBytes int64      `json:"limitBytes"`
 	OldestAt   *time.Time `json:"oldestAt"`
+}
+
+type replicaStatus struct {
+	State      store.ReplicaStanding `json:"state"`
+	LagSeconds float64               `json:"lagSeconds"`
 }
 
 type refusedStatus struct {
@@ -64,6 +70,9 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
 		s.Spool, s.RefusedWebhooks = spoolJSON(state.Spool), a.metrics.refusedWebhooks()
+		if r := state.Replica; r != nil {
+			s.Replica = &replicaStatus{r.Standing, r.Lag.Seconds()}
+		}
 	}
 	for i, t := range state.Traffic {
 		row := trafficStatus{

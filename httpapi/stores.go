@@ -33,13 +33,13 @@ func stores(s *store.Store) list[store.Shop] {
 		export:  s.ExportStores,
 		item:    func(x store.Shop) any { return shopJSON(s, x) },
 		columns: []column[store.Shop]{
-			{"store_id", func(x store.Shop) string { return integer(x.StoreID) }},
-			{"store_external_id", func(x store.Shop) string { return text(x.ExternalID) }},
-			{"aifi_unique_store_id", func(x store.Shop) string { return text(x.AifiUniqueStoreID) }},
-			{"first_seen_at", func(x store.Shop) string { return moment(x.FirstSeenAt) }},
-			{"last_seen_at", func(x store.Shop) string { return moment(x.LastSeenAt) }},
-			{"time_zone", func(x store.Shop) string { return text(x.TimeZone) }},
-			{"effective_time_zone", func(x store.Shop) string { return s.Zone(x).String() }},
+			{"store_id", func(c *cells, x *store.Shop) { c.integer(x.StoreID) }},
+			{"store_external_id", func(c *cells, x *store.Shop) { c.maybeText(x.ExternalID) }},
+			{"aifi_unique_store_id", func(c *cells, x *store.Shop) { c.maybeText(x.AifiUniqueStoreID) }},
+			{"first_seen_at", func(c *cells, x *store.Shop) { c.moment(x.FirstSeenAt) }},
+			{"last_seen_at", func(c *cells, x *store.Shop) { c.moment(x.LastSeenAt) }},
+			{"time_zone", func(c *cells, x *store.Shop) { c.maybeText(x.TimeZone) }},
+			{"effective_time_zone", func(c *cells, x *store.Shop) { c.text(s.Zone(*x).String()) }},
 		},
 	}
 }

@@ -211,10 +211,10 @@ func commentJSON(n store.Note) any {
 }
 
 var commentColumns = []column[store.Note]{
-	{"event", func(n store.Note) string { return n.EventID.String() }},
-	{"at", func(n store.Note) string { return moment(n.At) }},
-	{"disposition", func(n store.Note) string { return text((*string)(n.Disposition)) }},
-	{"comment", func(n store.Note) string { return text(n.Comment) }},
+	{"event", func(c *cells, n *store.Note) { c.id(n.EventID) }},
+	{"at", func(c *cells, n *store.Note) { c.moment(n.At) }},
+	{"disposition", func(c *cells, n *store.Note) { c.maybeText((*string)(n.Disposition)) }},
+	{"comment", func(c *cells, n *store.Note) { c.maybeText(n.Comment) }},
 }
 
 // look is the JSON of a look at what is kept about the person.
@@ -229,11 +229,11 @@ type look struct {
 func lookJSON(l store.Look) any { return look{l.At.UTC(), l.Reader, l.Action, l.What, l.Status} }
 
 var lookColumns = []column[store.Look]{
-	{"at", func(l store.Look) string { return moment(l.At) }},
-	{"reader", func(l store.Look) string { return integer(int64(l.Reader)) }},
-	{"action", func(l store.Look) string { return l.Action }},
-	{"what", func(l store.Look) string { return l.What }},
-	{"status", func(l store.Look) string { return integer(int64(l.Status)) }},
+	{"at", func(c *cells, l *store.Look) { c.moment(l.At) }},
+	{"reader", func(c *cells, l *store.Look) { c.integer(int64(l.Reader)) }},
+	{"action", func(c *cells, l *store.Look) { c.text(l.Action) }},
+	{"what", func(c *cells, l *store.Look) { c.text(l.What) }},
+	{"status", func(c *cells, l *store.Look) { c.integer(int64(l.Status)) }},
 }
 
 // subjectAccess answers with everything about a customer. It takes a token that both

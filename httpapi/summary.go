@@ -3,7 +3,6 @@ package httpapi
 import (
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"aifi-audit/store"
@@ -103,23 +102,23 @@ func (a *API) summaryCSV(w http.ResponseWriter, r *http.Request, c caller) error
 func countColumns(by store.Grouping) []column[store.Count] {
 	var columns []column[store.Count]
 	if by.Day {
-		columns = append(columns, column[store.Count]{"day", func(n store.Count) string { return n.Day }})
+		columns = append(columns, column[store.Count]{"day", func(c *cells, n *store.Count) { c.text(n.Day) }})
 	}
 	if by.Weekday {
-		columns = append(columns, column[store.Count]{"weekday", func(n store.Count) string { return strconv.Itoa(n.Weekday) }})
+		columns = append(columns, column[store.Count]{"weekday", func(c *cells, n *store.Count) { c.integer(int64(n.Weekday)) }})
 	}
 	if by.Hour {
-		columns = append(columns, column[store.Count]{"hour", func(n store.Count) string { return strconv.Itoa(n.Hour) }})
+		columns = append(columns, column[store.Count]{"hour", func(c *cells, n *store.Count) { c.integer(int64(n.Hour)) }})
 	}
 	if by.Disposition {
-		columns = append(columns, column[store.Count]{"disposition", func(n store.Count) string { return string(n.Disposition) }})
+		columns = append(columns, column[store.Count]{"disposition", func(c *cells, n *store.Count) { c.text(string(n.Disposition)) }})
 	}
 	return append(columns,
-		column[store.Count]{"store_id", func(n store.Count) string { return integer(n.StoreID) }},
-		column[store.Count]{"alcohol_interactions", func(n store.Count) string { return integer(n.AlcoholInteractions) }},
-		column[store.Count]{"fraud_alerts", func(n store.Count) string { return integer(n.FraudAlerts) }},
-		column[store.Count]{"registrations", func(n store.Count) string { return integer(n.Registrations) }},
-		column[store.Count]{"other", func(n store.Count) string { return integer(n.Other) }},
+		column[store.Count]{"store_id", func(c *cells, n *store.Count) { c.integer(n.StoreID) }},
+		column[store.Count]{"alcohol_interactions", func(c *cells, n *store.Count) { c.integer(n.AlcoholInteractions) }},
+		column[store.Count]{"fraud_alerts", func(c *cells, n *store.Count) { c.integer(n.FraudAlerts) }},
+		column[store.Count]{"registrations", func(c *cells, n *store.Count) { c.integer(n.Registrations) }},
+		column[store.Count]{"other", func(c *cells, n *store.Count) { c.integer(n.Other) }},
 	)
 }
 

@@ -46,9 +46,25 @@ FROM (
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
 JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('newer_time')::timestamptz)
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 ORDER BY CASE WHEN @ascending::boolean THEN d.received_at END, CASE WHEN @ascending::boolean THEN d.id END, d.received_at DESC, d.id DESC;
+
+-- DeliveryTimeAt gives the time of the delivery that lies so many rows into the list.
+-- name: DeliveryTimeAt :many
+SELECT d.received_at
+FROM deliveries d
+WHERE (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('newer_time')::timestamptz)
+ORDER BY CASE WHEN @ascending::boolean THEN d.received_at END, CASE WHEN @ascending::boolean THEN d.id END, d.received_at DESC, d.id DESC
+OFFSET @rows_before::bigint
+LIMIT 1;
 
 -- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,

@@ -39,7 +39,8 @@ LIMIT sqlc.narg('row_limit')::bigint;
 -- ListEventsByFacet merges the newest events of each store and value, so that its
 -- cost is stores times values times rows of a page, however large the table. What
 -- else is asked is looked up in the event itself, row by row in this order: OFFSET 0
--- keeps the planner from joining all events instead, whose number it cannot guess.
+-- keeps the planner from joining all events instead, whose number it cannot guess. The
+-- bounds of time are told of each table, so that the planner sees no other partitions.
 -- name: ListEventsByFacet :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
@@ -64,6 +65,10 @@ FROM (
                 SELECT FROM events f
                 LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
                 WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+                    AND (sqlc.narg('from_time')::timestamptz IS NULL OR f.occurred_at >= sqlc.narg('from_time')::timestamptz)
+                    AND (sqlc.narg('to_time')::timestamptz IS NULL OR f.occurred_at < sqlc.narg('to_time')::timestamptz)
+                    AND (sqlc.narg('after_time')::timestamptz IS NULL OR f.occurred_at <= sqlc.narg('after_time')::timestamptz)
+                    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR f.occurred_at >= sqlc.narg('newer_time')::timestamptz)
                     AND (sqlc.narg('store_external_ids')::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
                     AND (sqlc.narg('product_ids')::text[] IS NULL OR f.product_ids && sqlc.narg('product_ids')::text[])
                     AND (sqlc.narg('gondola_ids')::text[] IS NULL OR f.gondola_ids && sqlc.narg('gondola_ids')::text[])
@@ -81,10 +86,25 @@ FROM (
 JOIN events e ON e.store_id = page.store_id AND e.kind = @kind::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('from_time')::timestamptz) -- of no other partition
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR e.occurred_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR e.occurred_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('newer_time')::timestamptz)
 LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascending::boolean THEN e.id END, e.occurred_at DESC, e.id DESC;
+
+-- EventTimeAt gives the time of the event that lies so many rows into the list.
+-- name: EventTimeAt :many
+SELECT e.occurred_at
+FROM events e
+WHERE e.kind = @kind::text
+    AND (sqlc.narg('from_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR e.occurred_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR e.occurred_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR e.occurred_at >= sqlc.narg('newer_time')::timestamptz)
+ORDER BY CASE WHEN @ascending::boolean THEN e.occurred_at END, CASE WHEN @ascending::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+OFFSET @rows_before::bigint
+LIMIT 1;
 
 -- SessionTimeline gives what is known of a session in the order in which it happened.
 -- name: SessionTimeline :many

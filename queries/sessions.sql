@@ -1,14 +1,15 @@
 -- Lists of sessions, newest first. A null row_limit means all of them: the pages and
 -- the exports are the same statements. A null filter means any.
 
--- ListSessions walks sessions in time, or picks those of some ids or customers.
+-- ListSessions walks sessions in time, or picks those of some ids or customers. OFFSET 0
+-- has flags looked up session by session: the planner would hash all of the table.
 -- name: ListSessions :many
 SELECT s.*, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM sessions s
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('session_ids')::text[] IS NULL OR s.session_id = ANY (sqlc.narg('session_ids')::text[]))
     AND (sqlc.narg('customer_ids')::text[] IS NULL OR s.customer_id = ANY (sqlc.narg('customer_ids')::text[]))
-    AND (sqlc.narg('flags')::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY (sqlc.narg('flags')::text[])))
+    AND (sqlc.narg('flags')::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY (sqlc.narg('flags')::text[]) OFFSET 0))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR s.first_seen_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR s.first_seen_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR s.first_seen_at <= sqlc.narg('after_time')::timestamptz)
@@ -49,6 +50,18 @@ FROM (
 JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
 ORDER BY CASE WHEN @ascending::boolean THEN s.first_seen_at END, CASE WHEN @ascending::boolean THEN s.store_id END,
     CASE WHEN @ascending::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC;
+
+-- SessionTimeAt gives the time of the session that lies so many rows into the list.
+-- name: SessionTimeAt :many
+SELECT s.first_seen_at
+FROM sessions s
+WHERE (sqlc.narg('from_time')::timestamptz IS NULL OR s.first_seen_at >= sqlc.narg('from_time')::timestamptz)
+    AND (sqlc.narg('to_time')::timestamptz IS NULL OR s.first_seen_at < sqlc.narg('to_time')::timestamptz)
+    AND (sqlc.narg('after_time')::timestamptz IS NULL OR s.first_seen_at <= sqlc.narg('after_time')::timestamptz)
+    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR s.first_seen_at >= sqlc.narg('newer_time')::timestamptz)
+ORDER BY CASE WHEN @ascending::boolean THEN s.first_seen_at END, s.first_seen_at DESC
+OFFSET @rows_before::bigint
+LIMIT 1;
 
 -- name: ListStores :many
 SELECT * FROM stores

@@ -27,7 +27,7 @@ type Access struct {
 // LogAccess writes who looks at what, and queues a leaf that says so. Results must
 // not leave unless it succeeds.
 func (s *Store) LogAccess(ctx context.Context, a Access) error {
-	return known(s.insertAccess(ctx, s.writes, a))
+	return known(s.insertAccess(ctx, s.office, a))
 }
 
 func (s *Store) insertAccess(ctx context.Context, conn db.DBTX, a Access) error {
@@ -77,7 +77,7 @@ func (s *Store) AccessLog(ctx context.Context, scope Scope, f Filter, p Page) ([
 		}
 		args.AfterTime, args.AfterID = &p.After.Time, &id
 	}
-	rows, err := s.queries.ListAccess(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListAccess, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}

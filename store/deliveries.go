@@ -58,7 +58,6 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	if err != nil {
 		return nil, nil, err
 	}
-	args.RowLimit = oneMore(p)
 	older, newer := p.bounds()
 	if args.AfterTime, args.AfterID, err = timeAndID(older); err != nil {
 		return nil, nil, err
@@ -67,12 +66,7 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 		return nil, nil, err
 	}
 	args.Ascending = p.ascending()
-	var rows []db.ListDeliveriesRow
-	if facet, values := takeDeliveryFacet(&args); facet != "" {
-		rows, err = s.deliveriesByFacet(ctx, facet, values, args)
-	} else {
-		rows, err = s.queries.ListDeliveries(ctx, s.reads, args)
-	}
+	rows, err := s.deliveryRows(ctx, args, *oneMore(p))
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -97,19 +91,52 @@ func takeDeliveryFacet(a *db.ListDeliveriesParams) (facet string, values []strin
 	return facet, values
 }
 
-func (s *Store) deliveriesByFacet(ctx context.Context, facet string, values []string, a db.ListDeliveriesParams) ([]db.ListDeliveriesRow, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
-	if err != nil {
-		return nil, err
+// deliveryRows reads a list part by part, up to a limit.
+func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, limit int64) (rows []db.ListDeliveriesRow, err error) {
+	byFacet := args
+	facet, values := takeDeliveryFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
 	}
-	found, err := s.queries.ListDeliveriesByFacet(ctx, s.reads, db.ListDeliveriesByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+	whole := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{whole}
+	if args.SessionIds == nil {
+		parts = partsOf(whole, startOf(whole, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
+	}
+	if facet != "" {
+		if byFacet.StoreIds, err = s.orAllStores(ctx, args.StoreIds); err != nil {
+			return nil, err
+		}
+		values = distinctOf(values)
+		if len(byFacet.StoreIds)*len(values) > s.paging.mergesGladly {
+			at, err := read(ctx, s, s.queries.DeliveryTimeAt, db.DeliveryTimeAtParams{
+				FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+			})
+			if err != nil {
+				return nil, err
+			}
+			parts = lookingThrough(parts, at, args.Ascending)
+		}
+	}
+	err = inParts(parts, limit, func(p part, limit int64) (int64, error) {
+		if !p.merged {
+			a := args
+			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
+			found, err := read(ctx, s, s.queries.ListDeliveries, a)
+			rows = append(rows, found...)
+			return int64(len(found)), err
+		}
+		found, err := read(ctx, s, s.queries.ListDeliveriesByFacet, db.ListDeliveriesByFacetParams{
+			StoreIds: byFacet.StoreIds, FacetValues: values, Facet: facet, FromTime: p.from, ToTime: p.to,
+			AfterTime: args.AfterTime, AfterID: args.AfterID, NewerTime: args.NewerTime, NewerID: args.NewerID,
+			Ascending: args.Ascending, RowLimit: &limit,
+		})
+		for _, r := range found {
+			rows = append(rows, db.ListDeliveriesRow(r))
+		}
+		return int64(len(found)), err
 	})
-	rows := make([]db.ListDeliveriesRow, len(found))
-	for i, r := range found {
-		rows[i] = db.ListDeliveriesRow(r)
-	}
 	return rows, err
 }
 
@@ -141,7 +168,7 @@ func timeAndID(p *Position) (*time.Time, *uuid.UUID, error) {
 
 // Delivery is one delivery, or ErrNotFound.
 func (s *Store) Delivery(ctx context.Context, scope Scope, id uuid.UUID) (KeptDelivery, error) {
-	row, err := s.queries.GetDelivery(ctx, s.reads, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
+	row, err := read(ctx, s, s.queries.GetDelivery, db.GetDeliveryParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil)})
 	if err != nil {
 		return KeptDelivery{}, s.orRetired(ctx, scope, id, known(err))
 	}
@@ -173,7 +200,7 @@ func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	d, err := s.queries.GetDeliveryForReplay(ctx, s.reads, db.GetDeliveryForReplayParams{
+	d, err := read(ctx, s, s.queries.GetDeliveryForReplay, db.GetDeliveryForReplayParams{
 		ReceivedAt: ReceivedAt(id), ID: id, StoreIds: scope.restrict(nil),
 	})
 	if err != nil {
@@ -201,7 +228,7 @@ func (s *Store) Quarantine(ctx context.Context, scope Scope, f Filter, p Page) (
 	if err := setQuarantinePage(&args, p); err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.queries.ListQuarantine(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListQuarantine, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -215,11 +242,12 @@ func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Pa
 	if err != nil {
 		return 0, err
 	}
-	args.RowLimit = atMost(p)
+	limit := atMost(p)
+	args.RowLimit = &limit
 	if err := setQuarantinePage(&args, p); err != nil {
 		return 0, err
 	}
-	n, err := s.queries.CountQuarantineList(ctx, s.reads, args)
+	n, err := read(ctx, s, s.queries.CountQuarantineList, args)
 	return n, known(err)
 }
 
@@ -259,14 +287,14 @@ func (s *Store) quarantineArgs(ctx context.Context, scope Scope, f Filter) (db.L
 // that was replayed before is left alone.
 func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt, error) {
 	stores := scope.restrict(nil)
-	q, err := s.queries.GetQuarantined(ctx, s.writes, db.GetQuarantinedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id, StoreIds: stores})
+	q, err := s.queries.GetQuarantined(ctx, s.office, db.GetQuarantinedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id, StoreIds: stores})
 	if err != nil {
 		return Receipt{}, known(err)
 	}
 	if q.ReplayedAt != nil {
 		return Receipt{Status: Replayed}, nil
 	}
-	d, err := s.queries.GetDeliveryForReplay(ctx, s.writes, db.GetDeliveryForReplayParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: stores})
+	d, err := s.queries.GetDeliveryForReplay(ctx, s.office, db.GetDeliveryForReplayParams{ReceivedAt: ReceivedAt(id), ID: id, StoreIds: stores})
 	if err != nil {
 		return Receipt{}, known(err)
 	}
@@ -285,6 +313,7 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 		p.evidence = &evidence{secret, secret.Body().Commit(d.Body)}
 	}
 	receipt, err := s.commitPending(ctx, p)
+	s.replica.staffWrote()
 	if err == nil && receipt.Status != Quarantined {
 		receipt.Status = Replayed
 	}

@@ -60,7 +60,7 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, 
 		e.Progress = func(string, int64) {}
 	}
 	var subject translog.Secret
-	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		x := &erasing{
 			Store: s, tx: tx, by: e.By, at: s.now().UTC().Truncate(time.Microsecond), erased: map[uuid.UUID]bool{}, progress: e.Progress,
 		}

@@ -23,7 +23,7 @@ const forgetEvery = time.Hour
 // says. Of those who decide at the same time one does. *ErasureStateError if the
 // request cannot be decided any more, ErrOtherDigest if the digest is another.
 func (s *Store) DecideErasure(ctx context.Context, by Token, id uuid.UUID, d Decision, digest []byte) (e Erasure, err error) {
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		if err := s.queries.LockErasure(ctx, tx, id); err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *Store) keepErasures(ctx context.Context) {
 	tick := time.NewTicker(forgetEvery)
 	defer tick.Stop()
 	for {
-		if err := s.queries.DeleteExpiredSubjects(ctx, s.writes, s.now()); err != nil && ctx.Err() == nil && !errors.Is(err, errNotConnected) {
+		if err := s.queries.DeleteExpiredSubjects(ctx, s.office, s.now()); err != nil && ctx.Err() == nil && !errors.Is(err, errNotConnected) {
 			s.log.Warn("the customers of expired requests for erasure could not be forgotten; it is tried again", "error", err)
 		}
 		select {

@@ -180,7 +180,7 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if n.Token != nil {
 		e.tokenID = &n.Token.ID
 	}
-	err = s.queries.InsertErasureRequest(ctx, s.writes, db.InsertErasureRequestParams{
+	err = s.queries.InsertErasureRequest(ctx, s.office, db.InsertErasureRequestParams{
 		ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
 		Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: n.CustomerID, Secret: secret[:],
 	})
@@ -238,7 +238,7 @@ func (s *Store) Erasure(ctx context.Context, scope Scope, id uuid.UUID) (Erasure
 	if scope.limited {
 		return Erasure{}, ErrNotFound
 	}
-	return s.erasure(ctx, s.writes, id) // as it is now: somebody may have decided on another connection
+	return s.erasure(ctx, s.office, id) // as it is now: somebody may have decided on another connection
 }
 
 func (s *Store) erasure(ctx context.Context, conn db.DBTX, id uuid.UUID) (Erasure, error) {

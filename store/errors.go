@@ -21,6 +21,9 @@ var (
 	ErrNameTaken   = errors.New("the name is taken")
 )
 
+// queryCanceled is the SQLSTATE of a statement that ran into its time limit.
+const queryCanceled = "57014"
+
 // known turns the driver's errors into the package's.
 func known(err error) error {
 	var server *pgconn.PgError
@@ -36,7 +39,7 @@ func known(err error) error {
 		return err
 	case !errors.As(err, &server):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
-	case server.Code == "57014":
+	case server.Code == queryCanceled:
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
 	case keyTaken(err):
 		return fmt.Errorf("%w: %w", ErrNameTaken, err)

@@ -83,13 +83,18 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 	if err != nil || none {
 		return nil, nil, err
 	}
-	args.RowLimit = oneMore(p)
 	var rows []db.ListEventsRow
-	if facet, values := takeFacet(&args); facet != "" {
-		rows, err = s.eventsByFacet(ctx, facet, values, args)
-	} else {
-		rows, err = s.queries.ListEvents(ctx, s.reads, args)
-	}
+	err = s.eventParts(ctx, args, *oneMore(p), func(args db.ListEventsParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.ListEvents, args)
+		rows = append(rows, found...)
+		return int64(len(found)), err
+	}, func(args db.ListEventsByFacetParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.ListEventsByFacet, args)
+		for _, r := range found {
+			rows = append(rows, db.ListEventsRow(r))
+		}
+		return int64(len(found)), err
+	})
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -107,18 +112,17 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	if err != nil || none {
 		return 0, err
 	}
-	args.RowLimit = atMost(p)
-	facet, values := takeFacet(&args)
-	if facet == "" {
-		n, err := s.queries.CountEventList(ctx, s.reads, args)
-		return n, known(err)
-	}
-	byFacet, err := s.facetArgs(ctx, facet, values, args)
-	if err != nil {
-		return 0, known(err)
-	}
-	n, err := s.queries.CountEventListByFacet(ctx, s.reads, byFacet)
-	return n, known(err)
+	total := int64(0)
+	err = s.eventParts(ctx, args, atMost(p), func(args db.ListEventsParams) (int64, error) {
+		n, err := read(ctx, s, s.queries.CountEventList, args)
+		total += n
+		return n, err
+	}, func(args db.ListEventsByFacetParams) (int64, error) {
+		n, err := read(ctx, s, s.queries.CountEventListByFacet, args)
+		total += n
+		return n, err
+	})
+	return total, known(err)
 }
 
 // ExportEvents gives all events of one kind from one snapshot, newest first unless the
@@ -176,44 +180,60 @@ func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 	return facet, values
 }
 
-func (s *Store) eventsByFacet(ctx context.Context, facet string, values []string, a db.ListEventsParams) ([]db.ListEventsRow, error) {
-	args, err := s.facetArgs(ctx, facet, values, a)
-	if err != nil {
-		return nil, err
+// eventParts has a list read part by part, up to a limit: as it is, or merged.
+func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit int64,
+	list func(db.ListEventsParams) (int64, error), merge func(db.ListEventsByFacetParams) (int64, error),
+) error {
+	byFacet := args
+	facet, values := takeFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
 	}
-	found, err := s.queries.ListEventsByFacet(ctx, s.reads, args)
-	rows := make([]db.ListEventsRow, len(found))
-	for i, r := range found {
-		rows[i] = db.ListEventsRow(r)
+	whole := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{whole}
+	if args.SessionIds == nil && args.CustomerIds == nil {
+		parts = partsOf(whole, startOf(whole, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
 	}
-	return rows, err
+	if facet != "" {
+		stores, err := s.orAllStores(ctx, args.StoreIds)
+		if err != nil {
+			return err
+		}
+		byFacet.StoreIds, values = stores, distinctOf(values)
+		if len(stores)*len(values) > s.paging.mergesGladly {
+			at, err := read(ctx, s, s.queries.EventTimeAt, db.EventTimeAtParams{
+				Kind: args.Kind, FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+			})
+			if err != nil {
+				return err
+			}
+			parts = lookingThrough(parts, at, args.Ascending)
+		}
+	}
+	return inParts(parts, limit, func(p part, limit int64) (int64, error) {
+		a := args
+		if p.merged {
+			a = byFacet
+		}
+		a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
+		if p.merged {
+			return merge(facetArgs(facet, values, a))
+		}
+		return list(a)
+	})
 }
 
-func (s *Store) facetArgs(ctx context.Context, facet string, values []string, a db.ListEventsParams) (db.ListEventsByFacetParams, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
-	if err != nil {
-		return db.ListEventsByFacetParams{}, err
-	}
+func facetArgs(facet string, values []string, a db.ListEventsParams) db.ListEventsByFacetParams {
 	// Only the unknown store, 0, can be one of several.
-	if !slices.Contains(stores, 0) {
+	if !slices.Contains(a.StoreIds, 0) {
 		a.StoreExternalIds = nil
 	}
 	return db.ListEventsByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, Kind: a.Kind,
+		StoreIds: a.StoreIds, FacetValues: values, Facet: facet, Kind: a.Kind,
 		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
 		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
 		Dispositions: a.Dispositions, Unmarked: a.Unmarked, FromTime: a.FromTime, ToTime: a.ToTime,
 		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
-	}, nil
-}
-
-// export runs a read of any length in a transaction of its own: one snapshot,
-// without the time limit of pages.
-func (s *Store) export(ctx context.Context, read func(tx pgx.Tx) error) error {
-	return known(pgx.BeginTxFunc(ctx, s.reads, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-			return err
-		}
-		return read(tx)
-	}))
+	}
 }

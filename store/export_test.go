@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/internal/db"
 	"aifi-audit/store/spool"
 )
 
@@ -23,7 +24,7 @@ type Unbatched struct {
 
 // NewUnbatched replaces the pool of s by one with so many connections.
 func NewUnbatched(ctx context.Context, s *Store, databaseURL string, connections int) (*Unbatched, error) {
-	config, err := writeConfig(databaseURL)
+	config, err := recordConfig(databaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -138,3 +139,22 @@ func SpoolForTest(t testing.TB, dir string, records ...any) {
 		t.Fatal(err)
 	}
 }
+
+// ReadText gives the text that a query has, read as lists are.
+func ReadText(ctx context.Context, s *Store, sql string) (text string, err error) {
+	return read(ctx, s, func(ctx context.Context, tx db.DBTX, sql string) (text string, err error) {
+		err = tx.QueryRow(ctx, sql).Scan(&text)
+		return text, err
+	}, sql)
+}
+
+// DefaultLooksThrough is how many rows are looked through before stores are merged.
+var DefaultLooksThrough = float64(defaultPaging.looksThrough)
+
+// SetPaging says when stores are merged.
+func SetPaging(s *Store, looksThrough int64, mergesGladly int, neverMerges bool) {
+	s.paging = paging{looksThrough, mergesGladly, neverMerges}
+}
+
+// StoreTables is the query for the tables that belong to a store.
+const StoreTables = storeTables

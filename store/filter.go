@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -107,7 +108,7 @@ func (p Page) bounds() (older, newer *Position) {
 func (s *Store) stores(ctx context.Context, scope Scope, f Filter) ([]int64, error) {
 	ask := f.StoreIDs
 	if f.StoreExternalIDs != nil {
-		ids, err := s.queries.StoreIDsOfExternalIDs(ctx, s.reads, f.StoreExternalIDs)
+		ids, err := read(ctx, s, s.queries.StoreIDsOfExternalIDs, f.StoreExternalIDs)
 		if err != nil {
 			return nil, known(err)
 		}
@@ -153,13 +154,12 @@ func paged[T any](items []T, p Page, at func(T) Position) ([]T, *Position) {
 	return items, onward
 }
 
-// atMost is the limit of a count; nil counts all.
-func atMost(p Page) *int64 {
+// atMost is the limit of a count, which has none if the page has none.
+func atMost(p Page) int64 {
 	if p.Limit == 0 {
-		return nil
+		return math.MaxInt64
 	}
-	n := int64(p.Limit)
-	return &n
+	return int64(p.Limit)
 }
 
 func oneMore(p Page) *int64 {

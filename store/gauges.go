@@ -15,6 +15,7 @@ type gauges struct {
 	lastDelivery, missed                          *prometheus.Desc
 	queued, queueLimit                            *prometheus.Desc
 	away, awaySince, tokensLoaded                 *prometheus.Desc
+	replicaUnused, replicaLag                     *prometheus.Desc
 	spoolRecords, spoolOldest                     *prometheus.Desc
 	spoolDisk, spoolLimit, spoolDamagedBytes      *prometheus.Desc
 	spoolAppended, spoolDrained, spoolDamagedOnes *prometheus.Desc
@@ -35,6 +36,8 @@ func newGauges(s *Store) *gauges {
 		away:              desc("database_away", "1 while commits do not come through."),
 		awaySince:         desc("database_away_since_timestamp_seconds", "Since when; 0 while they do."),
 		tokensLoaded:      desc("tokens_loaded_timestamp_seconds", "When the tokens were last read from the database; 0 is never."),
+		replicaUnused:     desc("replica_unused", "1 while there is a replica, and staff read from the primary all the same."),
+		replicaLag:        desc("replica_lag_seconds", "How old what the replica shows may be; 0 if there is none."),
 		spoolRecords:      desc("spool_records", "Deliveries in the spool."),
 		spoolOldest:       desc("spool_oldest_timestamp_seconds", "When the oldest of them was spooled; 0 if there is none."),
 		spoolDisk:         desc("spool_disk_bytes", "What the spool takes on disk."),
@@ -73,13 +76,16 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(g.queueLimit, queueSize)
 	since := s.health.awaySince()
-	away := 0.0
-	if !since.IsZero() {
-		away = 1
-	}
-	gauge(g.away, away)
+	gauge(g.away, number(!since.IsZero()))
 	gauge(g.awaySince, timestamp(since))
 	gauge(g.tokensLoaded, timestamp(s.tokens.loadedSince()))
+	replica := s.replica.state()
+	gauge(g.replicaUnused, number(replica != nil && replica.Standing != ReplicaUsed))
+	lag := 0.0
+	if replica != nil {
+		lag = replica.Lag.Seconds()
+	}
+	gauge(g.replicaLag, lag)
 	if s.spool == nil {
 		return
 	}
@@ -92,6 +98,13 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	counter(g.spoolAppended, st.Appended)
 	counter(g.spoolDrained, st.Drained)
 	counter(g.spoolDamagedOnes, st.Damaged)
+}
+
+func number(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // timestamp is a time as Prometheus has them; the zero time is 0.

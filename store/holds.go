@@ -128,7 +128,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 		ID: id, PlacedBy: cleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: notEmpty(n.SessionID), CustomerID: notEmpty(n.CustomerID),
 		From: inMicroseconds(n.From), To: inMicroseconds(n.To),
 	}
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
 		h.At, err = s.queries.PlaceHold(ctx, tx, db.PlaceHoldParams{
 			ID: h.ID, PlacedBy: h.PlacedBy, TokenID: by.Access.TokenID, Reason: h.Reason, StoreID: h.StoreID, SessionID: h.SessionID,
 			CustomerID: h.CustomerID, FromTime: h.From, ToTime: h.To,
@@ -151,7 +151,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 	if _, err := s.Hold(ctx, by.Scope, id); err != nil {
 		return Hold{}, err
 	}
-	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		lifted, err := s.queries.LiftHold(ctx, tx, db.LiftHoldParams{HoldID: id, LiftedBy: cleanText(by.Name), TokenID: by.Access.TokenID, Reason: reason})
 		if err != nil {
 			return err
@@ -167,7 +167,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 	if err != nil {
 		return Hold{}, known(err)
 	}
-	return s.holdOf(ctx, s.writes, by.Scope, id)
+	return s.holdOf(ctx, s.office, by.Scope, id)
 }
 
 // heldRecord is what the access log says of a hold that is placed or lifted.

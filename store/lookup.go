@@ -16,7 +16,7 @@ import (
 // EventOf is the event that a delivery states, or that a replay made of it.
 // ErrNotFound if there is none, or it lies outside of the scope.
 func (s *Store) EventOf(ctx context.Context, scope Scope, deliveryID uuid.UUID) (Event, error) {
-	row, err := s.queries.DeliveryEvent(ctx, s.reads, db.DeliveryEventParams{
+	row, err := read(ctx, s, s.queries.DeliveryEvent, db.DeliveryEventParams{
 		ReceivedAt: ReceivedAt(deliveryID), ID: deliveryID, StoreIds: scope.restrict(nil),
 	})
 	if err != nil {
@@ -27,7 +27,7 @@ func (s *Store) EventOf(ctx context.Context, scope Scope, deliveryID uuid.UUID) 
 
 // QuarantinedOf is a delivery's entry in quarantine, or ErrNotFound.
 func (s *Store) QuarantinedOf(ctx context.Context, scope Scope, deliveryID uuid.UUID) (QuarantinedDelivery, error) {
-	q, err := s.queries.GetQuarantined(ctx, s.reads, db.GetQuarantinedParams{
+	q, err := read(ctx, s, s.queries.GetQuarantined, db.GetQuarantinedParams{
 		ReceivedAt: ReceivedAt(deliveryID), DeliveryID: deliveryID, StoreIds: scope.restrict(nil),
 	})
 	return q, known(err)
@@ -50,7 +50,7 @@ func (s *Store) Repeats(ctx context.Context, scope Scope, e Event, limit int) ([
 		from, to := e.ReceivedAt.Add(-RepeatWindow), e.ReceivedAt.Add(RepeatWindow)
 		args.FromTime, args.ToTime = &from, &to
 	}
-	rows, err := s.queries.EventDeliveries(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.EventDeliveries, args)
 	return rows, known(err)
 }
 
@@ -67,7 +67,7 @@ func (s *Store) Bodies(ctx context.Context, scope Scope, ids []uuid.UUID, maxSiz
 	for _, id := range ids {
 		args.ReceivedAts = append(args.ReceivedAts, ReceivedAt(id))
 	}
-	rows, err := s.queries.ListBodies(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListBodies, args)
 	if err != nil {
 		return nil, known(err)
 	}

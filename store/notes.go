@@ -105,7 +105,7 @@ func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) 
 		TokenID: by.ID, TokenName: by.Name, SessionID: e.SessionID,
 		Disposition: notEmpty(string(n.Disposition)), Comment: notEmpty(n.Comment),
 	}
-	err = pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) (err error) {
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
 		row.At, err = s.queries.ReviewEvent(ctx, tx, db.ReviewEventParams{
 			StoreID: row.StoreID, Kind: row.Kind, OccurredAt: row.OccurredAt, EventID: row.EventID,
 			Disposition: row.Disposition, At: s.now(), TokenName: row.TokenName,
@@ -121,6 +121,7 @@ func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) 
 	if err != nil {
 		return Note{}, known(err)
 	}
+	s.replica.staffWrote()
 	return noteOf(row), nil
 }
 
@@ -165,7 +166,7 @@ func (s *Store) Notes(ctx context.Context, scope Scope, f Filter, p Page) ([]Not
 	if args.AfterTime, args.AfterID, err = timeAndID(p.After); err != nil {
 		return nil, nil, err
 	}
-	rows, err := s.queries.ListNotes(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListNotes, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}

@@ -67,7 +67,7 @@ type deliveryKey struct {
 func (s *Store) FindPerson(ctx context.Context, customerID string, everything bool, progress func(bodies int64)) (Person, error) {
 	var conn db.DBTX = s.reads
 	if everything {
-		conn = s.writes // has no time limit
+		conn = s.office // has no time limit
 	}
 	p, err := s.findPerson(ctx, conn, customerID)
 	if err == nil && everything {

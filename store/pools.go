@@ -15,9 +15,12 @@ import (
 
 const (
 	writeConnections = flushers + 2 // the flushers, the partitions, the tokens
-	readConnections  = 8
-	pageTimeout      = 30 * time.Second
-	connectTimeout   = 5 * time.Second // unless the URL says otherwise
+	// officeConnections are for what staff write. They wait for each other, and never
+	// before a webhook: each look at the data is a row in the access log.
+	officeConnections = 4
+	readConnections   = 8
+	pageTimeout       = 30 * time.Second
+	connectTimeout    = 5 * time.Second // unless the URL says otherwise
 )
 
 var errNotConnected = errors.New("not connected yet")
@@ -96,22 +99,28 @@ type notConnectedRow struct{}
 
 func (notConnectedRow) Scan(...any) error { return errNotConnected }
 
-// writeConfig has plans made once. They look up the keys of a batch, one by one by an
+// recordConfig has plans made once. They look up the keys of a batch, one by one by an
 // index: what a planner makes of tables while they are small would scan them when they
 // are large.
-func writeConfig(url string) (*pgxpool.Config, error) {
-	config, err := poolConfig(url, map[string]string{
-		"application_name": "aifi-audit",
-		"plan_cache_mode":  "force_generic_plan",
-		"enable_hashjoin":  "off",
-		"enable_mergejoin": "off",
-		"enable_seqscan":   "off",
-		"jit":              "off",
-	})
+func recordConfig(url string) (*pgxpool.Config, error) {
+	config, err := writeConfig(url, writeConnections)
 	if err != nil {
 		return nil, err
 	}
-	config.MaxConns = writeConnections
+	for name, value := range map[string]string{
+		"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "jit": "off",
+	} {
+		config.ConnConfig.RuntimeParams[name] = value
+	}
+	return config, nil
+}
+
+func writeConfig(url string, connections int32) (*pgxpool.Config, error) {
+	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = connections
 	prepare := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn))
@@ -129,14 +138,17 @@ func commitDurably(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// readConfig has plans made for the very parameters of each query.
+// readConfig has plans made for the very parameters of each query, and each query
+// run by one process: to start more takes longer than a page, and takes the cores that
+// webhooks are recorded with.
 func readConfig(url string) (*pgxpool.Config, error) {
 	config, err := poolConfig(url, map[string]string{
-		"application_name":              "aifi-audit read",
-		"plan_cache_mode":               "force_custom_plan",
-		"jit":                           "off",
-		"default_transaction_read_only": "on",
-		"statement_timeout":             fmt.Sprint(pageTimeout.Milliseconds()),
+		"application_name":                "aifi-audit read",
+		"plan_cache_mode":                 "force_custom_plan",
+		"jit":                             "off",
+		"max_parallel_workers_per_gather": "0",
+		"default_transaction_read_only":   "on",
+		"statement_timeout":               fmt.Sprint(pageTimeout.Milliseconds()),
 	})
 	if err != nil {
 		return nil, err

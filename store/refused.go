@@ -217,7 +217,7 @@ func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (R
 	if !scope.Allows(0) {
 		return Receipt{}, ErrNotFound
 	}
-	r, err := s.queries.GetRefused(ctx, s.writes, db.GetRefusedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id})
+	r, err := s.queries.GetRefused(ctx, s.office, db.GetRefusedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id})
 	if err != nil {
 		return Receipt{}, known(err)
 	}
@@ -237,7 +237,8 @@ func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (R
 	if err != nil {
 		return Receipt{}, err
 	}
+	s.replica.staffWrote()
 	now := s.now()
-	err = s.queries.MarkRefusedReplayed(ctx, s.writes, db.MarkRefusedReplayedParams{ReplayedAt: &now, ReceivedAt: r.ReceivedAt, DeliveryID: r.DeliveryID})
+	err = s.queries.MarkRefusedReplayed(ctx, s.office, db.MarkRefusedReplayedParams{ReplayedAt: &now, ReceivedAt: r.ReceivedAt, DeliveryID: r.DeliveryID})
 	return receipt, known(err)
 }

@@ -41,7 +41,7 @@ type RetentionRun struct {
 // the next. The database checks each step again, so that nothing goes that is held or
 // whose time is not over. ErrRetiring if it is under way already.
 func (s *Store) Retire(ctx context.Context, actor, reason string) (done RetentionRun, err error) {
-	config, err := s.writes.connConfig()
+	config, err := s.office.connConfig()
 	if err != nil {
 		return done, known(err)
 	}

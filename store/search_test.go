@@ -17,8 +17,9 @@ import (
 	"aifi-audit/store/aifi"
 )
 
-// month is one that the clones of the template have a partition for.
-var month = time.Now().UTC().AddDate(0, -1, 0)
+// month is eight hours before a month begins: what happens from then on lies in two
+// partitions.
+var month = time.Date(time.Now().UTC().Year(), time.Now().UTC().Month(), 1, -8, 0, 0, 0, time.UTC)
 
 // fill records events of three stores, of which some share their times.
 func fill(t testing.TB, s *store.Store, n int) {
@@ -80,6 +81,7 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 	review(t, s, everything())
 	all := everything()
 	rapid.Check(t, func(t *rapid.T) {
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name, format string, n int) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil
@@ -166,6 +168,7 @@ func TestPagingIsTheExport(t *testing.T) {
 	s, _ := open(t)
 	fill(t, s, 60)
 	rapid.Check(t, func(t *rapid.T) {
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name string, values ...string) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil

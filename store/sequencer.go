@@ -128,7 +128,7 @@ func pause(ctx context.Context, d time.Duration) {
 
 // session holds the lock for as long as all goes well.
 func (q *sequencer) session(ctx context.Context) error {
-	config, err := q.store.writes.connConfig()
+	config, err := q.store.office.connConfig()
 	if err != nil {
 		return err
 	}

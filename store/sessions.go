@@ -17,14 +17,19 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	args.RowLimit = oneMore(p)
 	setSessionPage(&args, p)
 	var rows []Session
-	if facet, values := takeSessionFacet(&args); facet != "" {
-		rows, err = s.sessionsByFacet(ctx, facet, values, args)
-	} else {
-		rows, err = s.queries.ListSessions(ctx, s.reads, args)
-	}
+	err = s.sessionParts(ctx, args, *oneMore(p), func(args db.ListSessionsParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.ListSessions, args)
+		rows = append(rows, found...)
+		return int64(len(found)), err
+	}, func(args db.ListSessionsByFacetParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.ListSessionsByFacet, args)
+		for _, r := range found {
+			rows = append(rows, Session(r))
+		}
+		return int64(len(found)), err
+	})
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -45,26 +50,47 @@ func takeSessionFacet(a *db.ListSessionsParams) (facet string, values []string) 
 	return facet, values
 }
 
-func (s *Store) sessionsByFacet(ctx context.Context, facet string, values []string, a db.ListSessionsParams) ([]Session, error) {
-	args, err := s.sessionFacetArgs(ctx, facet, values, a)
-	if err != nil {
-		return nil, err
+// sessionParts has a list read up to a limit: as it is, or merged. Sessions are not
+// divided by months, so that months are no parts of their list.
+func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, limit int64,
+	list func(db.ListSessionsParams) (int64, error), merge func(db.ListSessionsByFacetParams) (int64, error),
+) error {
+	byFacet := args
+	facet, values := takeSessionFacet(&byFacet)
+	if s.paging.neverMerges {
+		facet = ""
 	}
-	found, err := s.queries.ListSessionsByFacet(ctx, s.reads, args)
-	rows := make([]Session, len(found))
-	for i, r := range found {
-		rows[i] = Session(r)
+	parts := []part{{args.FromTime, args.ToTime, facet != ""}}
+	if facet != "" {
+		stores, err := s.orAllStores(ctx, args.StoreIds)
+		if err != nil {
+			return err
+		}
+		byFacet.StoreIds, values = stores, distinctOf(values)
+		if len(stores)*len(values) > s.paging.mergesGladly {
+			at, err := read(ctx, s, s.queries.SessionTimeAt, db.SessionTimeAtParams{
+				FromTime: args.FromTime, ToTime: args.ToTime, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+			})
+			if err != nil {
+				return err
+			}
+			parts = lookingThrough(parts, at, args.Ascending)
+		}
 	}
-	return rows, err
-}
-
-func (s *Store) sessionFacetArgs(ctx context.Context, facet string, values []string, a db.ListSessionsParams) (db.ListSessionsByFacetParams, error) {
-	stores, err := s.orAllStores(ctx, a.StoreIds)
-	return db.ListSessionsByFacetParams{
-		StoreIds: stores, FacetValues: distinctOf(values), Facet: facet, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterStoreID: a.AfterStoreID, AfterSessionID: a.AfterSessionID,
-		NewerTime: a.NewerTime, NewerStoreID: a.NewerStoreID, NewerSessionID: a.NewerSessionID, Ascending: a.Ascending, RowLimit: a.RowLimit,
-	}, err
+	return inParts(parts, limit, func(p part, limit int64) (int64, error) {
+		if !p.merged {
+			a := args
+			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
+			return list(a)
+		}
+		return merge(db.ListSessionsByFacetParams{
+			StoreIds: byFacet.StoreIds, FacetValues: values, Facet: facet, FromTime: p.from, ToTime: p.to,
+			AfterTime: args.AfterTime, AfterStoreID: args.AfterStoreID, AfterSessionID: args.AfterSessionID,
+			NewerTime: args.NewerTime, NewerStoreID: args.NewerStoreID, NewerSessionID: args.NewerSessionID,
+			Ascending: args.Ascending, RowLimit: &limit,
+		})
+	})
 }
 
 // SessionPosition is a session's place in the list.
@@ -89,19 +115,18 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 	if err != nil {
 		return 0, err
 	}
-	args.RowLimit = atMost(p)
 	setSessionPage(&args, p)
-	facet, values := takeSessionFacet(&args)
-	if facet == "" {
-		n, err := s.queries.CountSessionList(ctx, s.reads, args)
-		return n, known(err)
-	}
-	byFacet, err := s.sessionFacetArgs(ctx, facet, values, args)
-	if err != nil {
-		return 0, known(err)
-	}
-	n, err := s.queries.CountSessionListByFacet(ctx, s.reads, byFacet)
-	return n, known(err)
+	total := int64(0)
+	err = s.sessionParts(ctx, args, atMost(p), func(args db.ListSessionsParams) (int64, error) {
+		n, err := read(ctx, s, s.queries.CountSessionList, args)
+		total += n
+		return n, err
+	}, func(args db.ListSessionsByFacetParams) (int64, error) {
+		n, err := read(ctx, s, s.queries.CountSessionListByFacet, args)
+		total += n
+		return n, err
+	})
+	return total, known(err)
 }
 
 // ExportSessions gives all sessions from one snapshot, newest first unless the filter
@@ -135,7 +160,7 @@ func (s *Store) Timeline(ctx context.Context, scope Scope, storeID int64, sessio
 		}
 		args.AfterTime, args.AfterID = &p.After.Time, id
 	}
-	rows, err := s.queries.SessionTimeline(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.SessionTimeline, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}

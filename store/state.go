@@ -22,7 +22,8 @@ type State struct {
 	Spool          *SpoolStats // nil if there is none
 	SpoolFull      bool        // it had no room a moment ago: webhooks are lost
 	Log            LogStatus
-	OpenQuarantine *int64 // what was not replayed, of the stores in scope; at most MaxOpenQuarantine; nil while the database is away
+	Replica        *ReplicaState // nil if there is none
+	OpenQuarantine *int64        // what was not replayed, of the stores in scope; at most MaxOpenQuarantine; nil while the database is away
 	Traffic        []Traffic
 }
 
@@ -30,7 +31,7 @@ type State struct {
 // only, unless storeIDs is nil. It needs no database, and waits for it a few seconds
 // at most.
 func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State {
-	state := State{At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Log: s.LogStatus()}
+	state := State{At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Log: s.LogStatus(), Replica: s.replica.state()}
 	if s.spool != nil {
 		stats := s.spool.Stats()
 		state.Spool, state.SpoolFull = &stats, s.health.spoolIsFull()

@@ -34,7 +34,10 @@ type Config struct {
 	DatabaseURL string // of a PostgreSQL >= 15 whose schema is current
 	// Database gives the URL of a database that has to be started first, and may take
 	// its time; nil means DatabaseURL.
-	Database func(context.Context) (url string, err error)
+	Database   func(context.Context) (url string, err error)
+	ReadURL    string        // of a streaming replica of it, for the reads of staff; "" is none
+	ReadMaxLag time.Duration // how far behind it may be and still be read from; 0 is 30 s
+
 	Local    *Local           // nil: nothing is kept while the database is away
 	Refusals Refusals         // what is kept of webhooks without a good token
 	Nightly  bool             // whether to remove each night what is older than its policy
@@ -66,7 +69,9 @@ const (
 // Store is safe for concurrent use.
 type Store struct {
 	writes         *pool
-	reads          *pool
+	office         *pool    // for what staff write
+	reads          *pool    // of the same database; for what may not be late, and all if there is no replica
+	replica        *replica // nil if there is none
 	queries        *db.Queries
 	log            *slog.Logger
 	metrics        *Metrics
@@ -79,6 +84,7 @@ type Store struct {
 	health         health
 	refusals       refusals
 	arrivals       arrivals
+	paging         paging
 
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
@@ -98,20 +104,35 @@ type Store struct {
 // a spool that another process has open (ErrSpoolInUse).
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(c)
+	if c.ReadURL != "" {
+		var err error
+		if s.replica, err = newReplica(c.ReadURL, c.ReadMaxLag, s.reads, s.queries, s.log); err != nil {
+			return nil, err
+		}
+	}
 	if c.Local != nil {
 		if err := s.openLocal(*c.Local); err != nil {
+			s.replica.close()
 			return nil, err
 		}
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	if err := s.connectFirst(ctx, background); err != nil {
+	err := s.connectFirst(ctx, background)
+	if err == nil && s.replica != nil {
+		// One that is away may come; one that is another database never will.
+		err = s.replica.look(ctx)
+	}
+	if err != nil {
 		stop()
 		s.work.Wait()
 		s.closeAll()
 		return nil, err
 	}
 	s.work.Go(func() { s.keepTokens(background) })
+	if s.replica != nil {
+		s.work.Go(func() { s.replica.watch(background) })
+	}
 	s.work.Go(func() { s.keepPartitions(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.keepErasures(background) })
@@ -134,8 +155,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 
 func newStore(c Config) *Store {
 	s := &Store{
-		writes: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
-		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}),
+		writes: new(pool), office: new(pool), reads: new(pool), queries: db.New(), log: c.Logger, metrics: c.Metrics, now: c.Now,
+		zone: c.TimeZone, random: c.Random, database: c.Database, connected: make(chan struct{}), paging: defaultPaging,
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -235,7 +256,11 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := CheckSchema(ctx, url); err != nil {
 		return err
 	}
-	writes, err := writeConfig(url)
+	writes, err := recordConfig(url)
+	if err != nil {
+		return err
+	}
+	office, err := writeConfig(url, officeConnections)
 	if err != nil {
 		return err
 	}
@@ -244,6 +269,12 @@ func (s *Store) connect(ctx context.Context) error {
 		return err
 	}
 	if err := s.writes.open(ctx, writes); err != nil {
+		return known(err)
+	}
+	if err := s.office.open(ctx, office); err != nil {
+		return known(err)
+	}
+	if s.paging.neverMerges, err = distributed(ctx, s.writes); err != nil {
 		return known(err)
 	}
 	if err := s.reads.open(ctx, reads); err != nil {
@@ -310,7 +341,9 @@ func (s *Store) Close() {
 
 func (s *Store) closeAll() {
 	s.writes.Close()
+	s.office.Close()
 	s.reads.Close()
+	s.replica.close()
 	if s.spool != nil {
 		if err := s.spool.Close(); err != nil {
 			s.log.Error("closing the spool", "error", err)

@@ -19,7 +19,7 @@ func (s *Store) Stores(ctx context.Context, scope Scope, f Filter, p Page) ([]Sh
 	if p.After != nil {
 		args.AfterStoreID = &p.After.StoreID
 	}
-	rows, err := s.queries.ListStores(ctx, s.reads, args)
+	rows, err := read(ctx, s, s.queries.ListStores, args)
 	if err != nil {
 		return nil, nil, known(err)
 	}
@@ -33,7 +33,7 @@ func (s *Store) ExportStores(ctx context.Context, scope Scope, f Filter, each fu
 	if err != nil {
 		return err
 	}
-	rows, err := s.queries.ListStores(ctx, s.reads, db.ListStoresParams{StoreIds: ids})
+	rows, err := read(ctx, s, s.queries.ListStores, db.ListStoresParams{StoreIds: ids})
 	if err != nil {
 		return known(err)
 	}

@@ -66,7 +66,7 @@ func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, st
 	for i, r := range rights {
 		scopes[i] = string(r)
 	}
-	_, err := s.queries.InsertToken(ctx, s.writes, db.InsertTokenParams{
+	_, err := s.queries.InsertToken(ctx, s.office, db.InsertTokenParams{
 		Name: name, Hash: hash[:], Scopes: scopes, StoreIds: storeIDs, CreatedAt: s.now(), ExpiresAt: expires,
 	})
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, st
 
 // Tokens lists all tokens, oldest first.
 func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := s.queries.ListTokens(ctx, s.writes)
+	rows, err := s.queries.ListTokens(ctx, s.office)
 	if err != nil {
 		return nil, known(err)
 	}
@@ -99,7 +99,7 @@ func tokenOf(r db.Token) Token {
 // RevokeToken ends a token. ErrNotFound if there is none that is good.
 func (s *Store) RevokeToken(ctx context.Context, name string) error {
 	now := s.now()
-	n, err := s.queries.RevokeToken(ctx, s.writes, db.RevokeTokenParams{RevokedAt: &now, Name: name})
+	n, err := s.queries.RevokeToken(ctx, s.office, db.RevokeTokenParams{RevokedAt: &now, Name: name})
 	if err == nil && n == 0 {
 		err = ErrNotFound
 	} else {

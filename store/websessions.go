@@ -24,7 +24,7 @@ const (
 // returns its secret, which is kept nowhere. Sessions that have ended are forgotten.
 func (s *Store) SignIn(ctx context.Context, t Token) (string, error) {
 	now := s.now()
-	err := s.queries.DeleteOldWebSessions(ctx, s.writes, db.DeleteOldWebSessionsParams{
+	err := s.queries.DeleteOldWebSessions(ctx, s.office, db.DeleteOldWebSessionsParams{
 		CreatedBefore: now.Add(-WebSessionMost), UsedBefore: now.Add(-WebSessionIdle),
 	})
 	if err != nil {
@@ -34,7 +34,7 @@ func (s *Store) SignIn(ctx context.Context, t Token) (string, error) {
 	_, _ = rand.Read(random) // never fails
 	secret := base64.RawURLEncoding.EncodeToString(random)
 	hash := sha256.Sum256([]byte(secret))
-	err = s.queries.InsertWebSession(ctx, s.writes, db.InsertWebSessionParams{Hash: hash[:], TokenID: t.ID, CreatedAt: now})
+	err = s.queries.InsertWebSession(ctx, s.office, db.InsertWebSessionParams{Hash: hash[:], TokenID: t.ID, CreatedAt: now})
 	return secret, known(err)
 }
 
@@ -57,7 +57,7 @@ func (s *Store) SignedIn(ctx context.Context, secret string) (Token, bool, error
 		return Token{}, false, nil
 	}
 	if now.Sub(session.LastUsedAt) >= webSessionTouch {
-		if err := s.queries.TouchWebSession(ctx, s.writes, db.TouchWebSessionParams{UsedAt: now, Hash: hash[:]}); err != nil {
+		if err := s.queries.TouchWebSession(ctx, s.office, db.TouchWebSessionParams{UsedAt: now, Hash: hash[:]}); err != nil {
 			return Token{}, false, known(err)
 		}
 	}
@@ -68,5 +68,5 @@ func (s *Store) SignedIn(ctx context.Context, secret string) (Token, bool, error
 // SignOut ends a session of the staff page. It is no error if there is none.
 func (s *Store) SignOut(ctx context.Context, secret string) error {
 	hash := sha256.Sum256([]byte(secret))
-	return known(s.queries.DeleteWebSession(ctx, s.writes, hash[:]))
+	return known(s.queries.DeleteWebSession(ctx, s.office, hash[:]))
 }

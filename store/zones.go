@@ -40,7 +40,8 @@ func (s *Store) SetTimeZone(ctx context.Context, scope Scope, storeID int64, nam
 			return Shop{}, err
 		}
 	}
-	shop, err := s.queries.SetTimeZone(ctx, s.writes, db.SetTimeZoneParams{StoreID: storeID, TimeZone: name})
+	shop, err := s.queries.SetTimeZone(ctx, s.office, db.SetTimeZoneParams{StoreID: storeID, TimeZone: name})
+	s.replica.staffWrote()
 	return shop, known(err)
 }
 
@@ -59,7 +60,7 @@ func (s *Store) checkZone(ctx context.Context, name string) error {
 	}
 	// sqlc does not know the system's view.
 	var knows bool
-	err := s.writes.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_timezone_names WHERE name = $1)", name).Scan(&knows)
+	err := s.office.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_timezone_names WHERE name = $1)", name).Scan(&knows)
 	if err != nil {
 		return known(err)
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 type migrateCommand struct {
-	Up     migrateUpCommand     `cmd:"" help:"Bring the schema up to date. Several at once are safe: one works, the others wait."`
+	Up     migrateUpCommand     `cmd:"" default:"withargs" help:"Bring the schema up to date. Several at once are safe: one works, the others wait."`
 	Status migrateStatusCommand `cmd:"" help:"List the migrations, and when each was applied."`
 }
 
@@ -20,7 +20,10 @@ type migrateFlags struct {
 
 var errNoDatabaseURL = errors.New("--database-url or DATABASE_URL is needed; the private PostgreSQL migrates itself")
 
-type migrateUpCommand struct{ migrateFlags }
+type migrateUpCommand struct {
+	migrateFlags
+	Citus bool `help:"Then distribute the tables by store over the nodes of a Citus cluster. The extension must be there." env:"AIFI_AUDIT_CITUS"`
+}
 
 // Run migrates.
 func (c migrateUpCommand) Run(env *environment) error {
@@ -31,8 +34,21 @@ func (c migrateUpCommand) Run(env *environment) error {
 	for _, m := range done {
 		fmt.Fprintln(env.stdout, "applied", m.Name)
 	}
-	if err == nil && len(done) == 0 {
+	if err != nil {
+		return err
+	}
+	if len(done) == 0 {
 		fmt.Fprintln(env.stdout, "the schema is up to date")
+	}
+	if !c.Citus {
+		return nil
+	}
+	tables, err := store.Distribute(env.ctx, c.DatabaseURL)
+	for _, table := range tables {
+		fmt.Fprintln(env.stdout, "distributed", table)
+	}
+	if err == nil && len(tables) == 0 {
+		fmt.Fprintln(env.stdout, "the tables are distributed")
 	}
 	return err
 }

@@ -25,6 +25,9 @@ type serveCommand struct {
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
 
+	DatabaseReadURL    string        `help:"A streaming replica of the database, which staff's searches and exports then read from. While it cannot be used, they read from the database itself." env:"DATABASE_READ_URL" placeholder:"URL"`
+	DatabaseReadMaxLag time.Duration `help:"How far the replica may be behind, and still be read from." default:"30s" env:"AIFI_AUDIT_DATABASE_READ_MAX_LAG"`
+
 	PublicURL string `help:"Address at which staff reach this server through a proxy with TLS, as https://audit.example.com. Their cookies are then sent over TLS only." env:"AIFI_AUDIT_PUBLIC_URL"`
 
 	Spool          bool          `help:"Keep webhooks below --data-dir while the database is away or slow." default:"true" negatable:"" env:"AIFI_AUDIT_SPOOL"`
@@ -49,6 +52,9 @@ func (c serveCommand) Run(env *environment) error {
 	collectLess()
 	if c.SpoolMaxBytes < 1 || c.CommitDeadline <= 0 || c.TokenGrace <= 0 || c.KeepRefused < 0 {
 		return errors.New("--spool-max-bytes, --commit-deadline and --token-grace must be positive, and --keep-refused must not be negative")
+	}
+	if c.DatabaseReadMaxLag <= 0 {
+		return errors.New("--database-read-max-lag must be positive")
 	}
 	if err := c.check(); err != nil {
 		return err
@@ -86,6 +92,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location}
 	config.Nightly = c.Retention
+	config.ReadURL, config.ReadMaxLag = c.DatabaseReadURL, c.DatabaseReadMaxLag
 	config.Refusals = store.Refusals{Most: c.KeepRefused, MostBytes: refusedBytes}
 	if config.Local, err = c.local(); err != nil {
 		return err

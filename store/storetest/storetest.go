@@ -65,6 +65,10 @@ func start(ctx context.Context) (stop func(), err error) {
 		stopServer()
 		return nil, err
 	}
+	if err := distribute(ctx, databaseURL(server.template)); err != nil {
+		stopServer()
+		return nil, err
+	}
 	// Partitions come with the first Open; the clones then have them.
 	s, err := store.Open(ctx, store.Config{DatabaseURL: databaseURL(server.template)})
 	if err != nil {
@@ -76,6 +80,28 @@ func start(ctx context.Context) (stop func(), err error) {
 		_ = admin(ctx, "DROP DATABASE "+server.template+" WITH (FORCE)")
 		stopServer()
 	}, nil
+}
+
+// distribute makes the template's tables those of a cluster of one node, if the server
+// has Citus loaded: clones of it are such clusters, too.
+func distribute(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	var loaded bool
+	err = conn.QueryRow(ctx, "SELECT 'citus' = ANY (string_to_array(replace(current_setting('shared_preload_libraries'), ' ', ''), ','))").Scan(&loaded)
+	if err != nil || !loaded {
+		return err
+	}
+	for _, sql := range []string{"CREATE EXTENSION citus", "SELECT citus_set_coordinator_host('localhost', current_setting('port')::int)"} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	_, err = store.Distribute(ctx, url)
+	return err
 }
 
 func startPrivate(ctx context.Context) (stop func(), err error) {

@@ -107,6 +107,55 @@ func (q *Queries) DeliveryEvent(ctx context.Context, db DBTX, arg DeliveryEventP
 	return i, err
 }
 
+const deliveryTimeAt = `-- name: DeliveryTimeAt :many
+SELECT d.received_at
+FROM deliveries d
+WHERE ($1::timestamptz IS NULL OR d.received_at >= $1::timestamptz)
+    AND ($2::timestamptz IS NULL OR d.received_at < $2::timestamptz)
+    AND ($3::timestamptz IS NULL OR d.received_at <= $3::timestamptz)
+    AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
+ORDER BY CASE WHEN $5::boolean THEN d.received_at END, CASE WHEN $5::boolean THEN d.id END, d.received_at DESC, d.id DESC
+OFFSET $6::bigint
+LIMIT 1
+`
+
+type DeliveryTimeAtParams struct {
+	FromTime   *time.Time
+	ToTime     *time.Time
+	AfterTime  *time.Time
+	NewerTime  *time.Time
+	Ascending  bool
+	RowsBefore int64
+}
+
+// DeliveryTimeAt gives the time of the delivery that lies so many rows into the list.
+func (q *Queries) DeliveryTimeAt(ctx context.Context, db DBTX, arg DeliveryTimeAtParams) ([]time.Time, error) {
+	rows, err := db.Query(ctx, deliveryTimeAt,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.NewerTime,
+		arg.Ascending,
+		arg.RowsBefore,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var received_at time.Time
+		if err := rows.Scan(&received_at); err != nil {
+			return nil, err
+		}
+		items = append(items, received_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const eventDeliveries = `-- name: EventDeliveries :many
 SELECT d.id, d.received_at, d.issued_at
 FROM deliveries d
@@ -476,6 +525,10 @@ FROM (
     LIMIT $11::bigint
 ) page
 JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+    AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
+    AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
+    AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)
+    AND ($8::timestamptz IS NULL OR d.received_at >= $8::timestamptz)
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 ORDER BY CASE WHEN $10::boolean THEN d.received_at END, CASE WHEN $10::boolean THEN d.id END, d.received_at DESC, d.id DESC

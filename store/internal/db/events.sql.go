@@ -12,6 +12,58 @@ import (
 	"github.com/google/uuid"
 )
 
+const eventTimeAt = `-- name: EventTimeAt :many
+SELECT e.occurred_at
+FROM events e
+WHERE e.kind = $1::text
+    AND ($2::timestamptz IS NULL OR e.occurred_at >= $2::timestamptz)
+    AND ($3::timestamptz IS NULL OR e.occurred_at < $3::timestamptz)
+    AND ($4::timestamptz IS NULL OR e.occurred_at <= $4::timestamptz)
+    AND ($5::timestamptz IS NULL OR e.occurred_at >= $5::timestamptz)
+ORDER BY CASE WHEN $6::boolean THEN e.occurred_at END, CASE WHEN $6::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+OFFSET $7::bigint
+LIMIT 1
+`
+
+type EventTimeAtParams struct {
+	Kind       string
+	FromTime   *time.Time
+	ToTime     *time.Time
+	AfterTime  *time.Time
+	NewerTime  *time.Time
+	Ascending  bool
+	RowsBefore int64
+}
+
+// EventTimeAt gives the time of the event that lies so many rows into the list.
+func (q *Queries) EventTimeAt(ctx context.Context, db DBTX, arg EventTimeAtParams) ([]time.Time, error) {
+	rows, err := db.Query(ctx, eventTimeAt,
+		arg.Kind,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.NewerTime,
+		arg.Ascending,
+		arg.RowsBefore,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var occurred_at time.Time
+		if err := rows.Scan(&occurred_at); err != nil {
+			return nil, err
+		}
+		items = append(items, occurred_at)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEvents = `-- name: ListEvents :many
 
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
@@ -199,6 +251,10 @@ FROM (
                 SELECT FROM events f
                 LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
                 WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+                    AND ($5::timestamptz IS NULL OR f.occurred_at >= $5::timestamptz)
+                    AND ($6::timestamptz IS NULL OR f.occurred_at < $6::timestamptz)
+                    AND ($7::timestamptz IS NULL OR f.occurred_at <= $7::timestamptz)
+                    AND ($9::timestamptz IS NULL OR f.occurred_at >= $9::timestamptz)
                     AND ($12::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($12::text[]))
                     AND ($13::text[] IS NULL OR f.product_ids && $13::text[])
                     AND ($14::text[] IS NULL OR f.gondola_ids && $14::text[])
@@ -216,6 +272,8 @@ FROM (
 JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
     AND ($5::timestamptz IS NULL OR e.occurred_at >= $5::timestamptz) -- of no other partition
     AND ($6::timestamptz IS NULL OR e.occurred_at < $6::timestamptz)
+    AND ($7::timestamptz IS NULL OR e.occurred_at <= $7::timestamptz)
+    AND ($9::timestamptz IS NULL OR e.occurred_at >= $9::timestamptz)
 LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
@@ -280,7 +338,8 @@ type ListEventsByFacetRow struct {
 // ListEventsByFacet merges the newest events of each store and value, so that its
 // cost is stores times values times rows of a page, however large the table. What
 // else is asked is looked up in the event itself, row by row in this order: OFFSET 0
-// keeps the planner from joining all events instead, whose number it cannot guess.
+// keeps the planner from joining all events instead, whose number it cannot guess. The
+// bounds of time are told of each table, so that the planner sees no other partitions.
 func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEventsByFacetParams) ([]ListEventsByFacetRow, error) {
 	rows, err := db.Query(ctx, listEventsByFacet,
 		arg.StoreIds,

@@ -41,7 +41,7 @@ FROM sessions s
 WHERE ($1::bigint[] IS NULL OR s.store_id = ANY ($1::bigint[]))
     AND ($2::text[] IS NULL OR s.session_id = ANY ($2::text[]))
     AND ($3::text[] IS NULL OR s.customer_id = ANY ($3::text[]))
-    AND ($4::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY ($4::text[])))
+    AND ($4::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY ($4::text[]) OFFSET 0))
     AND ($5::timestamptz IS NULL OR s.first_seen_at >= $5::timestamptz)
     AND ($6::timestamptz IS NULL OR s.first_seen_at < $6::timestamptz)
     AND ($7::timestamptz IS NULL OR s.first_seen_at <= $7::timestamptz)
@@ -106,7 +106,8 @@ type ListSessionsRow struct {
 
 // Lists of sessions, newest first. A null row_limit means all of them: the pages and
 // the exports are the same statements. A null filter means any.
-// ListSessions walks sessions in time, or picks those of some ids or customers.
+// ListSessions walks sessions in time, or picks those of some ids or customers. OFFSET 0
+// has flags looked up session by session: the planner would hash all of the table.
 func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsParams) ([]ListSessionsRow, error) {
 	rows, err := db.Query(ctx, listSessions,
 		arg.StoreIds,
@@ -356,6 +357,55 @@ func (q *Queries) ListStores(ctx context.Context, db DBTX, arg ListStoresParams)
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionTimeAt = `-- name: SessionTimeAt :many
+SELECT s.first_seen_at
+FROM sessions s
+WHERE ($1::timestamptz IS NULL OR s.first_seen_at >= $1::timestamptz)
+    AND ($2::timestamptz IS NULL OR s.first_seen_at < $2::timestamptz)
+    AND ($3::timestamptz IS NULL OR s.first_seen_at <= $3::timestamptz)
+    AND ($4::timestamptz IS NULL OR s.first_seen_at >= $4::timestamptz)
+ORDER BY CASE WHEN $5::boolean THEN s.first_seen_at END, s.first_seen_at DESC
+OFFSET $6::bigint
+LIMIT 1
+`
+
+type SessionTimeAtParams struct {
+	FromTime   *time.Time
+	ToTime     *time.Time
+	AfterTime  *time.Time
+	NewerTime  *time.Time
+	Ascending  bool
+	RowsBefore int64
+}
+
+// SessionTimeAt gives the time of the session that lies so many rows into the list.
+func (q *Queries) SessionTimeAt(ctx context.Context, db DBTX, arg SessionTimeAtParams) ([]time.Time, error) {
+	rows, err := db.Query(ctx, sessionTimeAt,
+		arg.FromTime,
+		arg.ToTime,
+		arg.AfterTime,
+		arg.NewerTime,
+		arg.Ascending,
+		arg.RowsBefore,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var first_seen_at time.Time
+		if err := rows.Scan(&first_seen_at); err != nil {
+			return nil, err
+		}
+		items = append(items, first_seen_at)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

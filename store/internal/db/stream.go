@@ -149,8 +149,9 @@ func stream[T any](ctx context.Context, tx DBTX, s statement, each func(T) error
 	for i := range targets {
 		targets[i] = fields.Field(i).Addr().Interface()
 	}
+	scanner := newRowScanner(rows.FieldDescriptions(), targets)
 	for rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
+		if err := scanner.scan(rows); err != nil {
 			return err
 		}
 		if err := each(row); err != nil {
