@@ -54,5 +54,18 @@ END
 $$;
 -- +goose StatementEnd
 
+-- What runs as the owner must not find tables of its caller's making: those that are
+-- temporary come last.
+-- +goose StatementBegin
+DO $$
+DECLARE f regprocedure;
+BEGIN
+    FOR f IN SELECT p.oid FROM pg_proc p WHERE p.prosecdef AND p.pronamespace = current_schema()::regnamespace LOOP
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', f, current_schema());
+    END LOOP;
+END
+$$;
+-- +goose StatementEnd
+
 -- +goose Down
 ALTER TABLE sessions RESET (fillfactor); -- a body compressed with LZ4 can be read as before
