@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/time/rate"
 
+	"aifi-audit/httpapi/anchor"
 	"aifi-audit/httpapi/ui"
 	"aifi-audit/store"
 )
@@ -31,6 +32,7 @@ type Config struct {
 	Registry *prometheus.Registry // served at /metrics; nil serves none
 	MaxBody  int64                // bytes of a webhook's body; 0 is DefaultMaxBody
 	Limits   Limits
+	Anchors  *anchor.Anchors // to tell how they do; nil: there are none
 	Version  string
 
 	// PublicURL is what the browsers of staff see, if that is a proxy before this
@@ -44,6 +46,7 @@ type API struct {
 	log         *slog.Logger
 	maxBody     int64
 	limits      Limits
+	anchors     *anchor.Anchors
 	version     string
 	router      *mux.Router
 	metrics     *metrics
@@ -59,7 +62,7 @@ type API struct {
 // New makes the API.
 func New(c Config) *API {
 	a := &API{
-		store: c.Store, log: c.Logger, maxBody: c.MaxBody, version: c.Version,
+		store: c.Store, log: c.Logger, maxBody: c.MaxBody, version: c.Version, anchors: c.Anchors,
 		pages: ui.New(), publicURL: c.PublicURL, crossOrigin: http.NewCrossOriginProtection(),
 	}
 	if u := c.PublicURL; u != nil {
@@ -183,9 +186,11 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 
 	get("/api/v1/log", a.staff(store.MayRead, "view", a.logStatus))
 	get("/api/v1/log/checkpoint", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.checkpoint(w, r) }))
+	get("/api/v1/log/checkpoint/cosigned", a.staff(store.MayRead, "view", func(w http.ResponseWriter, r *http.Request, _ caller) error { return a.cosigned(w, r) }))
 	get("/api/v1/log/proofs/inclusion", a.staff(store.MayRead, "view", a.inclusion))
 	get("/api/v1/log/proofs/consistency", a.staff(store.MayRead, "view", a.consistency))
 	get("/log/checkpoint", a.open(a.checkpoint))
+	get("/log/checkpoint/cosigned", a.open(a.cosigned))
 	get("/log/tile/{level}/{n:.*}", a.open(a.tile))
 
 	get("/openapi.yaml", http.HandlerFunc(serveOpenAPI))

@@ -28,6 +28,7 @@ func (c cover) Erased() (n int) {
 type cover struct {
 	Manifest   manifest
 	Checkpoint string
+	Cosigned   string // the checkpoint that witnesses have cosigned; "": none
 	Events     []store.Event
 	Deliveries []coverDelivery
 }

@@ -189,8 +189,13 @@ func TestAnErasureIsToldEverywhere(t *testing.T) {
 			t.Errorf("%s: %+v, %v\n%s", name, r, err, file)
 		}
 		for _, change := range [][2]string{
-			{"case 12", "case 13"}, {"second", "nobody"}, {"leaf", "loaf"}, {one, uuid.NewString()}, {"proof: ", "proof: A"},
-			{"audit.example.com/log\n", "audit.example.org/log\n"}, {"erasure 1", "erasure 2"},
+			{"case 12", "case 13"},
+			{"second", "nobody"},
+			{"leaf", "loaf"},
+			{one, uuid.NewString()},
+			{"proof: ", "proof: A"},
+			{"audit.example.com/log\n", "audit.example.org/log\n"},
+			{"erasure 1", "erasure 2"},
 		} {
 			changed := bytes.Replace(file, []byte(change[0]), []byte(change[1]), 1)
 			if bytes.Equal(changed, file) {

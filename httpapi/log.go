@@ -1,10 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -16,10 +18,39 @@ import (
 
 // logState is the JSON of how the log is doing.
 type logState struct {
-	State    string `json:"state"`
-	Error    string `json:"error,omitempty"`
+	logHealth
 	Size     int64  `json:"size"`
 	RootHash string `json:"rootHash,omitempty"` // base64, as in checkpoints
+}
+
+// logHealth is what is known of the log without the database.
+type logHealth struct {
+	State   string        `json:"state"`
+	Error   string        `json:"error,omitempty"`
+	Anchors []anchorState `json:"anchors"`
+}
+
+// anchorState is how a place does where checkpoints are anchored.
+type anchorState struct {
+	To           string     `json:"to"`
+	Size         *int64     `json:"size"`
+	At           *time.Time `json:"at"`
+	WaitingSince *time.Time `json:"waitingSince"`
+	Error        string     `json:"error,omitempty"`
+	Contradicts  bool       `json:"contradicts"`
+}
+
+func (a *API) logHealth() logHealth {
+	status := a.store.LogStatus()
+	h := logHealth{State: status.State, Error: status.Error, Anchors: []anchorState{}}
+	for _, s := range a.anchors.Status() {
+		state := anchorState{To: s.To, At: known(s.At), WaitingSince: known(s.WaitingSince), Error: s.Error, Contradicts: s.Contradicts}
+		if state.At != nil {
+			state.Size = &s.Size
+		}
+		h.Anchors = append(h.Anchors, state)
+	}
+	return h
 }
 
 // logStatus answers whether the log is being signed, and how large it is.
@@ -27,8 +58,7 @@ func (a *API) logStatus(w http.ResponseWriter, r *http.Request, _ caller) error 
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
-	status := a.store.LogStatus()
-	out := logState{State: status.State, Error: status.Error}
+	out := logState{logHealth: a.logHealth()}
 	c, err := a.store.Checkpoint(r.Context())
 	switch {
 	case err == nil:
@@ -42,7 +72,16 @@ func (a *API) logStatus(w http.ResponseWriter, r *http.Request, _ caller) error 
 
 // checkpoint answers with the newest signed note.
 func (a *API) checkpoint(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.store.Checkpoint(r.Context())
+	return serveNote(w, r, a.store.Checkpoint)
+}
+
+// cosigned answers with the newest checkpoint that a witness has cosigned.
+func (a *API) cosigned(w http.ResponseWriter, r *http.Request) error {
+	return serveNote(w, r, a.store.Cosigned)
+}
+
+func serveNote(w http.ResponseWriter, r *http.Request, get func(context.Context) (translog.Checkpoint, error)) error {
+	c, err := get(r.Context())
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,8 @@ import (
 //	deliveries/<id>/record.json  the leaves, their proofs, and what opens their commitments
 //	events.json, events.csv      what the deliveries state, as search shows it
 //	checkpoint                   the signed note to which the proofs lead
+//	checkpoint.cosigned          an older one that witnesses have cosigned, if they have
+//	checkpoint.growth.json       the proof that the one continues the other
 //	cover.html                   the same for people
 //	manifest.json                the name, size and SHA-256 of each file before it
 const (
@@ -81,6 +83,7 @@ type pack struct {
 	*archive
 	api      *API
 	manifest manifest
+	cosigned *packCosigned // nil: nothing is
 	cover    cover
 }
 
@@ -143,6 +146,10 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	if err != nil {
 		return err
 	}
+	cosigned, err := a.cosignedBefore(r.Context(), checkpoint)
+	if err != nil {
+		return err
+	}
 	var ids []uuid.UUID
 	for _, e := range found {
 		ids = append(ids, e.DeliveryID)
@@ -173,7 +180,7 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 		Format: packFormat, CreatedAt: time.Now().UTC().Truncate(time.Second), CreatedBy: c.Name, Subject: r.URL.RequestURI(), Size: checkpoint.N,
 		RootHash: checkpoint.Hash, Deliveries: len(ids), Events: len(found), Notes: notes,
 	}
-	k := &pack{archive: newArchive(out, m.CreatedAt), api: a, manifest: m, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Events: found}}
+	k := &pack{archive: newArchive(out, m.CreatedAt), api: a, manifest: m, cosigned: cosigned, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Cosigned: cosigned.note(), Events: found}}
 	sum, err := k.write(r.Context(), checkpoint, ids, found)
 	if err == nil {
 		c.saw(r, int64(len(ids)), "manifest SHA-256 "+sum)
@@ -189,6 +196,12 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	panic(http.ErrAbortHandler)
 }
 
+// packStep writes a file of a pack.
+type packStep struct {
+	name  string
+	write func(io.Writer) error
+}
+
 // write writes all files, and returns the SHA-256 of the manifest.
 func (k *pack) write(ctx context.Context, checkpoint translog.Checkpoint, ids []uuid.UUID, found []store.Event) (string, error) {
 	for _, id := range ids {
@@ -200,15 +213,13 @@ func (k *pack) write(ctx context.Context, checkpoint translog.Checkpoint, ids []
 	for i, e := range found {
 		items[i] = eventJSON(e)
 	}
-	steps := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
+	steps := []packStep{
 		{eventsFile, func(w io.Writer) error { return json.NewEncoder(w).Encode(items) }},
 		{csvFile, func(w io.Writer) error { return writeEvents(w, found) }},
 		{noteFile, func(w io.Writer) error { _, err := w.Write(checkpoint.Note); return err }},
 		{coverFile, func(w io.Writer) error { return coverPage.Execute(w, k.cover) }},
 	}
+	steps = append(steps, k.cosigned.steps(checkpoint.N)...)
 	for _, step := range steps {
 		if err := k.file(step.name, step.write); err != nil {
 			return "", err

@@ -29,6 +29,7 @@ type PackResult struct {
 	Deliveries int                 `json:"deliveries"`
 	Proven     int                 `json:"proven"` // deliveries with a leaf
 	Events     int                 `json:"events"`
+	Cosigned   map[string]int64    `json:"cosigned,omitempty"` // leaves, by the name of each witness that was asked for
 	Manifest   string              `json:"manifestSha256"`
 	Findings   map[store.Class]int `json:"findings"`
 }
@@ -47,15 +48,17 @@ func (r PackResult) Clean() bool {
 type packCheck struct {
 	files    map[string]*zip.File
 	tree     tlog.Tree
+	cosigned int64 // leaves that the witnesses asked for have cosigned; 0: none were, or they have not
 	result   PackResult
 	found    func(store.Finding)
 	manifest manifest
 	events   map[uuid.UUID]store.Event // that the deliveries state
 }
 
-// VerifyPack checks an evidence pack with nothing but public keys of the log. Each
-// finding goes to found. The error says that it is no pack at all.
-func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, found func(store.Finding)) (PackResult, error) {
+// VerifyPack checks an evidence pack with nothing but public keys of the log, and of
+// the witnesses who must have cosigned it. Each finding goes to found. The error says
+// that it is no pack at all.
+func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []translog.Witness, found func(store.Finding)) (PackResult, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return PackResult{}, fmt.Errorf("reading the pack: %w", err)
@@ -84,6 +87,7 @@ func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, found func(s
 	if !k.checkpoint(keys) {
 		return k.result, nil
 	}
+	k.checkCosigned(keys, witnesses)
 	k.deliveries()
 	k.checkEvents()
 	return k.result, nil
@@ -225,6 +229,9 @@ func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) 
 	}
 	if err := tlog.CheckRecord(l.Proof, k.tree.N, k.tree.Hash, l.Index, tlog.RecordHash(l.Record)); err != nil {
 		return bad("leaf", "its proof does not lead to the checkpoint")
+	}
+	if !k.covered(l.Index) {
+		k.about(&id, &l.Index, store.Unverifiable, "cosignature", "it came after the %d leaves that are cosigned; make the pack again", k.cosigned)
 	}
 	if leaf.Kind == translog.Erasure {
 		if l.Erasure == nil || l.FactsSalt.Commit(l.Erasure.Append(nil)) != leaf.Facts {

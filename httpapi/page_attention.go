@@ -16,6 +16,7 @@ const (
 	quietAfter  = 24 * time.Hour      // without a webhook, of a store of which it is not known what is usual
 	closedAfter = 28 * 24 * time.Hour // a store that was silent so long has closed
 	silentMost  = 5                   // lines about silence
+	unanchored  = 15 * time.Minute    // a checkpoint that did not arrive where others keep it
 	refusedFor  = 7 * 24 * time.Hour  // what was refused longer ago is no news
 )
 
@@ -25,7 +26,7 @@ func (o *overview) attention(ctx context.Context, view *ui.Overview) error {
 	state := o.v.api.store.State(ctx, o.v.Scope(), nil)
 	view.Attention = slices.Concat(o.database(state), logAttention(state.Log))
 	if o.v.StoreIDs == nil {
-		view.Attention = append(view.Attention, spoolAttention(state)...)
+		view.Attention = slices.Concat(view.Attention, o.anchors(), spoolAttention(state))
 		refused, err := o.refused(ctx)
 		if err != nil {
 			return err
@@ -68,6 +69,24 @@ func logAttention(log store.LogStatus) []ui.Attention {
 		}}
 	}
 	return nil
+}
+
+// anchors is what others say against the log, and what keeps its checkpoints from them.
+func (o *overview) anchors() (found []ui.Attention) {
+	tell := func(class, text, do string) {
+		found = append(found, ui.Attention{Tag: ui.Tag{Text: "Log", Class: class}, Text: text, Do: do, Href: "/status"})
+	}
+	for _, a := range o.v.api.logHealth().Anchors {
+		switch {
+		case a.Contradicts:
+			tell("bad", a.To+" knows another history of the log: it was rolled back, or signed again",
+				"Find out what happened before anything else: see Evidence in the README.")
+		case a.WaitingSince != nil && o.c.now.Sub(*a.WaitingSince) > unanchored:
+			tell("warn", "Checkpoints of the log have not reached "+a.To+" for "+ui.Lag(*a.WaitingSince, o.c.now),
+				"They are sent again by themselves. If this stays, see the server's log.")
+		}
+	}
+	return found
 }
 
 func spoolAttention(state store.State) (found []ui.Attention) {

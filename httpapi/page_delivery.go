@@ -104,7 +104,7 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	switch {
 	case err == nil:
 		view.Body, view.NotJSON = drawBody(body, form == "raw", view.Quarantine)
-	case errors.Is(err, store.ErrAltered):
+	case errors.Is(err, store.ErrAltered), errors.Is(err, store.ErrTampered):
 		view.Altered = true
 	case errors.Is(err, store.ErrErased):
 		view.Erased = true

@@ -79,6 +79,8 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", "The database cannot be used now.")
 	case errors.Is(err, store.ErrNoLog):
 		return problem(http.StatusNotFound, "no-log", "No log", "Nothing was signed yet. Without a key of the log, nothing is.")
+	case errors.Is(err, store.ErrNotCosigned):
+		return problem(http.StatusNotFound, "not-cosigned", "Not cosigned", "No witness has cosigned a checkpoint yet.")
 	case errors.Is(err, store.ErrUnsequenced):
 		return problem(http.StatusNotFound, "unsequenced", "Not sequenced yet", "Its leaf is not in the log yet. Within seconds of its receipt that is normal.")
 	case errors.Is(err, store.ErrTampered):

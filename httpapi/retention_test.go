@@ -70,10 +70,14 @@ func TestAPlanNamesWhatHoldsKeep(t *testing.T) {
 	want := []any{
 		false, 5.0,
 		[]any{0.0, "suspected-fraud", true, 1.0, 0.0, 0.0, free},
-		[]any{7.0, "remote-register", true, 1.0, 1.0, 1.0, held}, []any{7.0, "restricted-products-interactions", true, 1.0, 1.0, 1.0, held},
-		[]any{7.0, "suspected-fraud", true, 1.0, 1.0, 1.0, held}, []any{7.0, "transition/left", true, 1.0, 1.0, 1.0, held},
-		[]any{8.0, "remote-register", true, 1.0, 0.0, 1.0, free}, []any{8.0, "restricted-products-interactions", true, 1.0, 0.0, 1.0, free},
-		[]any{8.0, "suspected-fraud", true, 1.0, 0.0, 1.0, free}, []any{8.0, "transition/left", true, 1.0, 0.0, 1.0, free},
+		[]any{7.0, "remote-register", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "restricted-products-interactions", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "suspected-fraud", true, 1.0, 1.0, 1.0, held},
+		[]any{7.0, "transition/left", true, 1.0, 1.0, 1.0, held},
+		[]any{8.0, "remote-register", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "restricted-products-interactions", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "suspected-fraud", true, 1.0, 0.0, 1.0, free},
+		[]any{8.0, "transition/left", true, 1.0, 0.0, 1.0, free},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

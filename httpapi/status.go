@@ -16,6 +16,7 @@ type status struct {
 	Spool             *spoolStatus    `json:"spool,omitempty"`           // null: there is none
 	Replica           *replicaStatus  `json:"replica,omitempty"`         // null: there is none
 	RefusedWebhooks   *refusedStatus  `json:"refusedWebhooks,omitempty"` // absent for tokens that are limited to stores, as the spool is
+	Log               *logHealth      `json:"log,omitempty"`             // absent for them too
 	OpenQuarantine    *int64          `json:"openQuarantine"`
 	Webhooks          []trafficStatus `json:"webhooks"`
 }
@@ -69,7 +70,8 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	}
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
-		s.Spool, s.RefusedWebhooks = spoolJSON(state.Spool), a.metrics.refusedWebhooks()
+		health := a.logHealth()
+		s.Spool, s.RefusedWebhooks, s.Log = spoolJSON(state.Spool), a.metrics.refusedWebhooks(), &health
 		if r := state.Replica; r != nil {
 			s.Replica = &replicaStatus{r.Standing, r.Lag.Seconds()}
 		}

@@ -51,6 +51,20 @@ SELECT first_index, ids FROM log_leaves
 WHERE tstzrange(first_at, last_at, '[]') @> @at::timestamptz
 ORDER BY first_index;
 
+-- LeafTiles gives the hashes of tiles of level 0.
+-- name: LeafTiles :many
+SELECT k.n::bigint AS n, string_agg(l.hashes, ''::bytea ORDER BY l.first_index)::bytea AS hashes
+FROM (SELECT unnest(@n::bigint[]) AS n) k
+JOIN log_leaves l ON l.first_index >= k.n * 256 AND l.first_index < (k.n + 1) * 256
+GROUP BY k.n;
+
+-- RootTiles gives the hashes of tiles above level 0: level is that of the roots.
+-- name: RootTiles :many
+SELECT k.level::smallint AS level, k.n::bigint AS n, string_agg(t.root, ''::bytea ORDER BY t.n)::bytea AS hashes
+FROM (SELECT unnest(@level::smallint[]) AS level, unnest(@n::bigint[]) AS n) k
+JOIN log_tiles t ON t.level = k.level AND t.n >= k.n * 256 AND t.n < (k.n + 1) * 256
+GROUP BY k.level, k.n;
+
 -- name: TileRoots :many
 SELECT n, root FROM log_tiles
 WHERE level = @level AND n >= @from_n AND n < @end_n
@@ -80,3 +94,22 @@ LEFT JOIN events e ON e.store_id = CASE WHEN @replayed::boolean THEN q.event_sto
     AND e.id = CASE WHEN @replayed::boolean THEN q.event_id ELSE d.event_id END
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN log_erasures y ON y.received_at = e.received_at AND y.delivery_id = e.delivery_id AND y.store_id IN (e.store_id, 0);
+
+-- InsertCosignature keeps what a witness says of a checkpoint, and the checkpoint.
+-- name: InsertCosignature :exec
+WITH kept AS (
+    INSERT INTO log_checkpoints (size, checkpoint, published_at) VALUES (@size, @checkpoint, @received_at) ON CONFLICT DO NOTHING
+)
+INSERT INTO log_cosignatures (size, witness, line, received_at) VALUES (@size, @witness, @line, @received_at)
+ON CONFLICT DO NOTHING;
+
+-- NewestCosigned is the newest checkpoint that a witness cosigned.
+-- name: NewestCosigned :one
+SELECT c.size, c.checkpoint FROM log_checkpoints c
+WHERE c.size = (SELECT max(s.size) FROM log_cosignatures s WHERE s.size <= @up_to);
+
+-- name: CosignatureLines :many
+SELECT line FROM log_cosignatures WHERE size = @size ORDER BY witness;
+
+-- name: CosignedUpTo :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = @witness;

@@ -4,7 +4,7 @@
 SELECT pg_export_snapshot();
 
 -- name: ListCheckpoints :many
-SELECT size, checkpoint FROM log_checkpoints ORDER BY size;
+SELECT size, checkpoint FROM log_checkpoints WHERE size > @after_size ORDER BY size LIMIT @row_limit;
 
 -- name: QueuedLeaves :many
 SELECT leaves, queued_at FROM log_queue ORDER BY id;
@@ -76,6 +76,12 @@ WHERE e.received_at >= @since AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TR
 SELECT d.id FROM deliveries d
 LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
 WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
+
+-- Cosignatures are those that a witness gave, with the checkpoints that they are of.
+-- name: Cosignatures :many
+SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
+WHERE s.witness = @witness AND s.size > @after_size
+ORDER BY s.size LIMIT @row_limit;
 
 -- The statements that follow are read row by row, as they come from the wire: see
 -- store/internal/db/raw.go and store/verifywindow.go.

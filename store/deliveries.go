@@ -193,8 +193,10 @@ func (s *Store) ErasureOf(ctx context.Context, d KeptDelivery) (*DeliveryErasure
 	return &e, known(err)
 }
 
-// Body is the verbatim body of a delivery, checked against its hash. ErrErased if it
-// was erased.
+// Body is the verbatim body of a delivery, checked against its hash and, with the rows,
+// against the log: ErrAltered or ErrTampered if it is not what was received. What the
+// log does not have yet, or never had, is checked against its hash alone. ErrErased if
+// it was erased.
 func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, error) {
 	kept, err := s.Delivery(ctx, scope, id)
 	if err != nil {
@@ -212,7 +214,19 @@ func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, er
 	if sum := sha256.Sum256(d.Body); !bytes.Equal(sum[:], kept.BodySHA256) {
 		return nil, ErrAltered
 	}
-	return d.Body, nil
+	return d.Body, s.checkInLog(ctx, id)
+}
+
+// checkInLog holds a delivery against its leaves, if it has any.
+func (s *Store) checkInLog(ctx context.Context, id uuid.UUID) error {
+	c, err := s.Checkpoint(ctx)
+	if err == nil {
+		_, err = s.proveLeaves(ctx, c, id)
+	}
+	if errors.Is(err, ErrNoLog) || errors.Is(err, ErrUnsequenced) {
+		return nil
+	}
+	return err
 }
 
 // QuarantinedDelivery is a delivery that was not understood when it came.
@@ -242,8 +256,8 @@ func (s *Store) CountQuarantine(ctx context.Context, scope Scope, f Filter, p Pa
 	if err != nil {
 		return 0, err
 	}
-	limit := atMost(p)
-	args.RowLimit = &limit
+	most := atMost(p)
+	args.RowLimit = &most
 	if err := setQuarantinePage(&args, p); err != nil {
 		return 0, err
 	}

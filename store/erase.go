@@ -86,7 +86,7 @@ func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err
 	if err := x.queries.LockErasure(ctx, x.tx, id); err != nil {
 		return err
 	}
-	if x.request, err = x.Store.erasure(ctx, x.tx, id); err != nil {
+	if x.request, err = x.erasure(ctx, x.tx, id); err != nil {
 		return err
 	}
 	switch {

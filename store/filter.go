@@ -154,7 +154,7 @@ func paged[T any](items []T, p Page, at func(T) Position) ([]T, *Position) {
 	return items, onward
 }
 
-// atMost is the limit of a count, which has none if the page has none.
+// atMost is the limit of a count; none counts all.
 func atMost(p Page) int64 {
 	if p.Limit == 0 {
 		return math.MaxInt64

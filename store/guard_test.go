@@ -17,7 +17,7 @@ import (
 // guarded are the tables that hold evidence.
 var guarded = []string{
 	"deliveries", "delivery_bodies", "events", "event_flags", "event_products", "event_gondolas", "access_log", "log_leaves", "log_tiles",
-	"log_checkpoints", "log_erasures", "legal_holds", "hold_lifts", "retention_policies", "log_retirements", "deliveries_default", "events_default",
+	"log_checkpoints", "log_cosignatures", "log_erasures", "log_access_erasures", "erasure_requests", "erasure_decisions", "erasure_results", "legal_holds", "hold_lifts", "retention_policies", "log_retirements", "deliveries_default", "events_default",
 }
 
 // attempts are what nobody may do to them.
@@ -40,7 +40,12 @@ func attempts(t testing.TB, url string) map[string]string {
 func filled(t testing.TB) (url string) {
 	t.Helper()
 	d, _ := matrix(t)
-	unguarded(t, d.url, "INSERT INTO log_erasures VALUES (0, now(), gen_random_uuid(), now(), '', '', '', '', '')",
+	unguarded(t, d.url, "INSERT INTO log_cosignatures VALUES (1, 'w', '', now())",
+		"INSERT INTO log_access_erasures VALUES (gen_random_uuid(), now(), '', '', gen_random_uuid())",
+		"INSERT INTO erasure_requests VALUES (gen_random_uuid(), now(), now(), 1, 'a', 'r', '', '{}', '')",
+		"INSERT INTO erasure_decisions VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'approved', 1, 'a')",
+		"INSERT INTO erasure_results VALUES (gen_random_uuid(), now(), '{}', 's', sha256(''))",
+		"INSERT INTO log_erasures VALUES (0, now(), gen_random_uuid(), now(), '', '', '', '', '')",
 		"INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'a', 0, 'r', 7)", "INSERT INTO hold_lifts VALUES (gen_random_uuid(), now(), 'a', 0, 'r')",
 		"INSERT INTO retention_policies OVERRIDING SYSTEM VALUE VALUES (1, now(), 'a', 0, 7, null, 1, false)", "INSERT INTO log_retirements VALUES (gen_random_uuid(), now(), now(), now(), null, 0, 0, '', '', '')",
 		"INSERT INTO deliveries SELECT store_id, '1999-01-01Z', gen_random_uuid(), webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated FROM deliveries LIMIT 1",
@@ -114,7 +119,9 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 	}
 	for _, sql := range []string{
 		"SET session_replication_role = replica", "ALTER TABLE deliveries DISABLE TRIGGER ALL", "DROP TABLE log_leaves",
-		"SELECT erase_delivery(0, now(), gen_random_uuid())", "SELECT erase_person(0, '', now(), gen_random_uuid())", "SELECT grant_application('postgres')",
+		"SELECT erase_delivery(0, now(), gen_random_uuid())", "SELECT erase_person(0, '', now(), gen_random_uuid())", "SELECT erase_comments(0, '', now(), gen_random_uuid())",
+		"SELECT erase_access(1, '', '', '')", "SELECT erase_holds('')", "INSERT INTO erasure_results VALUES (gen_random_uuid(), now(), '{}', 's', '')",
+		"INSERT INTO log_access_erasures VALUES (gen_random_uuid(), now(), '', '', gen_random_uuid())", "SELECT grant_application('postgres')",
 		"SELECT make_partition('log_leaves', 'first_at', '2026-01-01')", "DELETE FROM goose_db_version",
 	} {
 		if err := exec(t, url, sql); err == nil {
@@ -142,6 +149,18 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := s.CreateToken(t.Context(), "x", []store.Right{store.MayRead}, nil, nil); err != nil {
+		t.Error(err)
+	}
+	jill, joe := token(t, s, "Jill", store.MayAdminister), token(t, s, "Joe", store.MayAdminister)
+	recordOne(t, s, aifi.SuspectedFraud, `{"storeId":9,"customer":{"id":"in store 9"}}`, store.Scope{}) // what is in store 7 is held
+	e := askFor(t, s, &jill, "in store 9")
+	if e, err := s.DecideErasure(t.Context(), joe, e.ID, store.Approve, e.Digest[:]); err != nil || e.State != store.ErasureApproved {
+		t.Error(e.State, err)
+	}
+	if _, err := s.Erase(t.Context(), e.ID, store.Execution{By: "x"}); err == nil {
+		t.Error("it may erase")
+	}
+	if _, err := s.DecideErasure(t.Context(), joe, e.ID, store.Reject, nil); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.LiftHold(t.Context(), jane, place(t, s, store.NewHold{SessionID: "s"}).ID, "r"); err != nil {

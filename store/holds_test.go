@@ -177,13 +177,13 @@ func TestHoldsOfOtherStores(t *testing.T) {
 	seven, eight := int64(7), int64(8)
 	limited := store.Actor{Name: "Jill", Scope: store.OnlyStores([]int64{7}), Access: jane.Access}
 	own := place(t, s, store.NewHold{StoreID: &seven})
-	other, any := place(t, s, store.NewHold{StoreID: &eight}), place(t, s, store.NewHold{SessionID: "s"})
+	other, anywhere := place(t, s, store.NewHold{StoreID: &eight}), place(t, s, store.NewHold{SessionID: "s"})
 	for _, n := range []store.NewHold{{StoreID: &eight, Reason: "r"}, {SessionID: "s", Reason: "r"}} {
 		if _, err := s.PlaceHold(t.Context(), limited, n); !errors.Is(err, store.ErrNotFound) {
 			t.Error(err)
 		}
 	}
-	for _, h := range []store.Hold{other, any} {
+	for _, h := range []store.Hold{other, anywhere} {
 		if _, err := s.LiftHold(t.Context(), limited, h.ID, "r"); !errors.Is(err, store.ErrNotFound) {
 			t.Error(err)
 		}

@@ -143,7 +143,7 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 	if len(found) == 0 {
 		return nil, ErrUnsequenced
 	}
-	tree := translog.NewReader(c.Tree, s.reader().tiles(ctx))
+	tree := s.tiles.Reader(c.Tree, s.reader().tiles(ctx))
 	proofs := make([]LeafProof, 0, len(found))
 	for _, at := range found {
 		if at.index >= c.N {
@@ -160,6 +160,12 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 			return nil, err
 		}
 		hash, proof, err := tree.Leaf(at.index)
+		if err != nil {
+			// Perhaps the database was replaced by one with another log.
+			s.tiles.Forget()
+			tree = translog.NewReader(c.Tree, s.reader().tiles(ctx))
+			hash, proof, err = tree.Leaf(at.index)
+		}
 		if err != nil {
 			return nil, damaged(err)
 		}

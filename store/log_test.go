@@ -24,6 +24,7 @@ import (
 type signed struct {
 	url, memory string
 	key, public string
+	witnesses   []translog.Witness
 }
 
 func newSigned(t testing.TB) signed {
@@ -32,7 +33,7 @@ func newSigned(t testing.TB) signed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return signed{storetest.URL(t), filepath.Join(t.TempDir(), "checkpoint"), key, public}
+	return signed{url: storetest.URL(t), memory: filepath.Join(t.TempDir(), "checkpoint"), key: key, public: public}
 }
 
 // config is that of a store which signs. Checkpoints come out of the channel.

@@ -39,6 +39,42 @@ func (r logReader) state(ctx context.Context, v *translog.Verifier) (translog.Ch
 	return c, nil
 }
 
+// intact gives the newest checkpoint and the tree's edge. ErrRolledBack unless the one
+// is of the other.
+func (r logReader) intact(ctx context.Context, v *translog.Verifier) (*translog.Edge, translog.Checkpoint, error) {
+	state, err := r.state(ctx, v)
+	if err != nil {
+		return nil, state, err
+	}
+	edge, err := r.edge(ctx, state.N)
+	if err != nil {
+		return nil, state, err
+	}
+	tree, err := edge.Tree()
+	if err != nil {
+		return nil, state, err
+	}
+	if tree != state.Tree {
+		return nil, state, fmt.Errorf("%w: its leaves or tiles do not make the tree of its checkpoint", ErrRolledBack)
+	}
+	return edge, state, nil
+}
+
+// continues is ErrRolledBack unless a tree begins with one that was signed before.
+func (r logReader) continues(ctx context.Context, state, before translog.Checkpoint) error {
+	if state.N < before.N {
+		return fmt.Errorf("%w: it has %d leaves, and %d were signed", ErrRolledBack, state.N, before.N)
+	}
+	if before.N == 0 {
+		return nil
+	}
+	root, _, err := translog.NewReader(state.Tree, r.tiles(ctx)).Prefix(before.N)
+	if err != nil || root != before.Hash {
+		return errors.Join(fmt.Errorf("%w: its first %d leaves are others", ErrRolledBack, before.N), err)
+	}
+	return nil
+}
+
 // edge loads the right edge of the tree of a size.
 func (r logReader) edge(ctx context.Context, size int64) (*translog.Edge, error) {
 	return translog.LoadEdge(size, func(level int, n int64, width int) ([]tlog.Hash, error) {
@@ -50,15 +86,49 @@ func (r logReader) edge(ctx context.Context, size int64) (*translog.Edge, error)
 	})
 }
 
-// tiles reads tiles for a translog.Reader.
+// tiles reads tiles for a translog.Reader, those of level 0 by one statement and the
+// others by another.
 func (r logReader) tiles(ctx context.Context) translog.ReadTiles {
 	return func(tiles []tlog.Tile) ([][]byte, error) {
+		var leaves []int64
+		var roots db.RootTilesParams
+		for _, t := range tiles {
+			if t.L == 0 {
+				leaves = append(leaves, t.N)
+			} else {
+				roots.Level, roots.N = append(roots.Level, int16(t.L-1)), append(roots.N, t.N) //nolint:gosec // a level is small
+			}
+		}
+		type number struct {
+			level int
+			n     int64
+		}
+		found := map[number][]byte{}
+		if len(leaves) > 0 {
+			rows, err := r.queries.LeafTiles(ctx, r.conn, leaves)
+			if err != nil {
+				return nil, known(err)
+			}
+			for _, row := range rows {
+				found[number{0, row.N}] = row.Hashes
+			}
+		}
+		if len(roots.N) > 0 {
+			rows, err := r.queries.RootTiles(ctx, r.conn, roots)
+			if err != nil {
+				return nil, known(err)
+			}
+			for _, row := range rows {
+				found[number{int(row.Level) + 1, row.N}] = row.Hashes
+			}
+		}
 		all := make([][]byte, len(tiles))
 		for i, t := range tiles {
-			var err error
-			if all[i], err = r.tile(ctx, t); err != nil {
-				return nil, err
+			data, want := found[number{t.L, t.N}], t.W*tlog.HashSize
+			if len(data) < want {
+				return nil, fmt.Errorf("%w: tile %s has %d bytes where %d are needed", ErrLogDamaged, t.Path(), len(data), want)
 			}
+			all[i] = data[:want]
 		}
 		return all, nil
 	}
@@ -66,35 +136,11 @@ func (r logReader) tiles(ctx context.Context) translog.ReadTiles {
 
 // tile gives the first t.W hashes of a tile.
 func (r logReader) tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
-	from, want := t.N*translog.TileWidth, t.W*tlog.HashSize
-	var data []byte
-	if t.L == 0 {
-		rows, err := r.queries.LeafRows(ctx, r.conn, db.LeafRowsParams{FromIndex: from, EndIndex: from + int64(t.W)})
-		if err != nil {
-			return nil, known(err)
-		}
-		for _, row := range rows {
-			if row.FirstIndex != from+int64(len(data)/tlog.HashSize) {
-				break // a gap: what is there is too short
-			}
-			data = append(data, row.Hashes...)
-		}
-	} else {
-		rows, err := r.queries.TileRoots(ctx, r.conn, db.TileRootsParams{Level: int16(t.L - 1), FromN: from, EndN: from + int64(t.W)}) //nolint:gosec // a level is small
-		if err != nil {
-			return nil, known(err)
-		}
-		for i, row := range rows {
-			if row.N != from+int64(i) || len(row.Root) != tlog.HashSize {
-				break
-			}
-			data = append(data, row.Root...)
-		}
+	data, err := r.tiles(ctx)([]tlog.Tile{t})
+	if err != nil {
+		return nil, err
 	}
-	if len(data) < want {
-		return nil, fmt.Errorf("%w: tile %s has %d bytes where %d are needed", ErrLogDamaged, t.Path(), len(data), want)
-	}
-	return data[:want], nil
+	return data[0], nil
 }
 
 // ErrLogDamaged says that leaves or tiles are missing, or are not those that were signed.

@@ -249,8 +249,10 @@ func TestWhatAnErasureLeftIsGuarded(t *testing.T) {
 		"its commitment":    {"UPDATE log_access_erasures SET facts_commitment = sha256('')", "TAMPERED access"},
 		"the statement":     {"UPDATE erasure_results SET statement = replace(statement, 'Jane', 'John')", "TAMPERED certificate"},
 		"no statement":      {"DELETE FROM erasure_results", "MISSING certificate"},
-		"a false erasure": {"INSERT INTO log_access_erasures SELECT entry_id, now(), sha256(''), sha256(''), gen_random_uuid() FROM access_log WHERE query = 'customerId=another'",
-			"TAMPERED access"},
+		"a false erasure": {
+			"INSERT INTO log_access_erasures SELECT entry_id, now(), sha256(''), sha256(''), gen_random_uuid() FROM access_log WHERE query = 'customerId=another'",
+			"TAMPERED access",
+		},
 		"a false statement": {"INSERT INTO erasure_results VALUES (gen_random_uuid(), now(), '{}', 'x', sha256(''))", "UNSEQUENCED certificate"},
 	} {
 		copied := d

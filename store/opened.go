@@ -46,9 +46,8 @@ func openParsed(kind translog.Kind, r *evidenceRow, headers map[string]string) (
 	if kind == translog.Erasure {
 		return o.erasure(r)
 	}
-	const usual = 512 // bytes, so that the encoding need not grow
 	facts := factsOfRow(r, headers)
-	o.Facts, o.Leaf.Facts = &facts, o.FactsSalt.Commit(facts.Append(make([]byte, 0, usual)))
+	o.Facts, o.Leaf.Facts = &facts, o.FactsSalt.Commit(facts.Append(nil))
 	return o, nil
 }
 

@@ -250,10 +250,10 @@ func (p *Person) sessionKeys() (stores []int64, sessions []string) {
 
 // eventKeys are the keys of events, as many statements take them.
 type eventKeys struct {
-	StoreIds []int64
+	StoreIds []int64 //nolint:revive // as sqlc names them
 	Kinds    []string
 	Times    []time.Time
-	Ids      []uuid.UUID
+	Ids      []uuid.UUID //nolint:revive // as sqlc names them
 }
 
 func (p *Person) eventKeys() eventKeys { return eventKeysOf(p.events) }

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"fmt"
 	"os"
 	"regexp"
 	"strings"
@@ -54,7 +53,7 @@ func TestTheListOfPersonalColumnsIsThatOfTheSchema(t *testing.T) {
 	for c := range columns {
 		_, column, _ := strings.Cut(c, ".")
 		if suspect.MatchString(column) && !listed[c] && !harmless[c] && !strings.HasPrefix(c, "goose") {
-			t.Error(fmt.Sprintf("%s sounds like a person, and is not listed", c))
+			t.Errorf("%s sounds like a person, and is not listed", c)
 		}
 	}
 }

@@ -36,7 +36,8 @@ type LogConfig struct {
 	// Memory is a file, outside of the database, in which the newest checkpoint is
 	// remembered. A database that is behind it was rolled back.
 	Memory string
-	// Published is called, if not nil, with each new checkpoint, by one goroutine.
+	// Published is called, if not nil, with each new checkpoint, and with the newest one
+	// when this process begins to sign; by one goroutine, which must not wait.
 	Published func(ctx context.Context, c translog.Checkpoint)
 }
 
@@ -107,7 +108,7 @@ func (q *sequencer) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, ErrRolledBack), errors.Is(err, ErrLogDamaged):
-			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, Evidence", "error", err)
+			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, After an old backup", "error", err)
 			q.set(LogRefusing, err)
 		case err != nil:
 			if q.store.LogStatus().Error != err.Error() && !errors.Is(err, errNotConnected) {
@@ -148,11 +149,12 @@ func (q *sequencer) session(ctx context.Context) error {
 		q.set(LogStandby, nil)
 		pause(ctx, 2*sequenceEvery)
 	}
-	edge, err := q.load(ctx, conn)
+	edge, state, err := q.load(ctx, conn)
 	if err != nil {
 		return err
 	}
 	q.set(LogRunning, nil)
+	q.publish(ctx, state)
 	for {
 		drained, err := q.advance(ctx, conn, edge)
 		if err != nil {
@@ -170,41 +172,25 @@ func (q *sequencer) session(ctx context.Context) error {
 	}
 }
 
-// load gives the tree's edge, after checking it against the signed state, and the
-// state against what is remembered.
-func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, error) {
+// load gives the tree's edge and its checkpoint, after checking the one against the
+// other, and that against what is remembered.
+func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, translog.Checkpoint, error) {
 	remembered, err := q.memory.load(q.config.Verifier)
 	if err != nil {
-		return nil, err
+		return nil, translog.Checkpoint{}, err
 	}
 	reader := logReader{q.store.queries, conn}
-	state, err := reader.state(ctx, q.config.Verifier)
+	edge, state, err := reader.intact(ctx, q.config.Verifier)
 	if err != nil {
-		return nil, err
+		return nil, state, err
 	}
-	if state.N < remembered.N {
-		return nil, fmt.Errorf("%w: it has %d leaves, and %d were signed", ErrRolledBack, state.N, remembered.N)
+	if err := reader.continues(ctx, state, remembered); err != nil {
+		return nil, state, err
 	}
-	edge, err := reader.edge(ctx, state.N)
-	if err != nil {
-		return nil, err
-	}
-	tree, err := edge.Tree()
-	if err != nil {
-		return nil, err
-	}
-	if tree != state.Tree {
-		return nil, fmt.Errorf("%w: its leaves or tiles do not make the tree of its checkpoint", ErrRolledBack)
-	}
-	if remembered.N > 0 {
-		root, _, err := translog.NewReader(state.Tree, reader.tiles(ctx)).Prefix(remembered.N)
-		if err != nil || root != remembered.Hash {
-			return nil, errors.Join(fmt.Errorf("%w: its first %d leaves are others", ErrRolledBack, remembered.N), err)
-		}
-	} else if state.N > 0 {
+	if remembered.N == 0 && state.N > 0 {
 		q.store.log.Warn("no checkpoint is remembered outside of the database; its own is taken for good", "size", state.N)
 	}
-	return edge, nil
+	return edge, state, nil
 }
 
 // advance moves what waits in the queue into the tree, and signs the new tree. It
@@ -247,10 +233,14 @@ func (q *sequencer) advance(ctx context.Context, conn *pgx.Conn, edge *translog.
 		return 0, fmt.Errorf("remembering a checkpoint: %w", err)
 	}
 	q.store.metrics.logSize.Set(float64(tree.N))
-	if q.config.Published != nil {
-		q.config.Published(ctx, checkpoint)
-	}
+	q.publish(ctx, checkpoint)
 	return len(queued), nil
+}
+
+func (q *sequencer) publish(ctx context.Context, c translog.Checkpoint) {
+	if q.config.Published != nil && c.N > 0 {
+		q.config.Published(ctx, c)
+	}
 }
 
 // parse reads leaves in the order of their times, which keeps rows of log_leaves

@@ -19,11 +19,11 @@ type State struct {
 	// AwaySince is since when the database cannot be used; the zero time while it can.
 	// Then Traffic has only what this process knows: no counts, and nothing usual.
 	AwaySince      time.Time
-	Spool          *SpoolStats // nil if there is none
-	SpoolFull      bool        // it had no room a moment ago: webhooks are lost
-	Log            LogStatus
+	Spool          *SpoolStats   // nil if there is none
+	SpoolFull      bool          // it had no room a moment ago: webhooks are lost
 	Replica        *ReplicaState // nil if there is none
-	OpenQuarantine *int64        // what was not replayed, of the stores in scope; at most MaxOpenQuarantine; nil while the database is away
+	Log            LogStatus
+	OpenQuarantine *int64 // what was not replayed, of the stores in scope; at most MaxOpenQuarantine; nil while the database is away
 	Traffic        []Traffic
 }
 
@@ -31,7 +31,9 @@ type State struct {
 // only, unless storeIDs is nil. It needs no database, and waits for it a few seconds
 // at most.
 func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State {
-	state := State{At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Log: s.LogStatus(), Replica: s.replica.state()}
+	state := State{
+		At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Replica: s.replica.state(), Log: s.LogStatus(),
+	}
 	if s.spool != nil {
 		stats := s.spool.Stats()
 		state.Spool, state.SpoolFull = &stats, s.health.spoolIsFull()

@@ -27,6 +27,7 @@ import (
 
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/spool"
+	"aifi-audit/store/translog"
 )
 
 // Config of a Store.
@@ -89,6 +90,7 @@ type Store struct {
 	connected chan struct{} // closed when the database was reached first
 	recorder  recorder
 	sequencer sequencer
+	tiles     translog.Tiles
 	spool     *spool.Spool       // nil if there is none
 	stop      context.CancelFunc // of the background work
 	work      sync.WaitGroup
@@ -161,7 +163,6 @@ func newStore(c Config) *Store {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	if s.metrics == nil {
 		s.metrics = NewMetrics(nil)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -91,9 +90,10 @@ type VerifyOptions struct {
 	Since time.Time
 	// Anchors are trees that were signed, as is known from outside of the database: the
 	// log must begin with each of them.
-	Anchors  []tlog.Tree
-	Progress func(done, total int64) // leaves; may be nil
-	Found    func(Finding)           // may be nil
+	Anchors   []Anchor
+	Witnesses []translog.Witness      // whose cosignatures are to be checked too
+	Progress  func(done, total int64) // leaves; may be nil
+	Found     func(Finding)           // may be nil
 }
 
 // Verification is what a verification did.
@@ -103,6 +103,10 @@ type Verification struct {
 	Leaves   int64         `json:"leaves"`  // opened
 	Waiting  int64         `json:"waiting"` // in the queue; no finding while they are young
 	Findings map[Class]int `json:"findings"`
+	// Anchors is how many trees that were signed the log was held against.
+	Anchors int `json:"anchors"`
+	// Cosigned is how many leaves each witness has cosigned, by his name.
+	Cosigned map[string]int64 `json:"cosigned,omitempty"`
 }
 
 // Clean reports whether nothing speaks against the database.
@@ -124,6 +128,8 @@ type verification struct {
 	tallyKey [32]byte
 	now      time.Time
 
+	trees       signedTrees
+	displaced   []brokenTile
 	result      Verification
 	waiting     map[leafID]waitingLeaf
 	known       tallies // of what the leaves opened are about
@@ -160,6 +166,9 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		}
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
+		}
+		if err := v.cosignatures(ctx); err != nil {
+			return fmt.Errorf("verifying cosignatures: %w", err)
 		}
 		if err := v.eachErasure(ctx); err != nil {
 			return fmt.Errorf("verifying erasures: %w", err)
@@ -206,33 +215,6 @@ func (v *verification) checkpoint(ctx context.Context) (tlog.Tree, error) {
 	if err != nil {
 		return tlog.Tree{}, err
 	}
-	for _, a := range append(slices.Clone(v.Anchors), v.From) {
-		if a.N > c.N {
-			v.found(Finding{Class: Missing, What: "leaves", Detail: fmt.Sprintf("the log has %d leaves, and %d were signed: the database was rolled back", c.N, a.N)})
-		}
-	}
+	v.beyond(c.N)
 	return c.Tree, nil
-}
-
-// trees are the trees that the log must begin with, by their size.
-func (v *verification) trees(ctx context.Context) (map[int64][]tlog.Hash, error) {
-	kept, err := v.queries.ListCheckpoints(ctx, v.log.conn)
-	if err != nil {
-		return nil, err
-	}
-	trees := map[int64][]tlog.Hash{}
-	for _, k := range kept {
-		c, err := v.sequencer.config.Verifier.Open(k.Checkpoint)
-		if err != nil || c.N != k.Size {
-			v.found(Finding{Class: Tampered, What: "checkpoint", Detail: fmt.Sprintf("that of size %d: %v", k.Size, errors.Join(translog.ErrCheckpoint, err))})
-			continue
-		}
-		trees[c.N] = append(trees[c.N], c.Hash)
-	}
-	for _, t := range append(slices.Clone(v.Anchors), v.From) {
-		if t.N > 0 {
-			trees[t.N] = append(trees[t.N], t.Hash)
-		}
-	}
-	return trees, nil
 }

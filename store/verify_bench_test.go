@@ -66,17 +66,21 @@ func usual(b *testing.B) func(n int64) store.Delivery {
 	}
 }
 
-// recordUsual records n deliveries, as many senders at once would.
-func recordUsual(b *testing.B, s *store.Store, n int64) {
+// recordUsual records n deliveries, as many senders at once would, and calls kept (if not
+// nil) with how many were kept before each.
+func recordUsual(b *testing.B, s *store.Store, n int64, kept func(before int64)) {
 	b.Helper()
 	next := usual(b)
-	var last atomic.Int64
+	var last, count atomic.Int64
 	var done sync.WaitGroup
 	for range 512 {
 		done.Go(func() {
 			for i := last.Add(1); i <= n; i = last.Add(1) {
 				if _, err := s.Record(context.Background(), next(i)); err != nil {
 					b.Error(err)
+				}
+				if before := count.Add(1) - 1; kept != nil {
+					kept(before)
 				}
 			}
 		})
@@ -92,7 +96,7 @@ func BenchmarkVerify(b *testing.B) {
 	n := int64(b.N)
 	d := newSigned(b)
 	s, published := d.open(b)
-	recordUsual(b, s, n)
+	recordUsual(b, s, n, nil)
 	wait(b, published, n)
 	s.Close()
 	storetest.SQL(b, d.url, "VACUUM ANALYZE", "CHECKPOINT")

@@ -2,14 +2,17 @@ package store_test
 
 import (
 	"cmp"
+	"crypto/ed25519"
 	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"filippo.io/torchwood"
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
+	sumdb "golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store"
@@ -40,34 +43,96 @@ const (
 func matrix(t testing.TB) (d signed, ids [victims]uuid.UUID) {
 	t.Helper()
 	d = newSigned(t)
-	// They wait until somebody sequences, and so lie in one row of log_leaves.
-	unsequenced, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url})
+	// What a part records is sequenced at once, and so is one row of log_leaves.
+	d.queue(t, func(s *store.Store) {
+		for i, body := range []string{alcohol(0), alcohol(1), alcohol(0)} {
+			ids[i] = recordOne(t, s, aifi.RestrictedProductsInteractions, body, store.Scope{})
+		}
+		ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
+		ids[notJSON] = recordOne(t, s, aifi.SuspectedFraud, "not JSON", store.Scope{})
+		ids[replayed] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
+	})
+	d.sequence(t, 6)
+	d.queue(t, func(s *store.Store) {
+		recordAll(t, s, alcohols(10, 594)...)
+		if _, err := s.Replay(t.Context(), store.Scope{}, ids[replayed]); err != nil {
+			t.Fatal(err)
+		}
+	})
+	d.sequence(t, 601)
+	d.queue(t, func(s *store.Store) {
+		ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
+		ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
+		if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	s, published := d.open(t)
+	defer s.Close()
+	d.cosign(t, s, wait(t, published, 604))
+	return d, ids
+}
+
+// queue records by a store without a key: the leaves wait.
+func (d signed) queue(t testing.TB, record func(*store.Store)) {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bodies := []string{alcohol(0), alcohol(1), alcohol(0)}
-	for i, body := range bodies {
-		ids[i] = recordOne(t, unsequenced, aifi.RestrictedProductsInteractions, body, store.Scope{})
-	}
-	ids[register] = recordOne(t, unsequenced, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
-	ids[notJSON] = recordOne(t, unsequenced, aifi.SuspectedFraud, "not JSON", store.Scope{})
-	ids[replayed] = recordOne(t, unsequenced, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
-	unsequenced.Close()
+	defer s.Close()
+	record(s)
+}
+
+// sequence signs what waits.
+func (d signed) sequence(t testing.TB, size int64) {
+	t.Helper()
 	s, published := d.open(t)
 	defer s.Close()
-	wait(t, published, 6)
-	recordAll(t, s, alcohols(10, 594)...)
-	if _, err := s.Replay(t.Context(), store.Scope{}, ids[replayed]); err != nil {
+	wait(t, published, size)
+}
+
+// cosign has a witness cosign a checkpoint.
+func (d *signed) cosign(t testing.TB, s *store.Store, c translog.Checkpoint) {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
 		t.Fatal(err)
 	}
-	wait(t, published, 601)
-	ids[last] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1000), store.Scope{})
-	ids[lastTwin] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(1001), store.Scope{})
-	if err := s.LogAccess(t.Context(), store.Access{TokenID: 1, Action: "search", Path: "/", Query: "storeId=7", Status: 200}); err != nil {
+	signer, err := torchwood.NewCosignatureSigner("witness.example.com/w1", private)
+	if err != nil {
 		t.Fatal(err)
 	}
-	wait(t, published, 604)
-	return d, ids
+	w, err := translog.NewWitness(signer.Verifier().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := sumdb.Open(c.Note, sumdb.VerifierList(d.verifiers(t)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cosigned, err := sumdb.Sign(n, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := w.Cosignature(cosigned)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.KeepCosignature(t.Context(), c, w, said); err != nil {
+		t.Fatal(err)
+	}
+	d.witnesses = append(d.witnesses, w)
+}
+
+// verifiers are the log's keys, for package note of sumdb.
+func (d signed) verifiers(t testing.TB) []sumdb.Verifier {
+	t.Helper()
+	v, err := sumdb.NewVerifier(d.public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []sumdb.Verifier{v}
 }
 
 func recordOne(t testing.TB, s *store.Store, w aifi.Webhook, body string, scope store.Scope) uuid.UUID {
@@ -87,6 +152,7 @@ func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOption
 	}
 	defer s.Close()
 	var found []string
+	o.Witnesses = d.witnesses
 	o.Found = func(f store.Finding) {
 		text := string(f.Class) + " " + f.What
 		if f.DeliveryID != nil {
@@ -290,7 +356,19 @@ var tampers = map[string]tamper{
 	},
 	"two leaves are swapped": {
 		`UPDATE log_leaves SET ids = substr(ids, 18, 17) || substr(ids, 1, 17) || substr(ids, 35), hashes = substr(hashes, 33, 32) || substr(hashes, 1, 32) || substr(hashes, 65) WHERE first_index = 0`,
-		[]string{"TAMPERED leaves at 0"},
+		[]string{"TAMPERED leaf of 0", "TAMPERED leaf of 1"},
+	},
+	"two leaves of the last tile are swapped": {
+		swapLeaves("601", "602"), []string{"TAMPERED leaf of 6", "TAMPERED leaf of 7"},
+	},
+	"two leaves of different tiles are swapped": {
+		swapLeaves("1", "601"), []string{"TAMPERED leaf of 1", "TAMPERED leaf of 6"},
+	},
+	"two leaves of complete tiles are swapped": {
+		swapLeaves("2", "300"), []string{"TAMPERED leaf of -1", "TAMPERED leaf of 2"},
+	},
+	"three leaves are rotated": {
+		swapLeaves("0", "1") + "; " + swapLeaves("1", "2"), []string{"TAMPERED leaves at 0"},
 	},
 	"leaves are deleted": {
 		`DELETE FROM log_leaves WHERE first_index = 0`,
@@ -322,15 +400,42 @@ var tampers = map[string]tamper{
 		`UPDATE log_state SET root = sha256(root)`, []string{"TAMPERED checkpoint", "TAMPERED leaves at 512"},
 	},
 	"a kept checkpoint is edited": {
-		`UPDATE log_checkpoints SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1)`, []string{"TAMPERED checkpoint"},
+		`UPDATE log_checkpoints SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1) WHERE size < 604`, []string{"TAMPERED checkpoint"},
+	},
+	"a cosignature is edited": {
+		`UPDATE log_cosignatures SET line = replace(line, 'A', 'B')`, []string{"TAMPERED cosignature", "UNVERIFIABLE cosignature"},
+	},
+	"a cosignature is said to be of another checkpoint": {
+		`UPDATE log_cosignatures SET size = (SELECT min(size) FROM log_checkpoints)`, []string{"TAMPERED cosignature", "UNVERIFIABLE cosignature"},
+	},
+	"cosignatures are deleted": {
+		`DELETE FROM log_cosignatures`, []string{"UNVERIFIABLE cosignature"},
+	},
+	"a cosigned checkpoint is deleted": {
+		`DELETE FROM log_checkpoints WHERE size = 604`, []string{"MISSING checkpoint", "UNVERIFIABLE cosignature"},
 	},
 	"an old backup is restored": {
-		`UPDATE log_state SET size = c.size, checkpoint = c.checkpoint, root = decode(split_part(convert_from(c.checkpoint, 'UTF8'), E'\n', 3), 'base64') FROM log_checkpoints c;
+		`UPDATE log_state SET size = c.size, checkpoint = c.checkpoint, root = decode(split_part(convert_from(c.checkpoint, 'UTF8'), E'\n', 3), 'base64') FROM log_checkpoints c WHERE c.size < 604;
+		 DELETE FROM log_checkpoints WHERE size = 604; DELETE FROM log_cosignatures;
 		 DELETE FROM log_leaves WHERE first_index >= 6; DELETE FROM log_tiles; DELETE FROM access_log; DELETE FROM deliveries WHERE id > '%[6]s'; DELETE FROM delivery_bodies WHERE delivery_id > '%[6]s';
 		 DELETE FROM event_flags; DELETE FROM event_products; DELETE FROM event_gondolas; UPDATE events SET flags = '{}', product_ids = '{}', gondola_ids = '{}'; DELETE FROM events WHERE delivery_id >= '%[6]s';
 		 UPDATE quarantine SET replayed_at = NULL, event_store_id = NULL, event_kind = NULL, event_occurred_at = NULL, event_id = NULL`,
-		[]string{"MISSING leaves", "TAMPERED event of 0", "TAMPERED event of 1", "TAMPERED event of 2"},
+		[]string{"MISSING leaves", "TAMPERED event of 0", "TAMPERED event of 1", "TAMPERED event of 2", "UNVERIFIABLE cosignature"},
 	},
+}
+
+// swapLeaves has two leaves change places in log_leaves.
+func swapLeaves(a, b string) string {
+	const row = "(SELECT max(first_index) FROM log_leaves WHERE first_index <= %s)"
+	at := func(i string) string { return fmt.Sprintf("("+i+" - "+row+")::int", i) }
+	const sql = `CREATE TABLE IF NOT EXISTS swap (n int, id bytea, hash bytea); DELETE FROM swap;
+		INSERT INTO swap SELECT 1, substr(ids, 1 + 17 * %[3]s, 17), substr(hashes, 1 + 32 * %[3]s, 32) FROM log_leaves WHERE first_index = %[1]s;
+		INSERT INTO swap SELECT 2, substr(ids, 1 + 17 * %[4]s, 17), substr(hashes, 1 + 32 * %[4]s, 32) FROM log_leaves WHERE first_index = %[2]s;
+		UPDATE log_leaves SET ids = overlay(ids PLACING (SELECT id FROM swap WHERE n = 2) FROM 1 + 17 * %[3]s FOR 17),
+			hashes = overlay(hashes PLACING (SELECT hash FROM swap WHERE n = 2) FROM 1 + 32 * %[3]s FOR 32) WHERE first_index = %[1]s;
+		UPDATE log_leaves SET ids = overlay(ids PLACING (SELECT id FROM swap WHERE n = 1) FROM 1 + 17 * %[4]s FOR 17),
+			hashes = overlay(hashes PLACING (SELECT hash FROM swap WHERE n = 1) FROM 1 + 32 * %[4]s FOR 32) WHERE first_index = %[2]s`
+	return fmt.Sprintf(sql, fmt.Sprintf(row, a), fmt.Sprintf(row, b), at(a), at(b))
 }
 
 // named puts ids in the place of %[1]s and so on.
@@ -355,7 +460,7 @@ func TestTamperMatrix(t *testing.T) {
 			d := template
 			d.url = storetest.Clone(t, template.url)
 			unguarded(t, d.url, named(c.sql, names))
-			result, found := verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+			result, found := verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
 			if diff := gocmp.Diff(c.want, found); diff != "" {
 				t.Error(diff)
 			}
@@ -381,7 +486,7 @@ func TestASecondLogIsNotTheFirst(t *testing.T) {
 	recordAll(t, s, alcohols(5000, 10)...)
 	wait(t, published, 10)
 	s.Close()
-	_, found := verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+	_, found := verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
 	if !slices.Contains(found, "TAMPERED checkpoint") {
 		t.Errorf("found %q", found)
 	}
@@ -393,7 +498,7 @@ func TestASecondLogIsNotTheFirst(t *testing.T) {
 	recordAll(t, s, alcohols(6000, 700)...)
 	wait(t, published, 700)
 	s.Close()
-	_, found = verify(t, d, ids, store.VerifyOptions{Anchors: []tlog.Tree{remembered}})
+	_, found = verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
 	if !slices.Contains(found, "TAMPERED checkpoint") {
 		t.Errorf("found %q", found)
 	}

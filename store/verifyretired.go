@@ -148,8 +148,10 @@ func (v *verification) eachRetirement() {
 			v.found(f)
 		}
 		if v.From.N == 0 && r.index != unknown && r.found != r.Leaves {
-			v.found(Finding{Class: Tampered, What: "retirement", RetirementID: &id, ErasedBy: f.ErasedBy,
-				Detail: fmt.Sprintf("it speaks of %d deliveries that have a leaf, and there are %d", r.Leaves, r.found)})
+			v.found(Finding{
+				Class: Tampered, What: "retirement", RetirementID: &id, ErasedBy: f.ErasedBy,
+				Detail: fmt.Sprintf("it speaks of %d deliveries that have a leaf, and there are %d", r.Leaves, r.found),
+			})
 		}
 	}
 }

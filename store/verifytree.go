@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/google/uuid"
 	"golang.org/x/mod/sumdb/tlog"
@@ -40,8 +41,7 @@ func (l *storedLeaf) blame(class Class, what, detail string) (right bool) {
 // three things against each other: the root that the signed tree has for it, the
 // hashes in log_leaves, and those made again from the rows.
 func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
-	trees, err := v.trees(ctx)
-	if err != nil {
+	if err := v.expect(ctx); err != nil {
 		return err
 	}
 	reader := translog.NewReader(signed, v.log.tiles(ctx))
@@ -54,7 +54,10 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		v.found(Finding{Class: Tampered, What: "tile", Detail: err.Error()})
 		first, edge = 0, &translog.Edge{}
 	}
-	return v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
+	if err := v.before(reader, first*translog.TileWidth); err != nil {
+		return err
+	}
+	err = v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
 		n, complete := c.first/translog.TileWidth, (c.end-c.first)/translog.TileWidth
 		roots, err := v.log.roots(ctx, 0, n, n+complete)
 		if err != nil {
@@ -66,14 +69,14 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		}
 		for i := range complete {
 			tile := c.leaves[i*translog.TileWidth : (i+1)*translog.TileWidth]
-			if err := v.tile(ctx, edge, trees, n+i, tile, roots[n+i], proven); err != nil {
+			if err := v.tile(ctx, edge, n+i, tile, roots[n+i], proven); err != nil {
 				return err
 			}
 			if len(proven) > 0 {
 				proven = proven[1:]
 			}
 		}
-		v.last(edge, signed, trees, c.leaves[complete*translog.TileWidth:])
+		v.last(ctx, edge, signed, c.leaves[complete*translog.TileWidth:])
 		v.result.Leaves += int64(len(c.leaves))
 		v.known.merge(c.tallies)
 		v.erasures = append(v.erasures, c.erasures...)
@@ -83,28 +86,40 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	v.swaps()
+	v.mismatches()
+	return nil
 }
 
 // tile verifies a complete tile and adds it to the edge. stored is its root in
 // log_tiles; proven begins with its root in the signed tree, unless log_tiles is damaged.
-func (v *verification) tile(ctx context.Context, edge *translog.Edge, trees map[int64][]tlog.Hash, n int64, leaves []storedLeaf, stored tlog.Hash, proven []tlog.Hash) error {
+func (v *verification) tile(ctx context.Context, edge *translog.Edge, n int64, leaves []storedLeaf, stored tlog.Hash, proven []tlog.Hash) error {
 	table, rows := hashesOf(leaves)
 	tableRoot, rowsRoot := translog.RootOfTile(table), translog.RootOfTile(rows)
 	right := tableRoot // the hashes that are taken for those that were signed
+	makes := func(root tlog.Hash) func([]tlog.Hash) bool {
+		return func(hashes []tlog.Hash) bool { return translog.RootOfTile(hashes) == root }
+	}
 	switch {
-	case len(proven) == 0 && stored != tableRoot:
-		v.found(Finding{Class: Tampered, What: "tile", Detail: fmt.Sprintf("number %d of level 0", n)})
-		v.blameRows(leaves)
+	case len(proven) == 0 && stored != tableRoot: // one of the two was changed
+		table, leaves = nil, slices.Clone(leaves)
+		v.broken(brokenTile{leaves, makes(stored), &stored, func() {
+			v.found(Finding{Class: Tampered, What: "tile", Detail: fmt.Sprintf("number %d of level 0", n)})
+			v.blameRows(leaves)
+		}})
 	case len(proven) == 0 || proven[0] == tableRoot:
 		v.blameRows(leaves)
 	case proven[0] == rowsRoot:
 		right, table = rowsRoot, rows
 		v.blameLeaves(leaves)
 	default:
-		right, table = proven[0], nil // no tree that ends here can be made
-		v.blameTile(leaves, "the leaves do not make the tile that was signed")
+		right, table, leaves = proven[0], nil, slices.Clone(leaves) // no tree that ends here can be made
+		v.broken(brokenTile{leaves, makes(right), &right, func() { v.blameTile(leaves, "the leaves do not make the tile that was signed") }})
 	}
-	v.prefixes(edge, trees, table)
+	v.prefixes(edge, table)
 	for _, above := range edge.AppendTile(right) {
 		roots, err := v.log.roots(ctx, above.Level, above.N, above.N+1)
 		if err != nil {
@@ -118,19 +133,12 @@ func (v *verification) tile(ctx context.Context, edge *translog.Edge, trees map[
 }
 
 // last verifies the leaves behind the last complete tile, and the root.
-func (v *verification) last(edge *translog.Edge, signed tlog.Tree, trees map[int64][]tlog.Hash, leaves []storedLeaf) {
+func (v *verification) last(ctx context.Context, edge *translog.Edge, signed tlog.Tree, leaves []storedLeaf) {
 	if edge.Size()+int64(len(leaves)) != signed.N {
 		return // there is more to come
 	}
 	table, rows := hashesOf(leaves)
-	makes := func(hashes []tlog.Hash) bool {
-		e := edge.Clone()
-		for _, h := range hashes {
-			e.Append(h)
-		}
-		tree, err := e.Tree()
-		return err == nil && tree == signed
-	}
+	makes := func(hashes []tlog.Hash) bool { return grown(edge, hashes) == signed }
 	switch {
 	case makes(table):
 		v.blameRows(leaves)
@@ -138,31 +146,33 @@ func (v *verification) last(edge *translog.Edge, signed tlog.Tree, trees map[int
 		table = rows
 		v.blameLeaves(leaves)
 	case len(leaves) > 0:
-		table = nil
-		v.blameTile(leaves, "the leaves do not make the tree that was signed")
+		table, leaves = nil, slices.Clone(leaves)
+		v.broken(brokenTile{leaves, v.makesWithTiles(ctx, edge, signed), nil, func() { v.blameTile(leaves, "the leaves do not make the tree that was signed") }})
 	default:
 		v.found(Finding{Class: Tampered, What: "checkpoint", Detail: "the tiles do not make the tree that was signed"})
 	}
-	v.prefixes(edge, trees, table)
+	v.prefixes(edge, table)
 }
 
-// prefixes compares the trees that end within a tile with those that were signed.
-func (v *verification) prefixes(edge *translog.Edge, trees map[int64][]tlog.Hash, hashes []tlog.Hash) {
-	for size, roots := range trees {
-		more := size - edge.Size()
-		if more < 1 || more > int64(len(hashes)) {
-			continue
-		}
-		e := edge.Clone()
-		for _, h := range hashes[:more] {
-			e.Append(h)
-		}
-		tree, err := e.Tree()
-		for _, root := range roots {
-			if err != nil || tree.Hash != root {
-				v.found(Finding{Class: Tampered, What: "checkpoint", Detail: fmt.Sprintf("the log does not begin with the tree of %d leaves that was signed", size)})
-			}
-		}
+// grown is the tree of an edge with more leaves.
+func grown(edge *translog.Edge, hashes []tlog.Hash) tlog.Tree {
+	e := edge.Clone()
+	for _, h := range hashes {
+		e.Append(h)
+	}
+	tree, err := e.Tree()
+	if err != nil {
+		return tlog.Tree{}
+	}
+	return tree
+}
+
+// makesWithTiles tells whether hashes make the tree that was signed, with the edge as it
+// came out of the leaves, or as the tiles have it: leaves before it may be wrong.
+func (v *verification) makesWithTiles(ctx context.Context, edge *translog.Edge, signed tlog.Tree) func([]tlog.Hash) bool {
+	stored, err := v.log.edge(ctx, edge.Size())
+	return func(hashes []tlog.Hash) bool {
+		return grown(edge, hashes) == signed || err == nil && grown(stored, hashes) == signed
 	}
 }
 

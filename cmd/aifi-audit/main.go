@@ -39,7 +39,7 @@ type cli struct {
 	Hold          holdCommand          `cmd:"" help:"Place, list and lift legal holds."`
 	SubjectAccess subjectAccessCommand `cmd:"" help:"Write everything that is kept about a customer, for that customer, as a zip."`
 	Retention     retentionCommand     `cmd:"" help:"Say for how long deliveries are kept, and remove what is older."`
-	Log           logCommand           `cmd:"" help:"Keys of the transparency log."`
+	Log           logCommand           `cmd:"" help:"Keys of the transparency log, and going on after an old backup was restored."`
 	Spool         spoolCommand         `cmd:"" help:"Look into the spool of webhooks that wait for the database, verify, drain or export it."`
 	Simulate      simulateCommand      `cmd:"" help:"Send the webhooks of simulated shops to a server."`
 	Bench         benchCommand         `cmd:"" help:"Measure how fast this program is, beside what the machine can do at most."`

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ var ourMetrics = regexp.MustCompile(`\baifi_audit_[a-z_]+`)
 func metrics(t *testing.T) map[string]bool {
 	t.Helper()
 	db := "--database-url=" + storetest.URL(t)
-	url := started(t, "serve", "--listen=127.0.0.1:0", "--data-dir="+t.TempDir(), db)
+	url := started(t, "serve", "--listen=127.0.0.1:0", "--data-dir="+t.TempDir(), "--log-anchor-file="+filepath.Join(t.TempDir(), "anchors"), db)
 	ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", db))
 	command(t, "simulate", "--url="+url, "--token="+ingest, "--rate=0", "--count=10")
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/metrics", nil)

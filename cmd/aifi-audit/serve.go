@@ -21,6 +21,7 @@ import (
 type serveCommand struct {
 	databaseFlags
 	logFlags
+	anchorFlags
 	limitFlags
 	Listen   string   `help:"Address to listen on. Port 0 takes a free one. Put a proxy with TLS before it to serve others than this machine." default:"127.0.0.1:8080" env:"AIFI_AUDIT_LISTEN"`
 	TimeZone timeZone `help:"IANA name of the time zone of stores that have none of their own, for example Europe/London." default:"UTC" env:"AIFI_AUDIT_TIME_ZONE"`
@@ -62,6 +63,9 @@ func (c serveCommand) Run(env *environment) error {
 	if _, err := c.publicURL(); err != nil {
 		return err
 	}
+	if _, err := c.anchorConfig(); err != nil {
+		return err
+	}
 	return c.serve(env, func(address string, _ *store.Store) error {
 		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
 		return err
@@ -100,6 +104,12 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	if config.Log, err = c.config(env, c.databaseFlags, c.DatabaseURL == ""); err != nil {
 		return err
 	}
+	anchors, err := c.anchors(env, registry, config.Log.Signer != nil)
+	if err != nil {
+		return err
+	}
+	config.Log.Published = anchors.Published
+	defer anchors.Flush()
 	if c.DatabaseURL == "" {
 		private := keep(c.databaseFlags, env)
 		defer func() { err = errors.Join(err, private.close()) }()
@@ -110,12 +120,14 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	defer s.Close()
+	defer anchors.Start(env.ctx, s)()
 	public, err := c.publicURL()
 	if err != nil {
 		return err
 	}
 	api := httpapi.New(httpapi.Config{
 		Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Limits: c.limits(), Version: version(), PublicURL: public,
+		Anchors: anchors,
 	})
 	server := api.Server()
 	served := make(chan error, 1)

@@ -26,7 +26,8 @@ type verifyCommand struct {
 	LogDir      string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
 	Key         []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
 	Incremental bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
-	Checkpoint  string   `help:"A file with a checkpoint from elsewhere, with which the log must begin." type:"existingfile" env:"AIFI_AUDIT_VERIFY_CHECKPOINT" placeholder:"FILE"`
+	Anchor      []string `help:"A file with checkpoints from elsewhere, one after another, as --log-anchor-file writes them: the log must begin with each. Repeatable." type:"existingfile" sep:"none" aliases:"checkpoint" env:"AIFI_AUDIT_VERIFY_ANCHOR" placeholder:"FILE"`
+	Witness     []string `help:"The public key of a witness, whose cosignatures are checked too. Repeatable." sep:"none" env:"AIFI_AUDIT_VERIFY_WITNESS" placeholder:"KEY"`
 	Customer    string   `help:"Of a certificate of erasure: the customer whom it is to be about. Needs --subject-key." env:"AIFI_AUDIT_VERIFY_CUSTOMER"`
 	SubjectKey  string   `help:"The key that was given out when he was erased." env:"AIFI_AUDIT_VERIFY_SUBJECT_KEY" placeholder:"HEX"`
 	JSON        bool     `help:"Print JSON: a line for each finding, and one for the result." env:"AIFI_AUDIT_VERIFY_JSON"`
@@ -44,8 +45,12 @@ func (c verifyCommand) Run(env *environment) (err error) {
 	if err != nil {
 		return err
 	}
+	witnesses, err := c.witnesses()
+	if err != nil {
+		return err
+	}
 	if c.Pack != "" {
-		return c.file(env, verifier)
+		return c.file(env, verifier, witnesses)
 	}
 	url, end, err := c.open(env.ctx, env)
 	if err != nil {
@@ -57,7 +62,18 @@ func (c verifyCommand) Run(env *environment) (err error) {
 		return err
 	}
 	defer s.Close()
-	return c.verify(env, s, dir, verifier)
+	return c.verify(env, s, dir, verifier, witnesses)
+}
+
+func (c verifyCommand) witnesses() ([]translog.Witness, error) {
+	all := make([]translog.Witness, len(c.Witness))
+	for i, key := range c.Witness {
+		var err error
+		if all[i], err = translog.NewWitness(key); err != nil {
+			return nil, fmt.Errorf("--witness: %w", err)
+		}
+	}
+	return all, nil
 }
 
 func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
@@ -74,21 +90,13 @@ func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
 	return translog.NewVerifier(keys)
 }
 
-func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, verifier *translog.Verifier) error {
+func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	started := time.Now()
 	shown := newBar(env, -1, "verifying", "leaves")
-	o := store.VerifyOptions{Progress: shown.set, Found: func(f store.Finding) { c.print(env.stdout, f) }}
-	known, err := remembered(dir.file("checkpoint"), verifier)
+	o := store.VerifyOptions{Witnesses: witnesses, Progress: shown.set, Found: func(f store.Finding) { c.print(env.stdout, f) }}
+	strange, err := c.anchors(env, dir, verifier, &o)
 	if err != nil {
 		return err
-	}
-	o.Anchors = append(o.Anchors, known)
-	if c.Checkpoint != "" {
-		given, err := remembered(c.Checkpoint, verifier)
-		if err != nil {
-			return err
-		}
-		o.Anchors = append(o.Anchors, given)
 	}
 	state := verifiedFile{dir.file("verified.json")}
 	if c.Incremental {
@@ -104,6 +112,9 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 	if err != nil {
 		return fmt.Errorf("verifying: %w", err)
 	}
+	if strange > 0 {
+		result.Findings[store.Tampered] += strange
+	}
 	if err := c.summary(env.stdout, result, time.Since(started)); err != nil {
 		return err
 	}
@@ -117,7 +128,7 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 }
 
 // file verifies an evidence pack or a certificate of erasure.
-func (c verifyCommand) file(env *environment, verifier *translog.Verifier) error {
+func (c verifyCommand) file(env *environment, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	f, err := os.Open(c.Pack)
 	if err != nil {
 		return err
@@ -131,7 +142,7 @@ func (c verifyCommand) file(env *environment, verifier *translog.Verifier) error
 	if httpapi.IsCertificate(head[:n]) {
 		return c.certificate(env, f, verifier)
 	}
-	return c.pack(env, f, verifier)
+	return c.pack(env, f, verifier, witnesses)
 }
 
 // certificate verifies a certificate of erasure.
@@ -156,12 +167,12 @@ func (c verifyCommand) certificate(env *environment, f io.Reader, verifier *tran
 }
 
 // pack verifies an evidence pack.
-func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Verifier) error {
+func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	result, err := httpapi.VerifyPack(f, info.Size(), verifier, func(f store.Finding) { c.print(env.stdout, f) })
+	result, err := httpapi.VerifyPack(f, info.Size(), verifier, witnesses, func(f store.Finding) { c.print(env.stdout, f) })
 	if err != nil {
 		return err
 	}
@@ -175,6 +186,9 @@ func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Ver
 		if !result.Clean() {
 			verdict = "THERE ARE FINDINGS"
 		}
+		for _, name := range slices.Sorted(maps.Keys(result.Cosigned)) {
+			fmt.Fprintf(env.stdout, "%s has cosigned %d leaves\n", name, result.Cosigned[name])
+		}
 		_, err = fmt.Fprintf(env.stdout, "%d of %d deliveries proven by a log of %d leaves; %d events\nmanifest SHA-256 %s\nfindings: %s\n%s\n",
 			result.Proven, result.Deliveries, result.Size, result.Events, result.Manifest, counted(result.Findings), verdict)
 	}
@@ -184,20 +198,32 @@ func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Ver
 	return err
 }
 
-// remembered opens the checkpoint in a file; the empty tree if there is no file.
-func remembered(file string, verifier *translog.Verifier) (tlog.Tree, error) {
-	note, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return tlog.Tree{}, nil
+// anchors reads the checkpoints that are known from outside of the database, and counts
+// those that are strange.
+func (c verifyCommand) anchors(env *environment, dir logDir, verifier *translog.Verifier, o *store.VerifyOptions) (strange int, err error) {
+	remembered := dir.file("checkpoint")
+	for _, name := range append([]string{remembered}, c.Anchor...) {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) && name == remembered {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		anchors, found, broken := store.ReadAnchors(name, text, verifier)
+		for _, line := range broken {
+			env.log.Warn("a checkpoint that was broken off is passed over", "file", name, "line", line)
+		}
+		for _, f := range found {
+			c.print(env.stdout, f)
+		}
+		if len(anchors)+len(found) == 0 {
+			return 0, fmt.Errorf("%s has no checkpoint", name)
+		}
+		o.Anchors = append(o.Anchors, anchors...)
+		strange += len(found)
 	}
-	if err != nil {
-		return tlog.Tree{}, err
-	}
-	checkpoint, err := verifier.Open(note)
-	if err != nil {
-		return tlog.Tree{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return checkpoint.Tree, nil
+	return strange, nil
 }
 
 func (c verifyCommand) print(out io.Writer, f store.Finding) {
@@ -221,8 +247,12 @@ func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Du
 	if !v.Clean() {
 		verdict = "THERE ARE FINDINGS"
 	}
-	_, err := fmt.Fprintf(out, "log of %d leaves, root %s; %d opened in %s; %d wait in the queue\nfindings: %s\n%s\n",
-		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Waiting, counted(v.Findings), verdict)
+	fmt.Fprintf(out, "log of %d leaves, root %s; %d opened in %s; held against %d checkpoints; %d wait in the queue\n",
+		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Anchors, v.Waiting)
+	for _, name := range slices.Sorted(maps.Keys(v.Cosigned)) {
+		fmt.Fprintf(out, "%s has cosigned %d leaves\n", name, v.Cosigned[name])
+	}
+	_, err := fmt.Fprintf(out, "findings: %s\n%s\n", counted(v.Findings), verdict)
 	return err
 }
 

@@ -122,7 +122,7 @@ type HeatRow struct {
 
 const (
 	heatCell = 26
-	heatTall = 20
+	heatTall = 26
 	heatLeft = 46
 )
 

@@ -130,7 +130,28 @@ func (v *Verifier) Open(signed []byte) (Checkpoint, error) {
 		}
 		return Checkpoint{tlog.Tree{N: int64(c.Size), Hash: tlog.Hash(c.Hash)}, signed}, nil //nolint:gosec // checked
 	}
-	return Checkpoint{}, ErrCheckpoint
+	return Checkpoint{}, fmt.Errorf("%w: %s", ErrCheckpoint, v.wrong(signed))
+}
+
+// wrong tells what is wrong with a checkpoint.
+func (v *Verifier) wrong(signed []byte) string {
+	n, err := note.Open(signed, note.VerifierList(v.keys...))
+	var invalid *note.InvalidSignatureError
+	var unknown *note.UnverifiedNoteError
+	switch {
+	case errors.As(err, &invalid):
+		return fmt.Sprintf("the signature of %s+%08x is not valid", invalid.Name, invalid.Hash)
+	case errors.As(err, &unknown):
+		var names []string
+		for _, s := range unknown.Note.UnverifiedSigs {
+			names = append(names, fmt.Sprintf("%s+%08x", s.Name, s.Hash))
+		}
+		return "it is signed by " + strings.Join(names, ", ")
+	case err != nil:
+		return "it is no signed note"
+	}
+	origin, _, _ := strings.Cut(n.Text, "\n")
+	return fmt.Sprintf("what is signed is no checkpoint of the log, but %q", origin)
 }
 
 // SignText signs a text that is no checkpoint, as a C2SP signed note. It must end with

@@ -57,7 +57,8 @@ const factsVersion = 1
 
 // Append encodes the facts, each behind its length, in the order of the fields.
 func (f *Facts) Append(b []byte) []byte {
-	b = append(b, factsVersion)
+	const usual = 512 // bytes at most
+	b = append(slices.Grow(b, usual), factsVersion)
 	b = appendText(b, f.SessionID)
 	b = appendTime(b, f.IssuedAt)
 	b = binary.AppendVarint(b, f.TokenID)

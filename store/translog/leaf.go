@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -65,7 +66,7 @@ const (
 // Append encodes the leaf: a version, the kind, the id, microseconds since 1970, the
 // store (both big-endian), the two commitments, and the webhook to the end.
 func (l Leaf) Append(b []byte) []byte {
-	b = append(b, leafVersion, byte(l.Kind))
+	b = append(slices.Grow(b, leafFixed+len(l.Webhook)), leafVersion, byte(l.Kind))
 	b = append(b, l.ID[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMicro()))
 	b = binary.BigEndian.AppendUint64(b, uint64(l.StoreID)) //nolint:gosec // two's complement is meant
@@ -75,9 +76,7 @@ func (l Leaf) Append(b []byte) []byte {
 }
 
 // Hash is the hash of the leaf in the tree.
-func (l Leaf) Hash() tlog.Hash {
-	return tlog.RecordHash(l.Append(make([]byte, 0, leafFixed+len(l.Webhook))))
-}
+func (l Leaf) Hash() tlog.Hash { return tlog.RecordHash(l.Append(nil)) }
 
 // ErrLeaf says that bytes are not a leaf of this version.
 var ErrLeaf = errors.New("not a leaf that this program knows")

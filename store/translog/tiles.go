@@ -22,7 +22,7 @@ type Reader struct {
 
 // NewReader reads a tree, which the caller trusts, from tiles, which nobody need.
 func NewReader(tree tlog.Tree, read ReadTiles) Reader {
-	return Reader{tree, tlog.TileHashReader(tree, tileReader{read, map[tlog.Tile][]byte{}})}
+	return (*Tiles)(nil).Reader(tree, read)
 }
 
 // Leaf proves that the tree has a leaf at an index, and gives the leaf's hash.
@@ -65,6 +65,7 @@ func (r Reader) Prefix(size int64) (tlog.Hash, tlog.TreeProof, error) {
 type tileReader struct {
 	read  ReadTiles
 	right map[tlog.Tile][]byte
+	known *Tiles // nil: nothing was read before
 }
 
 func (t tileReader) Height() int { return TileHeight }
@@ -74,6 +75,9 @@ func (t tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 	var missing []tlog.Tile
 	for i, tile := range tiles {
 		if all[i] = t.right[tile]; all[i] == nil {
+			all[i] = t.known.get(tile)
+		}
+		if all[i] == nil {
 			missing = append(missing, tile)
 		}
 	}
@@ -98,6 +102,7 @@ func (t tileReader) ReadTiles(tiles []tlog.Tile) ([][]byte, error) {
 func (t tileReader) SaveTiles(tiles []tlog.Tile, data [][]byte) {
 	for i, tile := range tiles {
 		t.right[tile] = data[i]
+		t.known.put(tile, data[i])
 	}
 }
 

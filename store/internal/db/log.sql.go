@@ -42,6 +42,41 @@ func (q *Queries) AdvanceLog(ctx context.Context, db DBTX, arg AdvanceLogParams)
 	return result.RowsAffected(), nil
 }
 
+const cosignatureLines = `-- name: CosignatureLines :many
+SELECT line FROM log_cosignatures WHERE size = $1 ORDER BY witness
+`
+
+func (q *Queries) CosignatureLines(ctx context.Context, db DBTX, size int64) ([]string, error) {
+	rows, err := db.Query(ctx, cosignatureLines, size)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var line string
+		if err := rows.Scan(&line); err != nil {
+			return nil, err
+		}
+		items = append(items, line)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cosignedUpTo = `-- name: CosignedUpTo :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = $1
+`
+
+func (q *Queries) CosignedUpTo(ctx context.Context, db DBTX, witness string) (int64, error) {
+	row := db.QueryRow(ctx, cosignedUpTo, witness)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const deliveryEvidence = `-- name: DeliveryEvidence :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.token_id, d.remote_addr, d.path, d.headers,
     d.body_size, d.body_sha256, d.truncated, d.event_id AS stated_event_id, b.body, b.secret,
@@ -261,6 +296,34 @@ func (q *Queries) InsertCheckpoint(ctx context.Context, db DBTX, arg InsertCheck
 	return err
 }
 
+const insertCosignature = `-- name: InsertCosignature :exec
+WITH kept AS (
+    INSERT INTO log_checkpoints (size, checkpoint, published_at) VALUES ($1, $5, $4) ON CONFLICT DO NOTHING
+)
+INSERT INTO log_cosignatures (size, witness, line, received_at) VALUES ($1, $2, $3, $4)
+ON CONFLICT DO NOTHING
+`
+
+type InsertCosignatureParams struct {
+	Size       int64
+	Witness    string
+	Line       string
+	ReceivedAt time.Time
+	Checkpoint []byte
+}
+
+// InsertCosignature keeps what a witness says of a checkpoint, and the checkpoint.
+func (q *Queries) InsertCosignature(ctx context.Context, db DBTX, arg InsertCosignatureParams) error {
+	_, err := db.Exec(ctx, insertCosignature,
+		arg.Size,
+		arg.Witness,
+		arg.Line,
+		arg.ReceivedAt,
+		arg.Checkpoint,
+	)
+	return err
+}
+
 const insertLogLeaves = `-- name: InsertLogLeaves :exec
 INSERT INTO log_leaves (first_index, ids, hashes, first_at, last_at)
 SELECT unnest($1::bigint[]), unnest($2::bytea[]), unnest($3::bytea[]), unnest($4::timestamptz[]),
@@ -383,6 +446,57 @@ func (q *Queries) LeafRowsAt(ctx context.Context, db DBTX, at time.Time) ([]Leaf
 	return items, nil
 }
 
+const leafTiles = `-- name: LeafTiles :many
+SELECT k.n::bigint AS n, string_agg(l.hashes, ''::bytea ORDER BY l.first_index)::bytea AS hashes
+FROM (SELECT unnest($1::bigint[]) AS n) k
+JOIN log_leaves l ON l.first_index >= k.n * 256 AND l.first_index < (k.n + 1) * 256
+GROUP BY k.n
+`
+
+type LeafTilesRow struct {
+	N      int64
+	Hashes []byte
+}
+
+// LeafTiles gives the hashes of tiles of level 0.
+func (q *Queries) LeafTiles(ctx context.Context, db DBTX, n []int64) ([]LeafTilesRow, error) {
+	rows, err := db.Query(ctx, leafTiles, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LeafTilesRow
+	for rows.Next() {
+		var i LeafTilesRow
+		if err := rows.Scan(&i.N, &i.Hashes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newestCosigned = `-- name: NewestCosigned :one
+SELECT c.size, c.checkpoint FROM log_checkpoints c
+WHERE c.size = (SELECT max(s.size) FROM log_cosignatures s WHERE s.size <= $1)
+`
+
+type NewestCosignedRow struct {
+	Size       int64
+	Checkpoint []byte
+}
+
+// NewestCosigned is the newest checkpoint that a witness cosigned.
+func (q *Queries) NewestCosigned(ctx context.Context, db DBTX, upTo int64) (NewestCosignedRow, error) {
+	row := db.QueryRow(ctx, newestCosigned, upTo)
+	var i NewestCosignedRow
+	err := row.Scan(&i.Size, &i.Checkpoint)
+	return i, err
+}
+
 const oldestQueued = `-- name: OldestQueued :one
 SELECT coalesce(min(queued_at), '0001-01-01T00:00:00Z')::timestamptz FROM log_queue
 `
@@ -392,6 +506,45 @@ func (q *Queries) OldestQueued(ctx context.Context, db DBTX) (time.Time, error) 
 	var column_1 time.Time
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const rootTiles = `-- name: RootTiles :many
+SELECT k.level::smallint AS level, k.n::bigint AS n, string_agg(t.root, ''::bytea ORDER BY t.n)::bytea AS hashes
+FROM (SELECT unnest($1::smallint[]) AS level, unnest($2::bigint[]) AS n) k
+JOIN log_tiles t ON t.level = k.level AND t.n >= k.n * 256 AND t.n < (k.n + 1) * 256
+GROUP BY k.level, k.n
+`
+
+type RootTilesParams struct {
+	Level []int16
+	N     []int64
+}
+
+type RootTilesRow struct {
+	Level  int16
+	N      int64
+	Hashes []byte
+}
+
+// RootTiles gives the hashes of tiles above level 0: level is that of the roots.
+func (q *Queries) RootTiles(ctx context.Context, db DBTX, arg RootTilesParams) ([]RootTilesRow, error) {
+	rows, err := db.Query(ctx, rootTiles, arg.Level, arg.N)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RootTilesRow
+	for rows.Next() {
+		var i RootTilesRow
+		if err := rows.Scan(&i.Level, &i.N, &i.Hashes); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const startLog = `-- name: StartLog :execrows

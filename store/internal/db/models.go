@@ -448,6 +448,16 @@ type LogCheckpoint struct {
 	PublishedAt time.Time
 }
 
+// Cosignatures (C2SP tlog-cosignature) of checkpoints in log_checkpoints, by witnesses whom somebody else runs. Insert only.
+type LogCosignature struct {
+	Size int64
+	// Name and key id of the witness, as name+0123abcd
+	Witness string
+	// The line of the signed note, without its end of line. The time of the cosignature is in it
+	Line       string
+	ReceivedAt time.Time
+}
+
 // A row a delivery whose body was erased. Insert only.
 type LogErasure struct {
 	StoreID        int64

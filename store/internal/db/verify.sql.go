@@ -291,6 +291,45 @@ func (q *Queries) AllQuarantine(ctx context.Context, db DBTX) ([]AllQuarantineRo
 	return items, nil
 }
 
+const cosignatures = `-- name: Cosignatures :many
+SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
+WHERE s.witness = $1 AND s.size > $2
+ORDER BY s.size LIMIT $3
+`
+
+type CosignaturesParams struct {
+	Witness   string
+	AfterSize int64
+	RowLimit  int32
+}
+
+type CosignaturesRow struct {
+	Size       int64
+	Line       string
+	Checkpoint []byte
+}
+
+// Cosignatures are those that a witness gave, with the checkpoints that they are of.
+func (q *Queries) Cosignatures(ctx context.Context, db DBTX, arg CosignaturesParams) ([]CosignaturesRow, error) {
+	rows, err := db.Query(ctx, cosignatures, arg.Witness, arg.AfterSize, arg.RowLimit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CosignaturesRow
+	for rows.Next() {
+		var i CosignaturesRow
+		if err := rows.Scan(&i.Size, &i.Line, &i.Checkpoint); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const deliveryIDs = `-- name: DeliveryIDs :many
 SELECT id FROM deliveries WHERE received_at >= $1 AND received_at < $2
 `
@@ -363,16 +402,21 @@ func (q *Queries) LeafIDsBetween(ctx context.Context, db DBTX, arg LeafIDsBetwee
 }
 
 const listCheckpoints = `-- name: ListCheckpoints :many
-SELECT size, checkpoint FROM log_checkpoints ORDER BY size
+SELECT size, checkpoint FROM log_checkpoints WHERE size > $1 ORDER BY size LIMIT $2
 `
+
+type ListCheckpointsParams struct {
+	AfterSize int64
+	RowLimit  int32
+}
 
 type ListCheckpointsRow struct {
 	Size       int64
 	Checkpoint []byte
 }
 
-func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX) ([]ListCheckpointsRow, error) {
-	rows, err := db.Query(ctx, listCheckpoints)
+func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX, arg ListCheckpointsParams) ([]ListCheckpointsRow, error) {
+	rows, err := db.Query(ctx, listCheckpoints, arg.AfterSize, arg.RowLimit)
 	if err != nil {
 		return nil, err
 	}
