@@ -39,7 +39,7 @@ func (a *API) refusedPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	return v.show(w, r, "refused", ui.View{Title: "Refused webhooks", Section: "/refused", Main: view})
 }
 
-var refusedTexts = map[string]string{
+var refusedTexts = map[string]string{ //nolint:gosec // texts, not credentials
 	"unknown_token": "No such token", "revoked_token": "The token was revoked", "expired_token": "The token has expired", "no_ingest_scope": "The token lacks the scope ingest",
 }
 

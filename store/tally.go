@@ -29,8 +29,13 @@ type tallies struct {
 
 func (t *tallies) merge(o tallies) {
 	for _, pair := range [][2]*tally{
-		{&t.deliveries, &o.deliveries}, {&t.quarantine, &o.quarantine}, {&t.events, &o.events}, {&t.flags, &o.flags},
-		{&t.products, &o.products}, {&t.gondolas, &o.gondolas}, {&t.access, &o.access},
+		{&t.deliveries, &o.deliveries},
+		{&t.quarantine, &o.quarantine},
+		{&t.events, &o.events},
+		{&t.flags, &o.flags},
+		{&t.products, &o.products},
+		{&t.gondolas, &o.gondolas},
+		{&t.access, &o.access},
 	} {
 		pair[0].high += pair[1].high
 		pair[0].low += pair[1].low
@@ -46,8 +51,8 @@ type tallier struct {
 // of hashes a row by its key, and by value if it has one of a list.
 func (k *tallier) of(storeID int64, kind string, at time.Time, id uuid.UUID, value string) [sha256.Size]byte {
 	b := append(k.b[:0], k.key[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(storeID))        //nolint:gosec // two's complement is meant
-	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixMicro())) //nolint:gosec // two's complement is meant
+	b = binary.BigEndian.AppendUint64(b, uint64(storeID)) //nolint:gosec // two's complement is meant
+	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixMicro()))
 	b = append(b, id[:]...)
 	b = append(binary.AppendUvarint(b, uint64(len(kind))), kind...)
 	k.b = append(b, value...)

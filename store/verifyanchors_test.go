@@ -122,7 +122,8 @@ func TestAnchorFiles(t *testing.T) {
 		"of another key":    {string(theirs) + "\n" + string(ours), []string{"anchors, line 7"}, []string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: it is signed by audit.example.com/log+" + keyID(stranger.public)}, nil},
 		"edited": {
 			strings.Replace(string(ours), "\n1\n", "\n2\n", 1), nil,
-			[]string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: the signature of audit.example.com/log+" + keyID(d.public) + " is not valid"}, nil,
+			[]string{"TAMPERED anchor: anchors, line 1: the checkpoint is not signed by a key of this log: the signature of audit.example.com/log+" + keyID(d.public) + " is not valid"},
+			nil,
 		},
 		"broken off at once": {string(ours)[:5] + "\n\n" + string(ours), []string{"anchors, line 3"}, nil, []int{1}},
 		"broken off later":   {string(ours)[:len(ours)-20] + "\n\n" + string(ours), []string{"anchors, line 7"}, nil, []int{1}},

@@ -111,7 +111,7 @@ func (p *Pair) copyPrimary(t testing.TB) {
 	if err := os.MkdirAll(p.dir, 0o711); err != nil { //nolint:gosec // passable, not readable
 		t.Fatal(err)
 	}
-	backup := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_basebackup"), "--dbname="+p.URL, "--pgdata="+to, "--write-recovery-conf",
+	backup := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_basebackup"), "--dbname="+p.URL, "--pgdata="+to, "--write-recovery-conf", //nolint:gosec // the tests' own server
 		"--checkpoint=fast", "--no-sync", "--wal-method=stream")
 	if text, err := backup.CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v: %s", err, text)
@@ -125,7 +125,7 @@ func (p *Pair) copyPrimary(t testing.TB) {
 		if err != nil || path == p.dir {
 			return err
 		}
-		return os.Lchown(path, int(who.Uid), int(who.Gid))
+		return os.Lchown(path, int(who.Uid), int(who.Gid)) //nolint:gosec // nobody else writes there
 	})
 	if err != nil {
 		t.Fatal(err)
