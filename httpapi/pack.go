@@ -142,14 +142,6 @@ func tooLarge() *Problem {
 // servePack streams the pack of some events, the deliveries that stated them, and
 // further deliveries.
 func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found []store.Event, further []store.KeptDelivery) error {
-	checkpoint, err := a.store.Checkpoint(r.Context())
-	if err != nil {
-		return err
-	}
-	cosigned, err := a.cosignedBefore(r.Context(), checkpoint)
-	if err != nil {
-		return err
-	}
 	var ids []uuid.UUID
 	for _, e := range found {
 		ids = append(ids, e.DeliveryID)
@@ -159,6 +151,14 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	slices.SortFunc(ids, func(x, y uuid.UUID) int { return slices.Compare(x[:], y[:]) })
 	ids = slices.Compact(ids)
+	checkpoint, err := a.checkpointFor(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	cosigned, err := a.cosignedBefore(r.Context(), checkpoint)
+	if err != nil {
+		return err
+	}
 	notes := packNotes
 	retired, err := a.store.Retired(r.Context(), ids)
 	if err != nil {
@@ -194,6 +194,32 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 		a.log.Error("an evidence pack was broken off", "path", r.URL.Path, "error", err)
 	}
 	panic(http.ErrAbortHandler)
+}
+
+const (
+	packPatience = 5 * time.Second // for a delivery to come into the log, which signs once a second
+	packPause    = 200 * time.Millisecond
+)
+
+// checkpointFor is the newest checkpoint. If the last of the deliveries came just now,
+// it waits for one that covers it.
+func (a *API) checkpointFor(ctx context.Context, ids []uuid.UUID) (translog.Checkpoint, error) {
+	for {
+		c, err := a.store.Checkpoint(ctx)
+		if err != nil || len(ids) == 0 {
+			return c, err
+		}
+		last := ids[len(ids)-1] // ids begin with the time
+		_, err = a.store.ProveDeliveryAt(ctx, store.Scope{}, c, last)
+		if !errors.Is(err, store.ErrUnsequenced) || time.Since(store.ReceivedAt(last)) > packPatience {
+			return c, nil // what else is wrong with it the pack tells
+		}
+		select {
+		case <-time.After(packPause):
+		case <-ctx.Done():
+			return c, ctx.Err()
+		}
+	}
 }
 
 // packStep writes a file of a pack.
