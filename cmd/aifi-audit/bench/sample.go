@@ -34,7 +34,7 @@ type Target struct {
 
 // Met reports whether a value reaches it.
 func (t Target) Met(v float64) bool {
-	return v >= t.AtLeast && (t.AtMost == 0 || v <= t.AtMost)
+	return (t.AtLeast == 0 || v >= t.AtLeast) && (t.AtMost == 0 || v <= t.AtMost)
 }
 
 // percentile of sorted times, in milliseconds; 0 of none.
