@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	flushers   = 2
+	flushers   = 4
 	queueSize  = 4096 // deliveries waiting for one flusher
 	batchSize  = 512
 	retryFor   = 10 * time.Second
