@@ -68,7 +68,9 @@ func TestLighthouse(t *testing.T) {
 		for _, name := range []string{"performance", "accessibility", "best-practices"} {
 			category := r.Categories[name]
 			line += fmt.Sprintf(" %s %.0f", name, category.Score*100)
-			if category.Score >= least {
+			// How long the browser takes for a page is of the machine's neighbours too: the
+			// score is told, and what it is made of that is the page's own is held.
+			if category.Score >= least || name == "performance" {
 				continue
 			}
 			t.Errorf("%s: %s %.2f", path, name, category.Score)
@@ -77,6 +79,9 @@ func TestLighthouse(t *testing.T) {
 					t.Logf("  %s: %.2f %s %s", ref.ID, *a.Score, a.Title, a.DisplayValue)
 				}
 			}
+		}
+		if shift, weight := r.Audits["cumulative-layout-shift"], r.Audits["total-byte-weight"]; shift.NumericValue != 0 || weight.NumericValue <= 0 || weight.NumericValue > 100_000 {
+			t.Errorf("%s: its layout shifts by %v, and it has %v bytes", path, shift.NumericValue, weight.NumericValue)
 		}
 		t.Logf("%-60s%s, %.0f bytes, LCP %s, TBT %s, CLS %s (%.1f s)", path, line, r.Audits["total-byte-weight"].NumericValue,
 			r.Audits["largest-contentful-paint"].DisplayValue, r.Audits["total-blocking-time"].DisplayValue, r.Audits["cumulative-layout-shift"].DisplayValue, time.Since(began).Seconds())
