@@ -210,8 +210,10 @@ func (a *API) checkpointFor(ctx context.Context, ids []uuid.UUID) (translog.Chec
 			return c, err
 		}
 		last := ids[len(ids)-1] // ids begin with the time
-		_, err = a.store.ProveDeliveryAt(ctx, store.Scope{}, c, last)
-		if !errors.Is(err, store.ErrUnsequenced) || time.Since(store.ReceivedAt(last)) > packPatience {
+		if time.Since(store.ReceivedAt(last)) > packPatience {
+			return c, nil
+		}
+		if _, err = a.store.ProveDeliveryAt(ctx, store.Scope{}, c, last); !errors.Is(err, store.ErrUnsequenced) {
 			return c, nil // what else is wrong with it the pack tells
 		}
 		select {

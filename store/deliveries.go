@@ -119,7 +119,7 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 			parts = lookingThrough(parts, at, args.Ascending)
 		}
 	}
-	err = inParts(parts, limit, func(p part, limit int64) (int64, error) {
+	_, err = inParts(parts, limit, func(p part, limit int64) (int64, error) {
 		if !p.merged {
 			a := args
 			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit

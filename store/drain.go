@@ -33,9 +33,7 @@ func (s *Store) drain(ctx context.Context) {
 		if err != nil {
 			s.log.Error("the spool cannot be read", "error", err)
 		}
-		select {
-		case <-time.After(drainPause):
-		case <-ctx.Done():
+		if !pause(ctx, drainPause) {
 			return
 		}
 	}

@@ -84,7 +84,7 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 		return nil, nil, err
 	}
 	var rows []db.ListEventsRow
-	err = s.eventParts(ctx, args, *oneMore(p), func(args db.ListEventsParams) (int64, error) {
+	_, err = s.eventParts(ctx, args, *oneMore(p), func(args db.ListEventsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListEvents, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err
@@ -112,15 +112,10 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	if err != nil || none {
 		return 0, err
 	}
-	total := int64(0)
-	err = s.eventParts(ctx, args, atMost(p), func(args db.ListEventsParams) (int64, error) {
-		n, err := read(ctx, s, s.queries.CountEventList, args)
-		total += n
-		return n, err
+	total, err := s.eventParts(ctx, args, atMost(p), func(args db.ListEventsParams) (int64, error) {
+		return read(ctx, s, s.queries.CountEventList, args)
 	}, func(args db.ListEventsByFacetParams) (int64, error) {
-		n, err := read(ctx, s, s.queries.CountEventListByFacet, args)
-		total += n
-		return n, err
+		return read(ctx, s, s.queries.CountEventListByFacet, args)
 	})
 	return total, known(err)
 }
@@ -183,7 +178,7 @@ func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 // eventParts has a list read part by part, up to a limit: as it is, or merged.
 func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit int64,
 	list func(db.ListEventsParams) (int64, error), merge func(db.ListEventsByFacetParams) (int64, error),
-) error {
+) (int64, error) {
 	byFacet := args
 	facet, values := takeFacet(&byFacet)
 	if s.paging.neverMerges {
@@ -197,7 +192,7 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 	if facet != "" {
 		stores, err := s.orAllStores(ctx, args.StoreIds)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		byFacet.StoreIds, values = stores, distinctOf(values)
 		if len(stores)*len(values) > s.paging.mergesGladly {
@@ -206,7 +201,7 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
 			})
 			if err != nil {
-				return err
+				return 0, err
 			}
 			parts = lookingThrough(parts, at, args.Ascending)
 		}

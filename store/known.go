@@ -38,22 +38,24 @@ func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, aga
 	var events db.KnownEventsParams
 	var deliveries db.KnownDeliveriesParams
 	asked := make(map[uuid.UUID]eventKey, len(batch))
+	var occurred, received span
 	for _, p := range batch {
 		if s := p.statement; s != nil {
 			at := p.occurredAt()
-			events.Earliest, events.Latest = widen(len(events.ID) == 0, events.Earliest, events.Latest, at)
+			occurred = occurred.including(at)
 			events.StoreID, events.Kind = append(events.StoreID, s.StoreID), append(events.Kind, string(kindOf(s.Webhook)))
 			events.OccurredAt, events.ID = append(events.OccurredAt, at), append(events.ID, eventIDOf(s.Fingerprint))
 			events.AskedBy = append(events.AskedBy, p.delivery.ID)
 			asked[p.delivery.ID] = p.event()
 		}
 		if p.replayed == nil && (again || p.fromSpool) {
-			deliveries.Earliest, deliveries.Latest = widen(len(deliveries.ID) == 0, deliveries.Earliest, deliveries.Latest, p.receivedAt)
+			received = received.including(p.receivedAt)
 			deliveries.StoreID, deliveries.ReceivedAt = append(deliveries.StoreID, p.storeID()), append(deliveries.ReceivedAt, p.receivedAt)
 			deliveries.ID = append(deliveries.ID, p.delivery.ID)
 		}
 	}
 	if len(deliveries.ID) > 0 {
+		deliveries.Earliest, deliveries.Latest = received.first, received.last
 		ids, err := f.store.queries.KnownDeliveries(ctx, conn, deliveries)
 		if err != nil {
 			return had{}, err
@@ -63,6 +65,7 @@ func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, aga
 		}
 	}
 	if len(events.ID) > 0 {
+		events.Earliest, events.Latest = occurred.first, occurred.last
 		stated, err := f.store.queries.KnownEvents(ctx, conn, events)
 		if err != nil {
 			return had{}, err
@@ -72,18 +75,4 @@ func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, aga
 		}
 	}
 	return have, nil
-}
-
-// widen makes a range of times hold one more.
-func widen(first bool, earliest, latest, at time.Time) (time.Time, time.Time) {
-	if first {
-		return at, at
-	}
-	if at.Before(earliest) {
-		earliest = at
-	}
-	if at.After(latest) {
-		latest = at
-	}
-	return earliest, latest
 }

@@ -83,18 +83,18 @@ func lookingThrough(parts []part, at []time.Time, ascending bool) []part {
 }
 
 // inParts has rows read part by part until there are as many as the limit. read gives
-// their number.
-func inParts(parts []part, limit int64, read func(p part, limit int64) (int64, error)) error {
+// their number, and inParts that of all.
+func inParts(parts []part, limit int64, read func(p part, limit int64) (int64, error)) (total int64, err error) {
 	for _, p := range parts {
-		n, err := read(p, limit)
+		n, err := read(p, limit-total)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if limit -= n; limit <= 0 {
-			return nil
+		if total += n; total >= limit {
+			break
 		}
 	}
-	return nil
+	return total, nil
 }
 
 // startOf is where a list is walked from, given its bounds and the position that its

@@ -322,9 +322,7 @@ func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 		if try == 1 {
 			continue
 		}
-		select {
-		case <-time.After(retryPause):
-		case <-ctx.Done():
+		if !pause(ctx, retryPause) {
 			return nil, err
 		}
 	}

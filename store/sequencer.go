@@ -120,13 +120,6 @@ func (q *sequencer) run(ctx context.Context) {
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
-}
-
 // session holds the lock for as long as all goes well.
 func (q *sequencer) session(ctx context.Context) error {
 	config, err := q.store.office.connConfig()

@@ -19,7 +19,7 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	}
 	setSessionPage(&args, p)
 	var rows []Session
-	err = s.sessionParts(ctx, args, *oneMore(p), func(args db.ListSessionsParams) (int64, error) {
+	_, err = s.sessionParts(ctx, args, *oneMore(p), func(args db.ListSessionsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListSessions, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err
@@ -54,7 +54,7 @@ func takeSessionFacet(a *db.ListSessionsParams) (facet string, values []string) 
 // divided by months, so that months are no parts of their list.
 func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, limit int64,
 	list func(db.ListSessionsParams) (int64, error), merge func(db.ListSessionsByFacetParams) (int64, error),
-) error {
+) (int64, error) {
 	byFacet := args
 	facet, values := takeSessionFacet(&byFacet)
 	if s.paging.neverMerges {
@@ -64,7 +64,7 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 	if facet != "" {
 		stores, err := s.orAllStores(ctx, args.StoreIds)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		byFacet.StoreIds, values = stores, distinctOf(values)
 		if len(stores)*len(values) > s.paging.mergesGladly {
@@ -73,7 +73,7 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
 			})
 			if err != nil {
-				return err
+				return 0, err
 			}
 			parts = lookingThrough(parts, at, args.Ascending)
 		}
@@ -116,15 +116,10 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 		return 0, err
 	}
 	setSessionPage(&args, p)
-	total := int64(0)
-	err = s.sessionParts(ctx, args, atMost(p), func(args db.ListSessionsParams) (int64, error) {
-		n, err := read(ctx, s, s.queries.CountSessionList, args)
-		total += n
-		return n, err
+	total, err := s.sessionParts(ctx, args, atMost(p), func(args db.ListSessionsParams) (int64, error) {
+		return read(ctx, s, s.queries.CountSessionList, args)
 	}, func(args db.ListSessionsByFacetParams) (int64, error) {
-		n, err := read(ctx, s, s.queries.CountSessionListByFacet, args)
-		total += n
-		return n, err
+		return read(ctx, s, s.queries.CountSessionListByFacet, args)
 	})
 	return total, known(err)
 }

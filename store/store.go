@@ -212,9 +212,7 @@ func (s *Store) connectFirst(ctx, background context.Context) error {
 		err := s.connect(background)
 		first <- err
 		for err != nil && !lasting(err) {
-			select {
-			case <-time.After(reconnectPause):
-			case <-background.Done():
+			if !pause(background, reconnectPause) {
 				return
 			}
 			err = s.connect(background)
