@@ -79,6 +79,9 @@ func (s *seen) needs(key string, at time.Time) bool {
 	return true
 }
 
+// once is needs for a row without times.
+func (s *seen) once(key string) bool { return s.needs(key, time.Time{}) }
+
 func (s *seen) begin() {
 	clear(s.fresh)
 	clear(s.freshSessions)

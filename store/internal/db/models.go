@@ -665,6 +665,25 @@ type StoreExternalID struct {
 	ExternalID string
 }
 
+// Which stores were ever seen with a value of a facet, as events and deliveries are searched by it.
+type StoreFacet struct {
+	StoreID int64
+	Facet   string
+	Value   string
+}
+
+// Every flag that a store was ever seen with.
+type StoreFlag struct {
+	StoreID int64
+	Flag    string
+}
+
+// Every webhook that a store was ever seen with.
+type StoreWebhook struct {
+	StoreID int64
+	Webhook string
+}
+
 type Token struct {
 	ID   int64
 	Name string

@@ -83,7 +83,7 @@ func (q *Queries) CountEventList(ctx context.Context, tx DBTX, a ListEventsParam
 
 // CountEventListByFacet counts the rows of ListEventsByFacet.
 func (q *Queries) CountEventListByFacet(ctx context.Context, tx DBTX, a ListEventsByFacetParams) (int64, error) {
-	return count(ctx, tx, asked(ctx, a, q.ListEventsByFacet))
+	return count(ctx, tx, asked(ctx, a, q.EventsByFacet))
 }
 
 // CountSessionList counts the rows of ListSessions.
@@ -93,7 +93,7 @@ func (q *Queries) CountSessionList(ctx context.Context, tx DBTX, a ListSessionsP
 
 // CountSessionListByFacet counts the rows of ListSessionsByFacet.
 func (q *Queries) CountSessionListByFacet(ctx context.Context, tx DBTX, a ListSessionsByFacetParams) (int64, error) {
-	return count(ctx, tx, asked(ctx, a, q.ListSessionsByFacet))
+	return count(ctx, tx, asked(ctx, a, q.SessionsByFacet))
 }
 
 // CountQuarantineList counts the rows of ListQuarantine.
