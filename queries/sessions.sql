@@ -79,12 +79,16 @@ ORDER BY store_id
 LIMIT sqlc.narg('row_limit')::bigint;
 
 -- StoresKnowing gives the stores that were ever seen with a value of a facet: those
--- that a list by it merges.
+-- that a list of events by it merges.
 -- name: StoresKnowing :many
-SELECT k.store_id, k.value
+SELECT k.store_id, k.value, k.last_seen_at
 FROM store_facets k
 WHERE k.facet = @facet::text AND k.value = ANY (@facet_values::text[])
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR k.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
+
+-- name: StoresOfWebhooks :many
+SELECT store_id, webhook FROM store_webhooks
+WHERE webhook = ANY (@webhooks::text[]) AND (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]));
 
 -- name: AllStoreIDs :many
 SELECT store_id FROM stores ORDER BY store_id;

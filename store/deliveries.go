@@ -104,7 +104,7 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 	}
 	var merged scans
 	if facet != "" {
-		if merged, err = s.scansOf(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
+		if merged, err = s.deliveryScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return nil, err
 		}
 		if len(merged.stores) > s.paging.mergesGladly {

@@ -189,28 +189,32 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 	if s.paging.neverMerges {
 		facet = ""
 	}
+	var merged scans
+	if facet != "" {
+		var err error
+		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
+			return 0, err
+		}
+		// Then the planner sees no partitions of months to come.
+		if args.ToTime == nil || merged.until.Before(*args.ToTime) {
+			args.ToTime = &merged.until
+		}
+	}
 	span := part{args.FromTime, args.ToTime, facet != ""}
 	parts := []part{span}
 	if args.SessionIds == nil && args.CustomerIds == nil {
 		parts = partsOf(span, startOf(span, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
 	}
-	var merged scans
-	if facet != "" {
-		var err error
-		if merged, err = s.scansOf(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
+	// Those with a disposition are few, and have an index that has no months.
+	if len(merged.stores) > s.paging.mergesGladly && (args.Dispositions == nil || args.Unmarked) {
+		at, err := read(ctx, s, s.queries.EventTimeAt, db.EventTimeAtParams{
+			Kind: args.Kind, FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+			Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+		})
+		if err != nil {
 			return 0, err
 		}
-		// Those with a disposition are few, and have an index that has no months.
-		if len(merged.stores) > s.paging.mergesGladly && (args.Dispositions == nil || args.Unmarked) {
-			at, err := read(ctx, s, s.queries.EventTimeAt, db.EventTimeAtParams{
-				Kind: args.Kind, FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
-				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
-			})
-			if err != nil {
-				return 0, err
-			}
-			parts = lookingThrough(parts, at, args.Ascending)
-		}
+		parts = lookingThrough(parts, at, args.Ascending)
 	}
 	return inParts(parts, limit, func(p part, limit int64) (int64, error) {
 		if !p.merged {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"time"
 
 	"aifi-audit/store/internal/db"
 )
@@ -11,29 +12,46 @@ import (
 // value. A value that a store was never seen with has none.
 type scans struct {
 	stores []int64
-	values []string // of the same scans
+	values []string  // of the same scans
+	until  time.Time // of events: they happened before that
 }
 
-// scansOf gives the scans for the values of a facet in some stores, nil meaning all.
-func (s *Store) scansOf(ctx context.Context, facet string, stores []int64, values []string) (found scans, err error) {
+// eventScans gives the scans for the values of a facet of events or sessions, in some
+// stores, nil meaning all.
+func (s *Store) eventScans(ctx context.Context, facet string, stores []int64, values []string) (found scans, err error) {
 	values = distinctOf(values)
-	if facet == "disposition" { // no catalogue: its rows are few
-		if stores, err = s.orAllStores(ctx, stores); err != nil {
-			return scans{}, err
-		}
-		for _, id := range stores {
-			for _, value := range values {
-				found.stores, found.values = append(found.stores, id), append(found.values, value)
-			}
-		}
-		return found, nil
+	args := db.StoresKnowingParams{Facet: facet, FacetValues: values, StoreIds: stores}
+	if facet == "disposition" { // few rows, of which there is no catalogue
+		args.Facet, args.FacetValues = "store", []string{""}
 	}
-	rows, err := read(ctx, s, s.queries.StoresByFacet, db.StoresKnowingParams{Facet: facet, FacetValues: values, StoreIds: stores})
+	rows, err := read(ctx, s, s.queries.StoresByFacet, args)
 	for _, r := range rows {
-		found.stores, found.values = append(found.stores, r.StoreID), append(found.values, r.Value)
+		of := []string{r.Value}
+		if facet == "disposition" {
+			of = values
+		}
+		for _, value := range of {
+			found.stores, found.values = append(found.stores, r.StoreID), append(found.values, value)
+		}
+		if until := r.LastSeenAt.Add(seenEvery); until.After(found.until) {
+			found.until = until
+		}
 	}
-	// What is quarantined belongs to the unknown store, which is in no catalogue of stores.
-	if facet == "store" && slices.Contains(stores, 0) && !slices.Contains(found.stores, 0) {
+	return found, err
+}
+
+// deliveryScans is eventScans for deliveries. What is quarantined belongs to the unknown
+// store, 0, which is not in the catalogue of stores.
+func (s *Store) deliveryScans(ctx context.Context, facet string, stores []int64, values []string) (found scans, err error) {
+	if facet == "webhook" {
+		rows, err := read(ctx, s, s.queries.StoresOfWebhooks, db.StoresOfWebhooksParams{Webhooks: distinctOf(values), StoreIds: stores})
+		for _, r := range rows {
+			found.stores, found.values = append(found.stores, r.StoreID), append(found.values, r.Webhook)
+		}
+		return found, err
+	}
+	found, err = s.eventScans(ctx, facet, stores, values)
+	if slices.Contains(stores, 0) && !slices.Contains(found.stores, 0) {
 		found.stores, found.values = append(found.stores, 0), append(found.values, "")
 	}
 	return found, err

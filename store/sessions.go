@@ -69,7 +69,7 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 	var merged scans
 	if facet != "" {
 		var err error
-		if merged, err = s.scansOf(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
+		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return 0, err
 		}
 		if len(merged.stores) > s.paging.mergesGladly {

@@ -665,11 +665,13 @@ type StoreExternalID struct {
 	ExternalID string
 }
 
-// Which stores were ever seen with a value of a facet, as events and deliveries are searched by it.
+// Which stores were ever seen with a value of a facet of events.
 type StoreFacet struct {
 	StoreID int64
 	Facet   string
 	Value   string
+	// The latest occurred_at that may have it, to a minute; of a flag, that of all events of the store
+	LastSeenAt time.Time
 }
 
 // Every flag that a store was ever seen with.

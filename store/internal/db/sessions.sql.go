@@ -471,7 +471,7 @@ func (q *Queries) StoreIDsOfExternalIDs(ctx context.Context, db DBTX, externalId
 }
 
 const storesKnowing = `-- name: StoresKnowing :many
-SELECT k.store_id, k.value
+SELECT k.store_id, k.value, k.last_seen_at
 FROM store_facets k
 WHERE k.facet = $1::text AND k.value = ANY ($2::text[])
     AND ($3::bigint[] IS NULL OR k.store_id = ANY ($3::bigint[]))
@@ -484,12 +484,13 @@ type StoresKnowingParams struct {
 }
 
 type StoresKnowingRow struct {
-	StoreID int64
-	Value   string
+	StoreID    int64
+	Value      string
+	LastSeenAt time.Time
 }
 
 // StoresKnowing gives the stores that were ever seen with a value of a facet: those
-// that a list by it merges.
+// that a list of events by it merges.
 func (q *Queries) StoresKnowing(ctx context.Context, db DBTX, arg StoresKnowingParams) ([]StoresKnowingRow, error) {
 	rows, err := db.Query(ctx, storesKnowing, arg.Facet, arg.FacetValues, arg.StoreIds)
 	if err != nil {
@@ -499,7 +500,37 @@ func (q *Queries) StoresKnowing(ctx context.Context, db DBTX, arg StoresKnowingP
 	var items []StoresKnowingRow
 	for rows.Next() {
 		var i StoresKnowingRow
-		if err := rows.Scan(&i.StoreID, &i.Value); err != nil {
+		if err := rows.Scan(&i.StoreID, &i.Value, &i.LastSeenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const storesOfWebhooks = `-- name: StoresOfWebhooks :many
+SELECT store_id, webhook FROM store_webhooks
+WHERE webhook = ANY ($1::text[]) AND ($2::bigint[] IS NULL OR store_id = ANY ($2::bigint[]))
+`
+
+type StoresOfWebhooksParams struct {
+	Webhooks []string
+	StoreIds []int64
+}
+
+func (q *Queries) StoresOfWebhooks(ctx context.Context, db DBTX, arg StoresOfWebhooksParams) ([]StoreWebhook, error) {
+	rows, err := db.Query(ctx, storesOfWebhooks, arg.Webhooks, arg.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StoreWebhook
+	for rows.Next() {
+		var i StoreWebhook
+		if err := rows.Scan(&i.StoreID, &i.Webhook); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
