@@ -143,7 +143,7 @@ func everyPage(t testing.TB, s *server) []string {
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
-		"/status", "/refused",
+		"/status", "/refused", "/erasures",
 		"/alcohol-interactions?from=2026-05-02&to=2026-05-01&productId=wine", "/sessions/night?unsaid=" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }
@@ -151,11 +151,16 @@ func everyPage(t testing.TB, s *server) []string {
 // fill delivers what everyPage shows.
 func fill(t testing.TB, s *server) {
 	t.Helper()
-	s.post(t, "/api/v1/holds", s.admin, `{"sessionId":"night","from":"2026-01-01","reason":"case 12"}`)
-	s.post(t, "/api/v1/holds/"+s.post(t, "/api/v1/holds", s.admin, `{"storeId":8,"reason":"case 11"}`).json(t)["id"].(string)+"/lift", s.admin, `{"reason":"closed"}`)
 	visit(t, s, 7, "night", lastNight())
 	visit(t, s, 7, "both", lastNight().Add(time.Hour))
 	visit(t, s, 8, "both", lastNight().Add(2*time.Hour))
+	erase := func() string {
+		return s.post(t, "/api/v1/erasures", s.admin, `{"customerId":"c1","reason":"Art. 17 GDPR, case 10"}`).json(t)["id"].(string)
+	}
+	s.post(t, "/api/v1/erasures/"+erase()+"/withdraw", s.admin, "")
+	erase()
+	s.post(t, "/api/v1/holds", s.admin, `{"sessionId":"night","from":"2026-01-01","reason":"case 12"}`)
+	s.post(t, "/api/v1/holds/"+s.post(t, "/api/v1/holds", s.admin, `{"storeId":8,"reason":"case 11"}`).json(t)["id"].(string)+"/lift", s.admin, `{"reason":"closed"}`)
 	s.push(t, "restricted-products-interactions", `{"storeId":7,"sessionId":"night","productIds":{"not":"a list"}}`)
 }
 
