@@ -54,6 +54,11 @@ func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams,
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
 }
 
+// StreamDaySums is ListDaySums, row by row.
+func (q *Queries) StreamDaySums(ctx context.Context, tx DBTX, a ListDaySumsParams, each func(ListDaySumsRow) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListDaySums), each)
+}
+
 // StreamEventDays is ListEventDays, row by row.
 func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysParams, each func(ListEventDaysRow) error) error {
 	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
