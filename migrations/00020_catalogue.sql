@@ -27,15 +27,16 @@ CREATE INDEX products_product ON products (product_id, store_id);
 CREATE INDEX gondolas_gondola ON gondolas (gondola_id, store_id);
 
 CREATE VIEW store_facets AS
-SELECT store_id, 'store'::text AS facet, ''::text AS value, last_seen_at FROM stores
+SELECT store_id, 'store'::text AS facet, ''::text AS value, first_seen_at, last_seen_at FROM stores
 UNION ALL
-SELECT store_id, 'product', product_id, last_seen_at FROM products
+SELECT store_id, 'product', product_id, first_seen_at, last_seen_at FROM products
 UNION ALL
-SELECT store_id, 'gondola', gondola_id, last_seen_at FROM gondolas
+SELECT store_id, 'gondola', gondola_id, first_seen_at, last_seen_at FROM gondolas
 UNION ALL
-SELECT store_id, 'flag', flag, last_seen_at FROM store_flags JOIN stores USING (store_id);
+SELECT store_id, 'flag', flag, first_seen_at, last_seen_at FROM store_flags JOIN stores USING (store_id);
 
 COMMENT ON VIEW store_facets IS 'Which stores were ever seen with a value of a facet of events.';
+COMMENT ON COLUMN store_facets.first_seen_at IS 'The earliest occurred_at that may have it; of a flag, that of all events of the store';
 COMMENT ON COLUMN store_facets.last_seen_at IS 'The latest occurred_at that may have it, to a minute; of a flag, that of all events of the store';
 
 -- +goose Down

@@ -42,9 +42,10 @@ LIMIT sqlc.narg('row_limit')::bigint;
 -- may be more. So the cost is that of a page and a few rows of each store and value,
 -- however large the table.
 --
--- What else is asked is looked up event by event: OFFSET 0 keeps the planner from
--- joining all events instead, whose number it cannot guess. The bounds of time are told
--- of each table, so that the planner sees no other partitions.
+-- What else is asked is looked up event by event, in the indexes of its facets: OFFSET 0
+-- keeps the planner from joining all of them instead, whose number it cannot guess. No
+-- facet comes before products, which therefore are not looked up. The bounds of time are
+-- told of each table, so that the planner sees no other partitions.
 -- name: ListEventsByFacet :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
@@ -70,20 +71,26 @@ FROM (
                     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.occurred_at, i.event_id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
                     AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.occurred_at >= sqlc.narg('newer_time')::timestamptz)
                     AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.occurred_at, i.event_id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
-                    AND (@only_facet::boolean OR EXISTS (
-                        SELECT FROM events f
-                        LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
-                        WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+                    AND (sqlc.narg('gondola_ids')::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_gondolas g
+                        WHERE g.store_id = i.store_id AND g.gondola_id = ANY (sqlc.narg('gondola_ids')::text[]) AND g.kind = i.kind AND g.occurred_at = i.occurred_at AND g.event_id = i.event_id
+                            AND (sqlc.narg('from_time')::timestamptz IS NULL OR g.occurred_at >= sqlc.narg('from_time')::timestamptz)
+                            AND (sqlc.narg('to_time')::timestamptz IS NULL OR g.occurred_at < sqlc.narg('to_time')::timestamptz)
+                        OFFSET 0))
+                    AND (sqlc.narg('flags')::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_flags f
+                        WHERE f.store_id = i.store_id AND f.flag = ANY (sqlc.narg('flags')::text[]) AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.event_id = i.event_id
                             AND (sqlc.narg('from_time')::timestamptz IS NULL OR f.occurred_at >= sqlc.narg('from_time')::timestamptz)
                             AND (sqlc.narg('to_time')::timestamptz IS NULL OR f.occurred_at < sqlc.narg('to_time')::timestamptz)
-                            AND (sqlc.narg('after_time')::timestamptz IS NULL OR f.occurred_at <= sqlc.narg('after_time')::timestamptz)
-                            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR f.occurred_at >= sqlc.narg('newer_time')::timestamptz)
-                            AND (sqlc.narg('store_external_ids')::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
-                            AND (sqlc.narg('product_ids')::text[] IS NULL OR f.product_ids && sqlc.narg('product_ids')::text[])
-                            AND (sqlc.narg('gondola_ids')::text[] IS NULL OR f.gondola_ids && sqlc.narg('gondola_ids')::text[])
-                            AND (sqlc.narg('flags')::text[] IS NULL OR f.flags && sqlc.narg('flags')::text[])
-                            AND (sqlc.narg('dispositions')::text[] IS NULL OR (NOT @unmarked::boolean AND m.disposition = ANY (sqlc.narg('dispositions')::text[]))
-                                OR (@unmarked::boolean AND coalesce(m.disposition, 'none') = ANY (sqlc.narg('dispositions')::text[])))
+                        OFFSET 0))
+                    AND (sqlc.narg('dispositions')::text[] IS NULL OR coalesce((
+                        SELECT v.disposition FROM event_reviews v
+                        WHERE v.store_id = i.store_id AND v.kind = i.kind AND v.occurred_at = i.occurred_at AND v.event_id = i.event_id), 'none') = ANY (sqlc.narg('dispositions')::text[]))
+                    AND (sqlc.narg('store_external_ids')::text[] IS NULL OR i.store_id <> 0 OR EXISTS (
+                        SELECT FROM events n
+                        WHERE n.store_id = i.store_id AND n.kind = i.kind AND n.occurred_at = i.occurred_at AND n.id = i.event_id AND n.store_external_id = ANY (sqlc.narg('store_external_ids')::text[])
+                            AND (sqlc.narg('from_time')::timestamptz IS NULL OR n.occurred_at >= sqlc.narg('from_time')::timestamptz)
+                            AND (sqlc.narg('to_time')::timestamptz IS NULL OR n.occurred_at < sqlc.narg('to_time')::timestamptz)
                         OFFSET 0))
                 ORDER BY CASE WHEN @ascending::boolean THEN i.occurred_at END, CASE WHEN @ascending::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
                 LIMIT @rows_each::bigint

@@ -81,7 +81,7 @@ LIMIT sqlc.narg('row_limit')::bigint;
 -- StoresKnowing gives the stores that were ever seen with a value of a facet: those
 -- that a list of events by it merges.
 -- name: StoresKnowing :many
-SELECT k.store_id, k.value, k.last_seen_at
+SELECT k.store_id, k.value, k.first_seen_at, k.last_seen_at
 FROM store_facets k
 WHERE k.facet = @facet::text AND k.value = ANY (@facet_values::text[])
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR k.store_id = ANY (sqlc.narg('store_ids')::bigint[]));

@@ -160,7 +160,7 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 }
 
 // takeFacet chooses the ordered way into the events, and takes its values out of the
-// filters; "" if there is none. By session or customer, who have few events, none is
+// filters; "" if there is none. The rarest come first. By session or customer, who have few events, none is
 // needed.
 func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 	switch {
@@ -195,7 +195,10 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return 0, err
 		}
-		// Then the planner sees no partitions of months to come.
+		// Then the planner sees no partitions of months to come, nor of those before.
+		if args.FromTime == nil || merged.since.After(*args.FromTime) {
+			args.FromTime = &merged.since
+		}
 		if args.ToTime == nil || merged.until.Before(*args.ToTime) {
 			args.ToTime = &merged.until
 		}
@@ -238,9 +241,7 @@ func facetArgs(facet string, merged scans, a db.ListEventsParams) db.ListEventsB
 	}
 	return db.ListEventsByFacetParams{
 		StoreIds: merged.stores, FacetValues: merged.values, Facet: facet, Kind: a.Kind,
-		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
-		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
-		Dispositions: a.Dispositions, Unmarked: a.Unmarked,
+		StoreExternalIds: a.StoreExternalIds, GondolaIds: a.GondolaIds, Flags: a.Flags, Dispositions: a.Dispositions,
 		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending,
 	}
 }

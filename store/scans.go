@@ -13,6 +13,7 @@ import (
 type scans struct {
 	stores []int64
 	values []string  // of the same scans
+	since  time.Time // of events: when the first happened
 	until  time.Time // of events: they happened before that
 }
 
@@ -32,6 +33,9 @@ func (s *Store) eventScans(ctx context.Context, facet string, stores []int64, va
 		}
 		for _, value := range of {
 			found.stores, found.values = append(found.stores, r.StoreID), append(found.values, value)
+		}
+		if found.since.IsZero() || r.FirstSeenAt.Before(found.since) {
+			found.since = r.FirstSeenAt
 		}
 		if until := r.LastSeenAt.Add(seenEvery); until.After(found.until) {
 			found.until = until

@@ -252,20 +252,26 @@ FROM (
                     AND ($9::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($9::timestamptz, $10::uuid))
                     AND ($11::timestamptz IS NULL OR i.occurred_at >= $11::timestamptz)
                     AND ($11::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($11::timestamptz, $12::uuid))
-                    AND ($13::boolean OR EXISTS (
-                        SELECT FROM events f
-                        LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
-                        WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
+                    AND ($13::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_gondolas g
+                        WHERE g.store_id = i.store_id AND g.gondola_id = ANY ($13::text[]) AND g.kind = i.kind AND g.occurred_at = i.occurred_at AND g.event_id = i.event_id
+                            AND ($7::timestamptz IS NULL OR g.occurred_at >= $7::timestamptz)
+                            AND ($8::timestamptz IS NULL OR g.occurred_at < $8::timestamptz)
+                        OFFSET 0))
+                    AND ($14::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_flags f
+                        WHERE f.store_id = i.store_id AND f.flag = ANY ($14::text[]) AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.event_id = i.event_id
                             AND ($7::timestamptz IS NULL OR f.occurred_at >= $7::timestamptz)
                             AND ($8::timestamptz IS NULL OR f.occurred_at < $8::timestamptz)
-                            AND ($9::timestamptz IS NULL OR f.occurred_at <= $9::timestamptz)
-                            AND ($11::timestamptz IS NULL OR f.occurred_at >= $11::timestamptz)
-                            AND ($14::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($14::text[]))
-                            AND ($15::text[] IS NULL OR f.product_ids && $15::text[])
-                            AND ($16::text[] IS NULL OR f.gondola_ids && $16::text[])
-                            AND ($17::text[] IS NULL OR f.flags && $17::text[])
-                            AND ($18::text[] IS NULL OR (NOT $19::boolean AND m.disposition = ANY ($18::text[]))
-                                OR ($19::boolean AND coalesce(m.disposition, 'none') = ANY ($18::text[])))
+                        OFFSET 0))
+                    AND ($15::text[] IS NULL OR coalesce((
+                        SELECT v.disposition FROM event_reviews v
+                        WHERE v.store_id = i.store_id AND v.kind = i.kind AND v.occurred_at = i.occurred_at AND v.event_id = i.event_id), 'none') = ANY ($15::text[]))
+                    AND ($16::text[] IS NULL OR i.store_id <> 0 OR EXISTS (
+                        SELECT FROM events n
+                        WHERE n.store_id = i.store_id AND n.kind = i.kind AND n.occurred_at = i.occurred_at AND n.id = i.event_id AND n.store_external_id = ANY ($16::text[])
+                            AND ($7::timestamptz IS NULL OR n.occurred_at >= $7::timestamptz)
+                            AND ($8::timestamptz IS NULL OR n.occurred_at < $8::timestamptz)
                         OFFSET 0))
                 ORDER BY CASE WHEN $1::boolean THEN i.occurred_at END, CASE WHEN $1::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
                 LIMIT $2::bigint
@@ -274,7 +280,7 @@ FROM (
         GROUP BY k.store_id, k.occurred_at, k.event_id
     ) m
     ORDER BY CASE WHEN $1::boolean THEN m.occurred_at END, CASE WHEN $1::boolean THEN m.event_id END, m.occurred_at DESC, m.event_id DESC
-    LIMIT $20::bigint
+    LIMIT $17::bigint
 ) page
 JOIN events e ON page.behind_cut IS NOT TRUE AND e.store_id = page.store_id AND e.kind = $6::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
     AND ($7::timestamptz IS NULL OR e.occurred_at >= $7::timestamptz) -- of no other partition
@@ -300,13 +306,10 @@ type ListEventsByFacetParams struct {
 	AfterID          *uuid.UUID
 	NewerTime        *time.Time
 	NewerID          *uuid.UUID
-	OnlyFacet        bool
-	StoreExternalIds []string
-	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
 	Dispositions     []string
-	Unmarked         bool
+	StoreExternalIds []string
 	RowLimit         *int64
 }
 
@@ -349,9 +352,10 @@ type ListEventsByFacetRow struct {
 // may be more. So the cost is that of a page and a few rows of each store and value,
 // however large the table.
 //
-// What else is asked is looked up event by event: OFFSET 0 keeps the planner from
-// joining all events instead, whose number it cannot guess. The bounds of time are told
-// of each table, so that the planner sees no other partitions.
+// What else is asked is looked up event by event, in the indexes of its facets: OFFSET 0
+// keeps the planner from joining all of them instead, whose number it cannot guess. No
+// facet comes before products, which therefore are not looked up. The bounds of time are
+// told of each table, so that the planner sees no other partitions.
 func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEventsByFacetParams) ([]ListEventsByFacetRow, error) {
 	rows, err := db.Query(ctx, listEventsByFacet,
 		arg.Ascending,
@@ -366,13 +370,10 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.AfterID,
 		arg.NewerTime,
 		arg.NewerID,
-		arg.OnlyFacet,
-		arg.StoreExternalIds,
-		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
 		arg.Dispositions,
-		arg.Unmarked,
+		arg.StoreExternalIds,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -35,10 +35,10 @@ var (
 		"webhook": "SELECT store_id, 'webhook'::text AS facet, webhook AS value, received_at, id FROM deliveries",
 	}}
 	storeFacets = facetView{"store_facets", map[string]string{
-		"store":   "SELECT store_id, 'store'::text AS facet, ''::text AS value, last_seen_at FROM stores",
-		"product": "SELECT store_id, 'product'::text AS facet, product_id AS value, last_seen_at FROM products",
-		"gondola": "SELECT store_id, 'gondola'::text AS facet, gondola_id AS value, last_seen_at FROM gondolas",
-		"flag":    "SELECT store_id, 'flag'::text AS facet, flag AS value, last_seen_at FROM store_flags JOIN stores USING (store_id)",
+		"store":   "SELECT store_id, 'store'::text AS facet, ''::text AS value, first_seen_at, last_seen_at FROM stores",
+		"product": "SELECT store_id, 'product'::text AS facet, product_id AS value, first_seen_at, last_seen_at FROM products",
+		"gondola": "SELECT store_id, 'gondola'::text AS facet, gondola_id AS value, first_seen_at, last_seen_at FROM gondolas",
+		"flag":    "SELECT store_id, 'flag'::text AS facet, flag AS value, first_seen_at, last_seen_at FROM store_flags JOIN stores USING (store_id)",
 	}}
 )
 

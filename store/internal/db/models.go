@@ -670,6 +670,8 @@ type StoreFacet struct {
 	StoreID int64
 	Facet   string
 	Value   string
+	// The earliest occurred_at that may have it; of a flag, that of all events of the store
+	FirstSeenAt time.Time
 	// The latest occurred_at that may have it, to a minute; of a flag, that of all events of the store
 	LastSeenAt time.Time
 }

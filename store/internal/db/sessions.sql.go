@@ -471,7 +471,7 @@ func (q *Queries) StoreIDsOfExternalIDs(ctx context.Context, db DBTX, externalId
 }
 
 const storesKnowing = `-- name: StoresKnowing :many
-SELECT k.store_id, k.value, k.last_seen_at
+SELECT k.store_id, k.value, k.first_seen_at, k.last_seen_at
 FROM store_facets k
 WHERE k.facet = $1::text AND k.value = ANY ($2::text[])
     AND ($3::bigint[] IS NULL OR k.store_id = ANY ($3::bigint[]))
@@ -484,9 +484,10 @@ type StoresKnowingParams struct {
 }
 
 type StoresKnowingRow struct {
-	StoreID    int64
-	Value      string
-	LastSeenAt time.Time
+	StoreID     int64
+	Value       string
+	FirstSeenAt time.Time
+	LastSeenAt  time.Time
 }
 
 // StoresKnowing gives the stores that were ever seen with a value of a facet: those
@@ -500,7 +501,12 @@ func (q *Queries) StoresKnowing(ctx context.Context, db DBTX, arg StoresKnowingP
 	var items []StoresKnowingRow
 	for rows.Next() {
 		var i StoresKnowingRow
-		if err := rows.Scan(&i.StoreID, &i.Value, &i.LastSeenAt); err != nil {
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Value,
+			&i.FirstSeenAt,
+			&i.LastSeenAt,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
