@@ -131,7 +131,7 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 			AfterTime: args.AfterTime, AfterID: args.AfterID, NewerTime: args.NewerTime, NewerID: args.NewerID,
 			Ascending: args.Ascending,
 		}
-		return inRounds(limit, share(limit, len(merged.stores)), func(each, limit int64) (int64, error) {
+		return inRounds(limit, s.paging.share(limit, len(merged.stores)), func(each, limit int64) (int64, error) {
 			a.RowsEach, a.RowLimit = each, &limit
 			found, err := read(ctx, s, s.queries.DeliveriesByFacet, a)
 			for _, r := range found {

@@ -84,7 +84,7 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 		return nil, nil, err
 	}
 	var rows []db.ListEventsRow
-	_, err = s.eventParts(ctx, args, *oneMore(p), share, func(args db.ListEventsParams) (int64, error) {
+	_, err = s.eventParts(ctx, args, *oneMore(p), s.paging.share, func(args db.ListEventsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListEvents, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err

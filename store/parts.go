@@ -21,10 +21,11 @@ type part struct {
 type paging struct {
 	looksThrough int64 // rows of all stores, before stores are merged: as quick as merging a few hundred
 	mergesGladly int   // ordered scans, without that
+	sparesEach   int64 // rows of a scan, beyond twice its share of a page
 	neverMerges  bool  // Citus refuses what a merge is: LATERAL with LIMIT
 }
 
-var defaultPaging = paging{looksThrough: 2000, mergesGladly: 200}
+var defaultPaging = paging{looksThrough: 2000, mergesGladly: 200, sparesEach: 8}
 
 // partsOf divides a list by months: first one, then twice as many each time. The list
 // is walked from start on; a nil start is now, or, for a list from old to new, not

@@ -64,10 +64,10 @@ func (s *Store) deliveryScans(ctx context.Context, facet string, stores []int64,
 // rowsEach says how many rows of each scan are read at first, to fill a page up to a limit.
 type rowsEach func(limit int64, scans int) int64
 
-// share is a page's rows, divided among the scans, with some more: as they vary, few
-// pages need a second round.
-func share(limit int64, scans int) int64 {
-	return min(limit, 2*(limit/int64(scans)+1)+6)
+// share divides a page's rows among the scans, with some more: as they vary, few pages
+// need a second round.
+func (p paging) share(limit int64, scans int) int64 {
+	return min(limit, 2*(limit/int64(scans))+p.sparesEach)
 }
 
 // whole takes all of the limit from each scan, so that the first round is the last.

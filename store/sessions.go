@@ -19,7 +19,7 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	}
 	setSessionPage(&args, p)
 	var rows []Session
-	_, err = s.sessionParts(ctx, args, *oneMore(p), share, func(args db.ListSessionsParams) (int64, error) {
+	_, err = s.sessionParts(ctx, args, *oneMore(p), s.paging.share, func(args db.ListSessionsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListSessions, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err
