@@ -90,7 +90,7 @@ ORDER BY s.size LIMIT @row_limit;
 -- name: WindowDeliveries :many
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= @from_time AND received_at <= @to_time
 LIMIT @row_limit;
 

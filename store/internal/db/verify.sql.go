@@ -639,7 +639,7 @@ const windowDeliveries = `-- name: WindowDeliveries :many
 
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= $1 AND received_at <= $2
 LIMIT $3
 `
