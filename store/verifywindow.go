@@ -37,7 +37,7 @@ type windowDelivery struct {
 type windowEvent struct {
 	db.Event
 	person *db.EventPersonalInfo // nil: nobody whom an event names by more than an id
-	twice  bool                 // there is another of its key, or two persons are
+	twice  bool                  // there is another of its key, or two persons are
 }
 
 // mostHeaders bounds how many different headers are remembered.
