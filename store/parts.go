@@ -25,7 +25,7 @@ type paging struct {
 	neverMerges  bool  // Citus refuses what a merge is: LATERAL with LIMIT
 }
 
-var defaultPaging = paging{looksThrough: 2000, mergesGladly: 200, sparesEach: 8}
+var defaultPaging = paging{looksThrough: 2000, mergesGladly: 32, sparesEach: 8}
 
 // partsOf divides a list by months: first one, then twice as many each time. The list
 // is walked from start on; a nil start is now, or, for a list from old to new, not

@@ -72,7 +72,7 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return 0, err
 		}
-		if len(merged.stores) > s.paging.mergesGladly {
+		if len(merged.stores) > 4*s.paging.mergesGladly { // a scan of one index, not of one for each month
 			at, err := read(ctx, s, s.queries.SessionTimeAt, db.SessionTimeAtParams{
 				FromTime: args.FromTime, ToTime: args.ToTime, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
 				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
