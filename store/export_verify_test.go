@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -74,7 +75,12 @@ func readWindow(ctx context.Context, log logReader, first, end int64) (w *window
 // Hashing makes leaves from rows and bodies in memory.
 type Hashing struct {
 	window *window
-	bodies map[uuid.UUID][2][]byte // with secrets
+	bodies map[uuid.UUID]storedBody
+}
+
+type storedBody struct {
+	stored, secret []byte
+	encoding       bodycodec.Encoding
 }
 
 // LoadForHashing reads the first leaves of the log, of deliveries that are all there.
@@ -87,10 +93,12 @@ func (s *Store) LoadForHashing(ctx context.Context, leaves int64) (*Hashing, err
 	if err := w.readEvents(ctx, log); err != nil {
 		return nil, err
 	}
-	h := &Hashing{w, map[uuid.UUID][2][]byte{}}
+	h := &Hashing{w, map[uuid.UUID]storedBody{}}
 	err = s.queries.EachWindowBody(ctx, log.conn, w.bodies(from, to), func(r *db.RawRow) error {
 		_, id := r.Time(), r.UUID()
-		h.bodies[id] = [2][]byte{bytes.Clone(r.Bytes()), bytes.Clone(r.Bytes())}
+		b := storedBody{stored: bytes.Clone(r.Bytes()), encoding: r.Int16()}
+		b.secret = bytes.Clone(r.Bytes())
+		h.bodies[id] = b
 		return nil
 	})
 	return h, err
@@ -99,7 +107,7 @@ func (s *Store) LoadForHashing(ctx context.Context, leaves int64) (*Hashing, err
 // Run makes all leaves, and returns how many are right.
 func (h *Hashing) Run() (right int) {
 	for id, b := range h.bodies {
-		if d := h.window.deliveries[id]; d != nil && d.leaf != nil && h.window.makes(d, b[0], b[1]) {
+		if d := h.window.deliveries[id]; d != nil && d.leaf != nil && h.window.makes(d, b.stored, b.encoding, b.secret) {
 			right++
 		}
 	}

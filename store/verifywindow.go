@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -20,6 +21,7 @@ type window struct {
 	events     map[eventKey]*db.WindowEventsRow
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
 	evidence   evidenceRow                  // scratch
+	room       []byte                       // scratch, of a body
 }
 
 // windowDelivery is a delivery of a window, and its leaf.
@@ -50,8 +52,8 @@ func (w *window) affirm(ctx context.Context, log logReader, leaves []*storedLeaf
 		return err
 	}
 	return log.queries.EachWindowBody(ctx, log.conn, w.bodies(from, to), func(r *db.RawRow) error {
-		receivedAt, id, body, secret := r.Time(), r.UUID(), r.Bytes(), r.Bytes()
-		if d := w.deliveries[id]; d != nil && d.leaf != nil && !d.twice && d.ReceivedAt.Equal(receivedAt) && w.makes(d, body, secret) {
+		receivedAt, id, stored, encoding, secret := r.Time(), r.UUID(), r.Bytes(), r.Int16(), r.Bytes()
+		if d := w.deliveries[id]; d != nil && d.leaf != nil && !d.twice && d.ReceivedAt.Equal(receivedAt) && w.makes(d, stored, encoding, secret) {
 			right(d.leaf, &w.evidence)
 		}
 		return nil
@@ -145,14 +147,21 @@ func (w *window) stated() (p db.WindowEventsParams, some bool) {
 
 // makes reports whether the rows of a delivery make its leaf, and name whom the body
 // names.
-func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
+func (w *window) makes(d *windowDelivery, stored []byte, encoding bodycodec.Encoding, secret []byte) bool {
 	if len(secret) != len(translog.Secret{}) {
 		return false
+	}
+	body, err := bodycodec.Decode(w.room[:0], encoding, stored, d.BodySize)
+	if err != nil {
+		return false
+	}
+	if encoding != bodycodec.Verbatim {
+		w.room = body
 	}
 	r := &w.evidence
 	*r = evidenceRow{
 		StoreID: d.StoreID, ReceivedAt: d.ReceivedAt, ID: d.ID, Webhook: d.Webhook, SessionID: d.SessionID, IssuedAt: d.IssuedAt, TokenID: d.TokenID,
-		RemoteAddr: d.RemoteAddr, Path: d.Path, BodySize: d.BodySize, Truncated: d.Truncated, StatedEventID: d.EventID, Body: body, Secret: secret,
+		RemoteAddr: d.RemoteAddr, Path: d.Path, BodySize: d.BodySize, Truncated: d.Truncated, StatedEventID: d.EventID, Body: stored, Encoding: encoding, Secret: secret,
 	}
 	if d.EventID != nil {
 		e := w.events[eventKeyOf(*d.EventID, orZero(d.EventOccurredAt))]
@@ -161,8 +170,8 @@ func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
 		}
 		addEventColumns(r, e)
 	}
-	o, err := openParsed(translog.Delivery, r, d.headers)
-	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r) == ""
+	o, err := openParsed(translog.Delivery, r, body, d.headers)
+	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r, body) == ""
 }
 
 // addEventColumns adds an event to the row of a delivery, as DeliveryEvidence would.

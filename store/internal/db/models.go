@@ -94,17 +94,21 @@ type DeliveryBodiesDefault struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 }
 
-// The verbatim body of each delivery, apart from deliveries so that it can be erased without touching them.
+// The body of each delivery, apart from deliveries so that it can be erased without touching them.
 type DeliveryBody struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 	// 32 random bytes from which the salts of the leaf's commitments come; null: received before there was a log. Deleted with the body
 	Secret []byte
+	// 0: body is verbatim; 1: a frame of Zstandard (RFC 8878) with dictionary 41457 (store/bodycodec/dictionary1.zstd)
+	Encoding int16
 }
 
 // How many deliveries came in a quarter of an hour of received_at. Written with them; kept for nine weeks.
