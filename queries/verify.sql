@@ -113,7 +113,7 @@ SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = @wit
 -- name: WindowDeliveries :many
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= @from_time AND received_at <= @to_time
 LIMIT @row_limit;
 
@@ -135,7 +135,7 @@ LIMIT @row_limit;
 
 -- WindowBodies are the bodies of some stores' deliveries of a time.
 -- name: WindowBodies :many
-SELECT received_at, delivery_id, body, secret
+SELECT received_at, delivery_id, body, encoding, secret
 FROM delivery_bodies
 WHERE store_id = ANY (@store_ids::bigint[]) AND received_at >= @from_time AND received_at <= @to_time;
 

@@ -660,7 +660,7 @@ func (q *Queries) UnstatedEvents(ctx context.Context, db DBTX, since time.Time) 
 }
 
 const windowBodies = `-- name: WindowBodies :many
-SELECT received_at, delivery_id, body, secret
+SELECT received_at, delivery_id, body, encoding, secret
 FROM delivery_bodies
 WHERE store_id = ANY ($1::bigint[]) AND received_at >= $2 AND received_at <= $3
 `
@@ -675,6 +675,7 @@ type WindowBodiesRow struct {
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
 	Body       []byte
+	Encoding   int16
 	Secret     []byte
 }
 
@@ -692,6 +693,7 @@ func (q *Queries) WindowBodies(ctx context.Context, db DBTX, arg WindowBodiesPar
 			&i.ReceivedAt,
 			&i.DeliveryID,
 			&i.Body,
+			&i.Encoding,
 			&i.Secret,
 		); err != nil {
 			return nil, err
@@ -708,7 +710,7 @@ const windowDeliveries = `-- name: WindowDeliveries :many
 
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= $1 AND received_at <= $2
 LIMIT $3
 `
