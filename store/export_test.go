@@ -125,7 +125,7 @@ func SpoolForTest(t testing.TB, dir string, records ...any) {
 	for _, r := range records {
 		payload, ok := r.([]byte)
 		if d, isDelivery := r.(Delivery); isDelivery {
-			if payload, err = encodeSpooled(d); err != nil {
+			if payload, err = encodeSpooled(d, nil); err != nil {
 				t.Fatal(err)
 			}
 		} else if !ok {
