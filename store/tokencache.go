@@ -140,12 +140,12 @@ func (c *tokenCache) lookAgain(ctx context.Context, s *Store, missed time.Time) 
 	c.missMu.Lock()
 	defer c.missMu.Unlock()
 	c.mu.RLock()
-	fresh := c.loaded.After(missed)
+	loaded := c.loaded
 	c.mu.RUnlock()
 	switch {
-	case fresh:
+	case loaded.After(missed):
 		return nil
-	case c.looked.err != nil && missed.Sub(c.looked.ended) < tokenTimeout:
+	case c.looked.err != nil && loaded.Before(c.looked.ended) && missed.Sub(c.looked.ended) < tokenTimeout:
 		return c.looked.err
 	}
 	ctx = context.WithoutCancel(ctx) // others wait for it too
