@@ -24,7 +24,7 @@ func (t *tally) add(sum [sha256.Size]byte) {
 
 // tallies are of what the log knows, or of what the tables have.
 type tallies struct {
-	deliveries, quarantine, events, flags, products, gondolas, access tally
+	deliveries, quarantine, events, flags, products, gondolas, access, acts tally
 }
 
 func (t *tallies) merge(o tallies) {
@@ -36,6 +36,7 @@ func (t *tallies) merge(o tallies) {
 		{&t.products, &o.products},
 		{&t.gondolas, &o.gondolas},
 		{&t.access, &o.access},
+		{&t.acts, &o.acts},
 	} {
 		pair[0].high += pair[1].high
 		pair[0].low += pair[1].low
@@ -57,6 +58,11 @@ func (k *tallier) of(storeID int64, kind string, at time.Time, id uuid.UUID, val
 	b = append(binary.AppendUvarint(b, uint64(len(kind))), kind...)
 	k.b = append(b, value...)
 	return sha256.Sum256(k.b)
+}
+
+// act hashes the key of an act.
+func (k *tallier) act(kind string, id uuid.UUID) [sha256.Size]byte {
+	return k.of(0, kind, time.Time{}, id, "")
 }
 
 // delivery adds a delivery that the log knows.

@@ -28,6 +28,9 @@ func (v *verification) rows(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := v.actRows(ctx); err != nil {
+		return err
+	}
 	for _, look := range []struct {
 		needed bool
 		at     func(context.Context) error
@@ -144,17 +147,24 @@ func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
 // unknown tells which ids the log does not know.
 func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}) {
 	for _, id := range ids {
-		if _, ok := logged[leafIDOf(kind, id)]; ok {
-			continue
+		if f := v.unlogged(kind, id, logged); f != nil {
+			v.found(*f)
 		}
-		since, ok := v.waiting[leafIDOf(kind, id)]
-		if ok && v.now.Sub(since.at) < waitsTooLong {
-			continue
-		}
-		f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
-		if ok {
-			f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
-		}
-		v.found(f)
 	}
+}
+
+// unlogged is nil if the log knows of an id, or its leaf has not waited for long.
+func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) *Finding {
+	if _, ok := logged[leafIDOf(kind, id)]; ok {
+		return nil
+	}
+	since, ok := v.waiting[leafIDOf(kind, id)]
+	if ok && v.now.Sub(since.at) < waitsTooLong {
+		return nil
+	}
+	f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
+	if ok {
+		f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
+	}
+	return &f
 }

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+const (
+	// actsVersion is the version of the schema since which acts have leaves.
+	actsVersion = 21
+	adoptBatch  = 1000
+	// adoptLock is the advisory lock of who adopts: "AiFA" in ASCII.
+	adoptLock = 0x41694641
+)
+
+// AdoptActs queues a leaf for each act of staff that has none, since it was written before
+// acts had any, or past this program. The leaf says that it was adopted, and when: of the
+// time before, the log says nothing. It returns how many there were of each kind.
+func (s *Store) AdoptActs(ctx context.Context) (adopted map[string]int, at time.Time, err error) {
+	at = s.now().UTC().Truncate(time.Microsecond)
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
+		adopted, err = s.acts().adopt(ctx, tx, at)
+		return err
+	})
+	return adopted, at, known(err)
+}
+
+// adoptOnce adopts what was there before acts had leaves.
+func adoptOnce(ctx context.Context, databaseURL string) error {
+	conn, err := pgx.Connect(ctx, databaseURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		_, err := actLog{db.New(), rand.Reader}.adopt(ctx, tx, time.Now().UTC().Truncate(time.Microsecond))
+		return err
+	})
+}
+
+func (a actLog) adopt(ctx context.Context, tx pgx.Tx, at time.Time) (adopted map[string]int, err error) {
+	if err := a.queries.LockInTransaction(ctx, tx, adoptLock); err != nil {
+		return nil, err
+	}
+	adopted = map[string]int{}
+	for _, kind := range translog.Acts {
+		for {
+			ids, err := a.queries.UnloggedActs(ctx, tx, db.UnloggedActsParams{Kind: kind.String(), RowLimit: adoptBatch})
+			if err != nil {
+				return nil, fmt.Errorf("looking for acts of kind %s: %w", kind, err)
+			}
+			if len(ids) == 0 {
+				break
+			}
+			if err := a.write(ctx, tx, kind, ids, at); err != nil {
+				return nil, err
+			}
+			adopted[kind.String()] += len(ids)
+		}
+	}
+	return adopted, nil
+}
