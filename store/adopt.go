@@ -3,7 +3,9 @@ package store
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,16 +22,38 @@ const (
 	adoptLock = 0x41694641
 )
 
+var errNotConfirmed = errors.New("it is not confirmed")
+
 // AdoptActs queues a leaf for each act of staff that has none, since it was written before
 // acts had any, or past this program. The leaf says that it was adopted, and when: of the
-// time before, the log says nothing. It returns how many there were of each kind.
-func (s *Store) AdoptActs(ctx context.Context) (adopted map[string]int, at time.Time, err error) {
-	at = s.now().UTC().Truncate(time.Microsecond)
+// time before, the log says nothing. It returns how many there were of each kind; unless
+// it is confirmed, that is all.
+func (s *Store) AdoptActs(ctx context.Context, by Actor, reason string, confirmed bool) (adopted map[string]int, err error) {
+	reason = strings.TrimSpace(cleanText(reason))
+	if err := checkReason(reason); err != nil {
+		return nil, err
+	}
 	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
-		adopted, err = s.acts().adopt(ctx, tx, at)
-		return err
+		adopted, err = s.acts().adopt(ctx, tx, s.now().UTC().Truncate(time.Microsecond))
+		if err != nil || len(adopted) == 0 {
+			return err
+		}
+		if !confirmed {
+			return errNotConfirmed
+		}
+		return s.logAct(ctx, tx, by, adoptionRecord{adopted, cleanText(by.Name), reason})
 	})
-	return adopted, at, known(err)
+	if errors.Is(err, errNotConfirmed) {
+		err = nil
+	}
+	return adopted, known(err)
+}
+
+// adoptionRecord is what the access log says of acts that are adopted.
+type adoptionRecord struct {
+	Adopted map[string]int `json:"adopted"` // by kind
+	By      string         `json:"by"`
+	Reason  string         `json:"reason"`
 }
 
 // adoptOnce adopts what was there before acts had leaves.
