@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/tlog"
@@ -363,5 +364,86 @@ func TestAnActIsHiddenWithItsLeaf(t *testing.T) {
 		if v, all, _ := d.verify(t, o); v.Clean() {
 			t.Errorf("%s: %q", mode, all)
 		}
+	}
+}
+
+// What staff wrote before acts had leaves is adopted by the migration, and what turns up
+// without one afterwards is told apart.
+func TestTheMigrationAdopts(t *testing.T) {
+	d := acted{signed: newSigned(t), names: strings.NewReplacer(), ids: strings.NewReplacer()}
+	downTo(t, d.url, store.ActsVersion-1)
+	const hold = "INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'Jane', 0, 'r', 7)"
+	storetest.SQL(t, d.url, hold, hold, `INSERT INTO access_log (at, token_id, action, path, query, remote_addr) VALUES (now(), 1, 'view', '/', '', '')`)
+	if _, err := store.Migrate(t.Context(), d.url); err != nil {
+		t.Fatal(err)
+	}
+	d.sequenceAll(t)
+	if _, err := store.Migrate(t.Context(), d.url); err != nil {
+		t.Fatal(err)
+	}
+	v, all, _ := d.verify(t, store.VerifyOptions{})
+	if !v.Clean() || v.Size != 3 || len(v.Adopted) != 1 || v.Adopted[0].Acts != 3 {
+		t.Fatalf("%+v %q", v, all)
+	}
+	storetest.SQL(t, d.url, hold)
+	if v, all, _ = d.verify(t, store.VerifyOptions{}); !slices.Equal(all, []string{"TAMPERED row of hold ?"}) {
+		t.Errorf("%+v %q", v, all)
+	}
+	d.queue(t, func(s *store.Store) {
+		for _, confirmed := range []bool{false, true, true} {
+			adopted, err := s.AdoptActs(t.Context(), jane, "written during the upgrade", confirmed)
+			t.Log(confirmed, adopted)
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if n := d.sizeWithQueue(t); n != 3+2 { // the hold, and who adopted it
+		t.Errorf("%d leaves", n)
+	}
+	d.sequenceAll(t)
+	if v, all, _ = d.verify(t, store.VerifyOptions{}); !v.Clean() || len(v.Adopted) != 2 {
+		t.Errorf("%+v %q", v, all)
+	}
+}
+
+// Nothing was adopted where there was nothing to adopt: then who wrote what is not known.
+func TestAnActWithoutALeaf(t *testing.T) {
+	d := acted{signed: newSigned(t), names: strings.NewReplacer(), ids: strings.NewReplacer()}
+	d.queue(t, func(s *store.Store) { place(t, s, store.NewHold{SessionID: "s"}) })
+	if _, all, _ := d.verify(t, store.VerifyOptions{}); len(all) > 0 {
+		t.Errorf("while its leaf waits: %q", all)
+	}
+	d.sequenceAll(t)
+	storetest.SQL(t, d.url, "INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'Jane', 0, 'r', 7)")
+	if _, all, _ := d.verify(t, store.VerifyOptions{}); !slices.Equal(all, []string{"UNSEQUENCED row of hold ?"}) {
+		t.Errorf("%q", all)
+	}
+}
+
+// Notes go with their event when its time is over, and their leaves stay.
+func TestANoteIsRetired(t *testing.T) {
+	d := newSigned(t)
+	d.queue(t, func(s *store.Store) {
+		old := monthsAgo(3, time.Hour)
+		del := receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", old)), old)
+		record(t, s, del)
+		record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s2", "c2", old)), old))
+		note(t, s, store.NewNote{DeliveryID: del.ID, Disposition: store.Confirmed, Comment: "seen"})
+		keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
+		if done := retire(t, s); done.Deliveries != 2 {
+			t.Fatalf("%+v", done)
+		}
+	})
+	if n := count(t, d.url, "event_notes"); n != "0" {
+		t.Fatalf("%s notes are there", n)
+	}
+	d.sequenceAll(t)
+	if found := findings(t, d); len(found) != 1 || !strings.HasPrefix(found[0], "RETIRED deliveries of retirement") {
+		t.Errorf("%q", found)
+	}
+	unguarded(t, d.url, "DELETE FROM log_acts WHERE kind = 'note'")
+	if found := findings(t, d); !slices.ContainsFunc(found, func(f string) bool { return strings.HasPrefix(f, "MISSING row of note") }) {
+		t.Errorf("%q", found)
 	}
 }

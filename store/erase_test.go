@@ -45,7 +45,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 			}
 		}
 	}
-	wait(t, published, 604+5+3)
+	wait(t, published, d.sizeWithQueue(t))
 	for table, sql := range map[string]string{
 		"bodies": "SELECT count(*) FROM delivery_bodies WHERE delivery_id = ANY ($1)",
 		"events": "SELECT count(*) FROM events WHERE delivery_id = ANY ($1) AND customer_id IS NOT NULL",

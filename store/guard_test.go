@@ -171,7 +171,7 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 	if err := s.RevokeToken(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}
-	wait(t, published, 4)
+	wait(t, published, d.sizeWithQueue(t))
 	d.prove(t, s, id)
 	d.prove(t, s, quarantined)
 }

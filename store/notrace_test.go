@@ -108,7 +108,7 @@ func grace(t testing.TB) (d signed, s *store.Store, hers, others []uuid.UUID, cl
 			t.Fatal("what was refused is not written")
 		}
 	}
-	wait(t, published, int64(len(hers)+1+len(others)+6))
+	wait(t, published, d.sizeWithQueue(t))
 	return d, s, hers, others, closed
 }
 
