@@ -90,3 +90,9 @@ SELECT h.id FROM legal_holds h WHERE h.customer_id = @customer_id::text AND EXIS
 
 -- name: LockInTransaction :exec
 SELECT pg_advisory_xact_lock(@key::bigint);
+
+-- OpenSubjects are whom open requests for erasure are about, and what they committed to.
+-- name: OpenSubjects :many
+SELECT u.request_id, u.customer_id, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
+FROM erasure_subjects u
+LEFT JOIN erasure_requests r ON r.id = u.request_id;

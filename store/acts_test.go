@@ -32,7 +32,7 @@ func acting(t testing.TB) acted {
 	d := acted{signed: newSigned(t)}
 	var called []string // names and ids
 	call := func(name string, id fmt.Stringer) { called = append(called, name, id.String()) }
-	var deliveries [3]store.Delivery
+	var deliveries [4]store.Delivery
 	d.queue(t, func(s *store.Store) {
 		for i := range deliveries {
 			deliveries[i] = deliver(t, aifi.RestrictedProductsInteractions, alcohol(i))
@@ -70,6 +70,7 @@ func acting(t testing.TB) acted {
 		requester, approver := token(t, s, "Jane", store.MayAdminister), token(t, s, "Joe", store.MayAdminister)
 		done, rejected := askFor(t, s, &requester, "1"), askFor(t, s, &requester, "2")
 		call("done", done.ID)
+		call("open", askFor(t, s, &requester, "3").ID)
 		call("rejected", rejected.ID)
 		if _, err := s.DecideErasure(t.Context(), approver, done.ID, store.Approve, done.Digest[:]); err != nil {
 			t.Fatal(err)
@@ -289,8 +290,10 @@ var actTampers = map[string]actTamper{
 	"a request is made up":                                     {sql: "INSERT INTO erasure_requests SELECT gen_random_uuid(), requested_at, expires_at, token_id, requested_by, reason, subject, found, digest FROM erasure_requests WHERE id = '{rejected}'", want: []string{"TAMPERED request of erasure ?"}},
 	"a decision is deleted":                                    {sql: "DELETE FROM erasure_decisions WHERE id = '{approval}'", want: []string{"MISSING row of decision approval"}},
 	"a decision is made up":                                    {sql: "INSERT INTO erasure_decisions SELECT '{rejected}', gen_random_uuid(), at, 'approved', token_id, decided_by FROM erasure_decisions WHERE id = '{approval}'", want: []string{"TAMPERED row of decision ?"}},
-	"a result is made up":                                      {sql: "INSERT INTO erasure_results SELECT '{rejected}', executed_at, erased, statement, secret FROM erasure_results", want: []string{"TAMPERED result of erasure rejected", "UNSEQUENCED certificate of erasure rejected"}},
+	"a result is made up":                                      {sql: "INSERT INTO erasure_results SELECT '{rejected}', executed_at, erased, statement, secret FROM erasure_results", want: []string{"TAMPERED certificate of erasure rejected", "TAMPERED result of erasure rejected", "UNSEQUENCED certificate of erasure rejected"}},
 	"a statement of what was erased is edited":                 {sql: "UPDATE erasure_results SET statement = statement || 'x'", late: true, want: []string{"TAMPERED certificate of erasure done", "TAMPERED result of erasure done"}},
+	"an erasure is said to be by another request":              {sql: "UPDATE log_erasures SET request_id = '{rejected}'", want: []string{"TAMPERED certificate of erasure done"}},
+	"an open request is about somebody else":                   {sql: "UPDATE erasure_subjects SET customer_id = '0'", want: []string{"TAMPERED subject of erasure open"}},
 	"a result is deleted":                                      {sql: "DELETE FROM erasure_results", late: true, want: []string{"MISSING certificate of erasure done", "MISSING result of erasure done"}},
 	"an early entry of the access log is deleted":              {sql: "DELETE FROM access_log WHERE path = '/early'", want: []string{"MISSING row of row 1 of the access log"}},
 	"an entry of the access log is made up":                    {sql: "INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status) SELECT at, 2, action, path, query, remote_addr, gen_random_uuid(), secret, status FROM access_log WHERE path = '/search'", want: []string{"UNSEQUENCED access of entry ? of the access log"}},

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -49,6 +50,9 @@ func (v *verification) actRows(ctx context.Context) error {
 			}
 		}
 	}
+	if err := v.subjects(ctx); err != nil {
+		return err
+	}
 	return v.reviews(ctx)
 }
 
@@ -93,6 +97,20 @@ func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[l
 		f.Detail = "it has no leaf, and was not there when acts without one were adopted, on " + v.result.Adopted[0].At.Format(time.RFC3339)
 	}
 	v.found(*f)
+}
+
+// subjects finds open requests for erasure that would erase somebody else.
+func (v *verification) subjects(ctx context.Context) error {
+	open, err := v.queries.OpenSubjects(ctx, v.log.conn)
+	for _, r := range open {
+		if len(r.Secret) == len(translog.Secret{}) {
+			if subject := subjectOf(translog.Secret(r.Secret), r.CustomerID); bytes.Equal(subject[:], r.Subject) {
+				continue
+			}
+		}
+		v.found(Finding{Class: Tampered, What: "subject", RequestID: &r.RequestID, Detail: "it is not whom the request is about"})
+	}
+	return err
 }
 
 // reviews finds events whose disposition is not what their notes come to.

@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -117,7 +119,8 @@ func (v *verification) unsequenced(ctx context.Context) error {
 	return nil
 }
 
-// certificates finds statements of erasures that the log does not know.
+// certificates finds statements of erasures that the log does not know, and such as speak
+// of other deliveries than were erased.
 func (v *verification) certificates(ctx context.Context) error {
 	results, err := v.queries.ErasureResults(ctx, v.log.conn)
 	if err != nil {
@@ -133,6 +136,17 @@ func (v *verification) certificates(ctx context.Context) error {
 			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
 		}
 		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
+		deliveries, err := v.queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
+		if err != nil {
+			return err
+		}
+		ids := make([]uuid.UUID, len(deliveries))
+		for i, d := range deliveries {
+			ids[i] = d.DeliveryID
+		}
+		if sum := SumOfDeliveries(ids); !strings.Contains(r.Statement, hex.EncodeToString(sum[:])) {
+			v.found(Finding{Class: Tampered, What: "certificate", RequestID: &r.RequestID, Detail: "the request did not erase the deliveries of which its statement speaks"})
+		}
 	}
 	return nil
 }

@@ -372,6 +372,45 @@ func (q *Queries) LoggedActs(ctx context.Context, db DBTX, arg LoggedActsParams)
 	return items, nil
 }
 
+const openSubjects = `-- name: OpenSubjects :many
+SELECT u.request_id, u.customer_id, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
+FROM erasure_subjects u
+LEFT JOIN erasure_requests r ON r.id = u.request_id
+`
+
+type OpenSubjectsRow struct {
+	RequestID  uuid.UUID
+	CustomerID string
+	Secret     []byte
+	Subject    []byte
+}
+
+// OpenSubjects are whom open requests for erasure are about, and what they committed to.
+func (q *Queries) OpenSubjects(ctx context.Context, db DBTX) ([]OpenSubjectsRow, error) {
+	rows, err := db.Query(ctx, openSubjects)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OpenSubjectsRow
+	for rows.Next() {
+		var i OpenSubjectsRow
+		if err := rows.Scan(
+			&i.RequestID,
+			&i.CustomerID,
+			&i.Secret,
+			&i.Subject,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const unloggedActs = `-- name: UnloggedActs :many
 SELECT a.id::uuid AS id FROM acts a
 WHERE a.kind = $1::text AND NOT EXISTS (SELECT 1 FROM log_acts l WHERE l.kind = $1::text AND l.id = a.id)
