@@ -235,7 +235,7 @@ var edits = map[string]map[string]string{
 		"path": "UPDATE access_log SET path = '/x' WHERE path = '/search'", "query": "UPDATE access_log SET query = '' WHERE path = '/search'",
 		"from where": "UPDATE access_log SET remote_addr = '192.0.2.9' WHERE path = '/search'", "status": "UPDATE access_log SET status = 403 WHERE path = '/search'",
 		"rows": "UPDATE access_log SET rows = 1 WHERE path = '/search'", "detail": "UPDATE access_log SET detail = 'x' WHERE path = '/search'",
-		"when": "UPDATE access_log SET at = at - interval '1 day' WHERE path = '/search'",
+		"when": "UPDATE access_log SET at = at + interval '1 us' WHERE path = '/search'",
 	},
 	"TAMPERED row of row 1 of the access log": {
 		"who": "UPDATE access_log SET token_id = 2 WHERE path = '/early'", "what": "UPDATE access_log SET path = '/later' WHERE path = '/early'",
