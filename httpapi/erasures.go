@@ -204,7 +204,13 @@ func (a *API) erasureCertificate(w http.ResponseWriter, r *http.Request, c calle
 	if err != nil {
 		return err
 	}
-	note, asJSON, err := Certificate(r.Context(), a.store, c.Scope(), id)
+	w.Header().Set("Vary", "Accept")
+	accept, _, _ := strings.Cut(r.Header.Get("Accept"), ";")
+	return c.writeCertificate(w, r, id, strings.TrimSpace(accept) == "text/plain")
+}
+
+func (c caller) writeCertificate(w http.ResponseWriter, r *http.Request, id uuid.UUID, asText bool) error {
+	note, asJSON, err := Certificate(r.Context(), c.api.store, c.Scope(), id)
 	if errors.Is(err, store.ErrNotErased) {
 		return problem(http.StatusConflict, "not-erased", "Not erased", "The request was not carried out.")
 	}
@@ -214,15 +220,12 @@ func (a *API) erasureCertificate(w http.ResponseWriter, r *http.Request, c calle
 	if err := c.seesRows(r, 1); err != nil {
 		return err
 	}
-	h := w.Header()
-	h.Set("Vary", "Accept")
-	h.Set("Cache-Control", "no-store")
-	h.Set("Content-Type", "application/json")
-	answer := asJSON
-	if accept, _, _ := strings.Cut(r.Header.Get("Accept"), ";"); strings.TrimSpace(accept) == "text/plain" {
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		answer = note
+	answer, contentType := asJSON, "application/json"
+	if asText {
+		answer, contentType = note, "text/plain; charset=utf-8"
 	}
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", contentType)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(answer) // the client is gone if this fails
 	}

@@ -97,7 +97,7 @@ func TestLighthouse(t *testing.T) {
 func pagesByKind(t testing.TB, s *server) []string {
 	t.Helper()
 	return []string{
-		"/", "/alcohol-interactions", "/fraud-alerts", "/registrations", "/sessions", "/quarantine", "/sessions/night?storeId=7",
+		"/", "/alcohol-interactions", "/fraud-alerts", "/registrations", "/sessions", "/quarantine", "/erasures", "/sessions/night?storeId=7",
 		"/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }

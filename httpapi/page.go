@@ -101,7 +101,7 @@ func (v visitor) show(w http.ResponseWriter, r *http.Request, name string, view 
 }
 
 func (v visitor) draw(w http.ResponseWriter, r *http.Request, status int, name string, view ui.View) error {
-	view.User = &ui.User{Name: v.Name, Stores: v.StoreIDs, FormToken: formToken(v.secret)}
+	view.User = &ui.User{Name: v.Name, Stores: v.StoreIDs, FormToken: formToken(v.secret), Erases: v.May(store.MayAdminister) && v.unlimited() == nil}
 	view.Print = "Printed by " + v.Name + " on " + time.Now().UTC().Format("2 January 2006 15:04 UTC") + " from aifi-audit."
 	return v.api.drawPage(w, r, status, name, view)
 }

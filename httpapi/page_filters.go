@@ -200,6 +200,18 @@ func (c *pageContext) fault(err error) (ui.Fault, bool) {
 	return ui.Fault{Field: p.Parameter, Text: filterNames[p.Parameter] + ": " + p.Detail}, true
 }
 
+// readable is a filter of which something is wrong with the times that can be read.
+func (c *pageContext) readable(f store.Filter) store.Filter {
+	asked := params{c.query}
+	if f.From == nil {
+		f.From, _ = asked.moment("from")
+	}
+	if f.To == nil {
+		f.To, _ = asked.moment("to")
+	}
+	return f
+}
+
 // zoneLabel says in which zone the times are.
 func (c *pageContext) zoneLabel() string {
 	if len(c.zones.own) > 0 && len(c.query["storeId"]) != 1 && len(c.stores) != 1 {

@@ -115,14 +115,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 
 // serveFault shows the form again, with what is wrong with a field of it.
 func (s shelf[T]) serveFault(w http.ResponseWriter, r *http.Request, v visitor, c *pageContext, f store.Filter, fault ui.Fault) error {
-	asked := params{c.query}
-	if f.From == nil {
-		f.From, _ = asked.moment("from") // as far as it can be read
-	}
-	if f.To == nil {
-		f.To, _ = asked.moment("to")
-	}
-	view := ui.Search{Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: c.path, Filters: c.filtersView(f), Empty: &ui.Empty{Why: "One of the filters cannot be right."}}
+	view := ui.Search{Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: c.path, Filters: c.filtersView(c.readable(f)), Empty: &ui.Empty{Why: "One of the filters cannot be right."}}
 	view.Filters.Fault, view.Filters.More = fault, true
 	if err := v.sees(r); err != nil {
 		return err

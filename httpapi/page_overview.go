@@ -24,15 +24,10 @@ func (a *API) overview(w http.ResponseWriter, r *http.Request, v visitor) error 
 		http.Redirect(w, r, c.address(tidy), http.StatusSeeOther)
 		return nil
 	}
-	p, err := parseParams(r, overviewFilters)
-	if err != nil {
-		return err
+	f, period, err := a.overviewPeriod(r, c.now)
+	if fault, ok := c.fault(err); ok {
+		return v.overviewFault(w, r, c, f, fault)
 	}
-	f, err := p.filter()
-	if err != nil {
-		return err
-	}
-	period, err := p.period(f, c.now.In(a.store.TimeZone()))
 	if err != nil {
 		return err
 	}
@@ -42,6 +37,36 @@ func (a *API) overview(w http.ResponseWriter, r *http.Request, v visitor) error 
 		return err
 	}
 	return v.show(w, r, "overview", ui.View{Title: "Overview", Section: "/", Main: view})
+}
+
+// overviewPeriod reads the filters.
+func (a *API) overviewPeriod(r *http.Request, now time.Time) (f store.Filter, period store.Period, err error) {
+	p, err := parseParams(r, overviewFilters)
+	if err != nil {
+		return f, period, err
+	}
+	if f, err = p.filter(); err != nil {
+		return f, period, err
+	}
+	period, err = p.period(f, now.In(a.store.TimeZone()))
+	return f, period, err
+}
+
+// overviewFault shows the form again, with what is wrong with a field of it.
+func (v visitor) overviewFault(w http.ResponseWriter, r *http.Request, c *pageContext, f store.Filter, fault ui.Fault) error {
+	day := func(name string, t *time.Time) string {
+		if asked := c.query.Get(name); t == nil || len(asked) == len(time.DateOnly) {
+			return asked
+		}
+		return t.In(c.zone).Format(time.DateOnly)
+	}
+	f = c.readable(f)
+	view := ui.Overview{Filters: c.dayFilters(f)}
+	view.Filters.From, view.Filters.To, view.Filters.More, view.Filters.Fault = day("from", f.From), day("to", f.To), true, fault
+	if err := v.sees(r); err != nil {
+		return err
+	}
+	return v.draw(w, r, http.StatusBadRequest, "overview", ui.View{Title: "Overview", Section: "/", Main: view})
 }
 
 // overview counts what one page shows.
@@ -82,12 +107,17 @@ func (o *overview) count(ctx context.Context) error {
 	return nil
 }
 
-// filters is the form, whose fields are days here.
-func (o *overview) filters() ui.Filters {
-	view := o.c.filtersView(o.filter)
+// dayFilters is the form, whose fields are days here.
+func (c *pageContext) dayFilters(f store.Filter) ui.Filters {
+	view := c.filtersView(f)
 	view.Dates, view.Zone = true, "Days by each store's own clock"
+	view.Ranges = c.dayRanges(c.query.Get("from"), c.query.Get("to"))
+	return view
+}
+
+func (o *overview) filters() ui.Filters {
+	view := o.c.dayFilters(o.filter)
 	view.From, view.To = o.day(o.period.From).Format(time.DateOnly), o.day(o.period.To).Format(time.DateOnly)
-	view.Ranges = o.c.dayRanges(o.c.query.Get("from"), o.c.query.Get("to"))
 	view.More = true
 	for _, l := range view.Ranges {
 		view.More = view.More && !l.Current

@@ -107,6 +107,14 @@ func notice(q url.Values) string {
 		return "It is understood now."
 	case "not-understood":
 		return "It is still not understood, and stays in quarantine."
+	case "asked":
+		return "The erasure is asked for. Another administrator must approve it now."
+	case string(store.Approve):
+		return "The erasure is approved. Nothing is erased yet: the operator of the server carries it out."
+	case string(store.Reject):
+		return "The erasure is rejected. Nothing was erased."
+	case string(store.Withdraw):
+		return "The erasure is withdrawn. Nothing was erased."
 	case "replayed":
 		understood, err1 := strconv.Atoi(q.Get("understood"))
 		still, err2 := strconv.Atoi(q.Get("still"))

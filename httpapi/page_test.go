@@ -138,12 +138,12 @@ func everyPage(t testing.TB, s *server) []string {
 	t.Helper()
 	quarantined := s.get(t, "/api/v1/quarantine").items(t)
 	return []string{
-		"/", "/?from=" + lastNight().AddDate(0, -7, 0).Format(time.DateOnly),
+		"/", "/?from=" + lastNight().AddDate(0, -7, 0).Format(time.DateOnly), "/?from=2026-05-02&to=2026-05-01",
 		"/alcohol-interactions", "/alcohol-interactions?flag=none", "/fraud-alerts?storeId=7", "/registrations", "/sessions", "/quarantine", "/holds", "/holds?lifted=true",
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
-		"/status", "/refused",
+		"/status", "/refused", "/erasures",
 		"/alcohol-interactions?from=2026-05-02&to=2026-05-01&productId=wine", "/sessions/night?unsaid=" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }
@@ -151,11 +151,16 @@ func everyPage(t testing.TB, s *server) []string {
 // fill delivers what everyPage shows.
 func fill(t testing.TB, s *server) {
 	t.Helper()
-	s.post(t, "/api/v1/holds", s.admin, `{"sessionId":"night","from":"2026-01-01","reason":"case 12"}`)
-	s.post(t, "/api/v1/holds/"+s.post(t, "/api/v1/holds", s.admin, `{"storeId":8,"reason":"case 11"}`).json(t)["id"].(string)+"/lift", s.admin, `{"reason":"closed"}`)
 	visit(t, s, 7, "night", lastNight())
 	visit(t, s, 7, "both", lastNight().Add(time.Hour))
 	visit(t, s, 8, "both", lastNight().Add(2*time.Hour))
+	erase := func() string {
+		return s.post(t, "/api/v1/erasures", s.admin, `{"customerId":"c1","reason":"Art. 17 GDPR, case 10"}`).json(t)["id"].(string)
+	}
+	s.post(t, "/api/v1/erasures/"+erase()+"/withdraw", s.admin, "")
+	erase()
+	s.post(t, "/api/v1/holds", s.admin, `{"sessionId":"night","from":"2026-01-01","reason":"case 12"}`)
+	s.post(t, "/api/v1/holds/"+s.post(t, "/api/v1/holds", s.admin, `{"storeId":8,"reason":"case 11"}`).json(t)["id"].(string)+"/lift", s.admin, `{"reason":"closed"}`)
 	s.push(t, "restricted-products-interactions", `{"storeId":7,"sessionId":"night","productIds":{"not":"a list"}}`)
 }
 
@@ -365,6 +370,30 @@ func TestAFilterThatCannotBeRightIsToldAtItsField(t *testing.T) {
 		a := p.get(t, "/alcohol-interactions?"+query)
 		if a.status != http.StatusBadRequest || strings.Count(string(a.body), "aria-invalid") != 1 || strings.Contains(string(a.body), "wine-1") {
 			t.Errorf("%.60s: %d", query, a.status)
+		}
+		for _, part := range want {
+			if !strings.Contains(string(a.body), part) {
+				t.Errorf("%.60s: the page lacks %s", query, part)
+			}
+		}
+	}
+}
+
+func TestADayThatCannotBeRightIsToldAtItsField(t *testing.T) {
+	s := serve(t)
+	visit(t, s, 7, "night", lastNight())
+	p := s.person(t).signIn(t, s.staff)
+	for query, want := range map[string][]string{
+		"from=2026-05-02&to=2026-05-01&storeId=7":      {`name="to" aria-invalid="true" aria-describedby="fault" value="2026-05-01"`, "Until: It must be later", `value="2026-05-02"`, `value="7" checked`},
+		"from=2026-05-01&to=2026-05-01":                {`name="to" aria-invalid="true"`, `name="from" value="2026-05-01"`},
+		"from=2999-05-01":                              {`name="from" aria-invalid="true" aria-describedby="fault" value="2999-05-01"`, "From: The period must not be empty"},
+		"from=1999-01-01&to=2026-05-01T12:00:00Z":      {`name="from" aria-invalid="true" aria-describedby="fault" value="1999-01-01"`, `value="2026-05-01"`},
+		"from=2026-02-30&to=2026-05-01":                {`name="from" aria-invalid="true"`, "From: It must be a date", `value="2026-05-01"`},
+		"storeExternalId=" + strings.Repeat("x", 5000): {`name="storeExternalId" aria-invalid="true"`},
+	} {
+		a := p.get(t, "/?"+query)
+		if a.status != http.StatusBadRequest || strings.Count(string(a.body), "aria-invalid") != 1 || !strings.Contains(string(a.body), "Not counted") {
+			t.Errorf("%.60s: %d %s", query, a.status, a.body)
 		}
 		for _, part := range want {
 			if !strings.Contains(string(a.body), part) {

@@ -52,10 +52,15 @@ func (s *Store) DecideErasure(ctx context.Context, by Token, id uuid.UUID, d Dec
 	return s.Erasure(ctx, Scope{}, id)
 }
 
+// AskedBy reports whether a token is of who asked: he cannot approve, but withdraw.
+func (e *Erasure) AskedBy(t Token) bool {
+	return e.tokenID != nil && *e.tokenID == t.ID || strings.EqualFold(e.RequestedBy, t.Name)
+}
+
 // mayDecide says what speaks against a decision. good: the token is an unlimited
 // administrator's, and counts.
 func (e *Erasure) mayDecide(by Token, good bool, d Decision, digest []byte) error {
-	asked := e.tokenID != nil && *e.tokenID == by.ID || strings.EqualFold(e.RequestedBy, by.Name)
+	asked := e.AskedBy(by)
 	switch {
 	case !good:
 		return ErrSecondPerson

@@ -140,6 +140,33 @@ func oneLine(s string) string {
 	}, cleanText(s)))
 }
 
+// PreviewErasure finds whom RequestErasure would be about, with the same errors, and
+// files nothing.
+func (s *Store) PreviewErasure(ctx context.Context, n NewErasure) (Person, error) {
+	if err := n.check(); err != nil {
+		return Person{}, err
+	}
+	return s.erasable(ctx, n)
+}
+
+// erasable finds whom a request that was checked is about.
+func (s *Store) erasable(ctx context.Context, n NewErasure) (Person, error) {
+	p, err := s.FindPerson(ctx, n.CustomerID, n.Everything, n.Progress)
+	if err != nil {
+		return p, err
+	}
+	if p.Found.None() {
+		return p, ErrNotFound
+	}
+	if err := heldBy(p.Holds); err != nil {
+		return p, err
+	}
+	if p.identity.NamedIn(n.Reason) {
+		return p, &InputError{"reason", "It must not name the customer: it is kept for ever. Give the number of a case."}
+	}
+	return p, nil
+}
+
 // RequestErasure files the request to erase a customer, and says what was found of him.
 // ErrNotFound if there is nothing of him, *HeldError if anything of it is on legal hold,
 // *InputError if something is wrong with what was asked.
@@ -147,18 +174,9 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if err := n.check(); err != nil {
 		return Erasure{}, err
 	}
-	p, err := s.FindPerson(ctx, n.CustomerID, n.Everything, n.Progress)
+	p, err := s.erasable(ctx, n)
 	if err != nil {
 		return Erasure{}, err
-	}
-	if p.Found.None() {
-		return Erasure{}, ErrNotFound
-	}
-	if err := heldBy(p.Holds); err != nil {
-		return Erasure{}, err
-	}
-	if p.identity.NamedIn(n.Reason) {
-		return Erasure{}, &InputError{"reason", "It must not name the customer: it is kept for ever. Give the number of a case."}
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

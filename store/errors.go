@@ -18,7 +18,7 @@ var (
 	ErrSpoolInUse  = errors.New("another process uses the spool")
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")
-	ErrNameTaken   = errors.New("the name is taken")
+	ErrNameTaken   = errors.New("there is or was a token of this name, and a name is not used again")
 )
 
 // queryCanceled is the SQLSTATE of a statement that ran into its time limit.
@@ -41,8 +41,6 @@ func known(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	case server.Code == queryCanceled:
 		return fmt.Errorf("%w: %w", ErrTimeout, err)
-	case keyTaken(err):
-		return fmt.Errorf("%w: %w", ErrNameTaken, err)
 	case passing(server.Code):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}

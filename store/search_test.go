@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -259,8 +260,8 @@ func TestTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CreateToken(t.Context(), "a", nil, nil, nil); err == nil {
-		t.Error("a name was given twice")
+	if _, err := s.CreateToken(t.Context(), "a", nil, nil, nil); !errors.Is(err, store.ErrNameTaken) {
+		t.Errorf("a name given twice: %v", err)
 	}
 	token, ok := s.Authenticate(t.Context(), secret)
 	if !ok || !token.May(store.MayRead) || token.May(store.MayIngest) || token.Scope().Allows(8) || !token.Scope().Allows(7) {

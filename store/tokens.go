@@ -69,6 +69,9 @@ func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, st
 	_, err := s.queries.InsertToken(ctx, s.office, db.InsertTokenParams{
 		Name: name, Hash: hash[:], Scopes: scopes, StoreIds: storeIDs, CreatedAt: s.now(), ExpiresAt: expires,
 	})
+	if keyTaken(err) {
+		return "", fmt.Errorf("creating token %q: %w", name, ErrNameTaken)
+	}
 	if err != nil {
 		return "", fmt.Errorf("creating token %q: %w", name, known(err))
 	}

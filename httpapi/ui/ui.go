@@ -59,6 +59,7 @@ type View struct {
 type User struct {
 	Name      string
 	Stores    []int64 // that the token is limited to; nil: not limited
+	Erases    bool    // may see the requests for erasure
 	FormToken string  // to be sent with each form that changes something
 }
 
@@ -72,6 +73,9 @@ func (v View) Nav() []Link {
 		{Text: "Sessions", Href: "/sessions"},
 		{Text: "Quarantine", Href: "/quarantine"},
 		{Text: "Holds", Href: "/holds"},
+	}
+	if v.User != nil && v.User.Erases {
+		links = append(links, Link{Text: "Erasures", Href: "/erasures"})
 	}
 	for i := range links {
 		links[i].Current = links[i].Href == v.Section
