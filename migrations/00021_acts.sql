@@ -130,7 +130,7 @@ REVOKE EXECUTE ON FUNCTION erase_act FROM PUBLIC;
 CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
-    EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
+    EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, request_heads, events, event_flags, event_products, event_gondolas, event_notes, access_log,
         log_leaves, log_tiles, log_checkpoints, log_cosignatures, log_acts, legal_holds, hold_lifts, retention_policies, log_retirements, erasure_requests, erasure_decisions FROM %I', application);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps, log_erasures, log_access_erasures, log_act_erasures, erasure_results, acts, holds FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits
@@ -146,7 +146,7 @@ $$;
 CREATE OR REPLACE FUNCTION grant_application(application name) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', current_schema(), application);
-    EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, events, event_flags, event_products, event_gondolas, event_notes, access_log,
+    EXECUTE format('REVOKE UPDATE, DELETE ON deliveries, delivery_bodies, request_heads, events, event_flags, event_products, event_gondolas, event_notes, access_log,
         log_leaves, log_tiles, log_checkpoints, log_cosignatures, legal_holds, hold_lifts, retention_policies, log_retirements, erasure_requests, erasure_decisions FROM %I', application);
     EXECUTE format('REVOKE INSERT, UPDATE, DELETE ON goose_db_version, retention_sweeps, log_erasures, log_access_erasures, erasure_results FROM %I', application);
     EXECUTE (SELECT string_agg(format('REVOKE INSERT, UPDATE, DELETE ON %s FROM %I', inhrelid::regclass, application), '; ') FROM pg_inherits

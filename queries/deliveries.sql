@@ -5,7 +5,7 @@
 -- name: ListDeliveries :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
@@ -45,7 +45,7 @@ FROM (
     ORDER BY CASE WHEN @ascending::boolean THEN k.received_at END, CASE WHEN @ascending::boolean THEN k.id END, k.received_at DESC, k.id DESC
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
-JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+JOIN delivery_requests d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
@@ -69,15 +69,15 @@ LIMIT 1;
 -- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE d.received_at = @received_at AND d.id = @id
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
 
 -- name: GetDeliveryForReplay :one
-SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
-FROM deliveries d
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, d.body_size, b.body, b.encoding, b.secret
+FROM delivery_requests d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = @received_at AND d.id = @id
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
@@ -129,7 +129,7 @@ ORDER BY d.received_at, d.id
 LIMIT @row_limit;
 
 -- name: ListBodies :many
-SELECT d.id, d.body_sha256, b.body
+SELECT d.id, d.body_size, d.body_sha256, b.body, b.encoding
 FROM deliveries d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = ANY (@received_ats::timestamptz[]) AND d.id = ANY (@ids::uuid[]) AND d.body_size <= @max_size

@@ -89,10 +89,8 @@ SELECT count(p.event_id) AS personal_infos,
 FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id;
 
--- MentioningBodies are bodies that have one of the needles in them; all, if there are none.
--- name: MentioningBodies :many
-SELECT b.store_id, b.received_at, b.delivery_id, b.body FROM delivery_bodies b
-WHERE sqlc.narg('needles')::bytea[] IS NULL OR EXISTS (SELECT 1 FROM unnest(sqlc.narg('needles')::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0);
+-- name: AllBodies :many
+SELECT store_id, received_at, delivery_id, body, encoding FROM delivery_bodies;
 
 -- name: MentioningRefused :many
 SELECT r.received_at, r.delivery_id, r.body FROM refused r ORDER BY r.received_at, r.delivery_id;
@@ -151,7 +149,7 @@ ORDER BY e.occurred_at, e.id;
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
 FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@id::uuid[]) AS id) k
-JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
+JOIN delivery_requests d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 ORDER BY d.received_at, d.id;

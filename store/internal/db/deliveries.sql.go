@@ -214,7 +214,7 @@ func (q *Queries) EventDeliveries(ctx context.Context, db DBTX, arg EventDeliver
 const getDelivery = `-- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE d.received_at = $1 AND d.id = $2
@@ -271,8 +271,8 @@ func (q *Queries) GetDelivery(ctx context.Context, db DBTX, arg GetDeliveryParam
 }
 
 const getDeliveryForReplay = `-- name: GetDeliveryForReplay :one
-SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
-FROM deliveries d
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, d.body_size, b.body, b.encoding, b.secret
+FROM delivery_requests d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = $1 AND d.id = $2
     AND ($3::bigint[] IS NULL OR d.store_id = ANY ($3::bigint[]))
@@ -294,7 +294,9 @@ type GetDeliveryForReplayRow struct {
 	Path       string
 	Headers    []byte
 	Truncated  bool
+	BodySize   int64
 	Body       []byte
+	Encoding   int16
 	Secret     []byte
 }
 
@@ -311,7 +313,9 @@ func (q *Queries) GetDeliveryForReplay(ctx context.Context, db DBTX, arg GetDeli
 		&i.Path,
 		&i.Headers,
 		&i.Truncated,
+		&i.BodySize,
 		&i.Body,
+		&i.Encoding,
 		&i.Secret,
 	)
 	return i, err
@@ -351,7 +355,7 @@ func (q *Queries) GetQuarantined(ctx context.Context, db DBTX, arg GetQuarantine
 }
 
 const listBodies = `-- name: ListBodies :many
-SELECT d.id, d.body_sha256, b.body
+SELECT d.id, d.body_size, d.body_sha256, b.body, b.encoding
 FROM deliveries d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = ANY ($1::timestamptz[]) AND d.id = ANY ($2::uuid[]) AND d.body_size <= $3
@@ -367,8 +371,10 @@ type ListBodiesParams struct {
 
 type ListBodiesRow struct {
 	ID         uuid.UUID
+	BodySize   int64
 	BodySha256 []byte
 	Body       []byte
+	Encoding   int16
 }
 
 func (q *Queries) ListBodies(ctx context.Context, db DBTX, arg ListBodiesParams) ([]ListBodiesRow, error) {
@@ -385,7 +391,13 @@ func (q *Queries) ListBodies(ctx context.Context, db DBTX, arg ListBodiesParams)
 	var items []ListBodiesRow
 	for rows.Next() {
 		var i ListBodiesRow
-		if err := rows.Scan(&i.ID, &i.BodySha256, &i.Body); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.BodySize,
+			&i.BodySha256,
+			&i.Body,
+			&i.Encoding,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -400,7 +412,7 @@ const listDeliveries = `-- name: ListDeliveries :many
 
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
@@ -524,7 +536,7 @@ FROM (
     ORDER BY CASE WHEN $10::boolean THEN k.received_at END, CASE WHEN $10::boolean THEN k.id END, k.received_at DESC, k.id DESC
     LIMIT $11::bigint
 ) page
-JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+JOIN delivery_requests d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
     AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)

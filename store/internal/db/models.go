@@ -40,6 +40,12 @@ type Act struct {
 	Facts      []byte
 }
 
+// The dictionary of Zstandard of each encoding of delivery_bodies. It never changes, since nothing could be read any more.
+type BodyDictionary struct {
+	Encoding   int16
+	Dictionary []byte
+}
+
 type Customer struct {
 	StoreID     int64
 	CustomerID  string
@@ -64,8 +70,8 @@ type DeliveriesDefault struct {
 	// timeOfIssue: when AiFi says that it sent the webhook
 	IssuedAt   *time.Time
 	TokenID    int64
-	RemoteAddr string
-	Path       string
+	RemoteAddr *string
+	Path       *string
 	Headers    []byte
 	// Bytes kept
 	BodySize   int64
@@ -89,31 +95,37 @@ type Delivery struct {
 	// timeOfIssue: when AiFi says that it sent the webhook
 	IssuedAt   *time.Time
 	TokenID    int64
-	RemoteAddr string
-	Path       string
+	RemoteAddr *string
+	Path       *string
 	Headers    []byte
 	// Bytes kept
 	BodySize   int64
 	BodySha256 []byte
 	// The body was longer than the limit, and only its first part was kept
 	Truncated bool
+	// The request head that it shares with others; what it does not share, or all of it, stands in remote_addr, path and headers. See delivery_requests
+	HeadID *uuid.UUID
 }
 
 type DeliveryBodiesDefault struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 }
 
-// The verbatim body of each delivery, apart from deliveries so that it can be erased without touching them.
+// The body of each delivery, apart from deliveries so that it can be erased without touching them.
 type DeliveryBody struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 	// 32 random bytes from which the salts of the leaf's commitments come; null: received before there was a log. Deleted with the body
 	Secret []byte
+	// 0: body is verbatim; 1 and above: a frame of Zstandard (RFC 8878) with the dictionary in body_dictionaries
+	Encoding int16
 }
 
 // How many deliveries came in a quarter of an hour of received_at. Written with them; kept for nine weeks.
@@ -135,6 +147,26 @@ type DeliveryFacet struct {
 	Value      string
 	ReceivedAt time.Time
 	ID         uuid.UUID
+}
+
+// deliveries, with what they share with others.
+type DeliveryRequest struct {
+	StoreID         int64
+	ReceivedAt      time.Time
+	ID              uuid.UUID
+	Webhook         string
+	SessionID       *string
+	EventKind       *string
+	EventOccurredAt *time.Time
+	EventID         *uuid.UUID
+	IssuedAt        *time.Time
+	TokenID         int64
+	RemoteAddr      string
+	Path            string
+	Headers         []byte
+	BodySize        int64
+	BodySha256      []byte
+	Truncated       bool
 }
 
 // What was decided of requests, by whom. Insert only.
@@ -605,6 +637,15 @@ type Refused struct {
 	BodySize   int64
 	Truncated  bool
 	ReplayedAt *time.Time
+}
+
+// What the requests of many deliveries have in common. Insert only.
+type RequestHead struct {
+	// UUIDv8 of the SHA-256 of the other columns: the same head has the same id
+	ID         uuid.UUID
+	RemoteAddr string
+	Path       string
+	Headers    []byte
 }
 
 // A row each time that it is said how long deliveries are kept. The newest of a store and webhook counts, after a week. Insert only.
