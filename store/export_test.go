@@ -173,12 +173,14 @@ func ReadText(ctx context.Context, s *Store, sql string) (text string, err error
 	}, sql)
 }
 
-// DefaultLooksThrough is how many rows are looked through before stores are merged.
-var DefaultLooksThrough = float64(defaultPaging.looksThrough)
+// SharedRows is how many rows of each scan a page reads.
+func SharedRows(limit, scans int) float64 {
+	return float64(defaultPaging.share(int64(limit), scans))
+}
 
-// SetPaging says when stores are merged.
-func SetPaging(s *Store, looksThrough int64, mergesGladly int, neverMerges bool) {
-	s.paging = paging{looksThrough, mergesGladly, neverMerges}
+// SetPaging says when stores are merged, and how.
+func SetPaging(s *Store, looksThrough int64, mergesGladly int, sparesEach int64, neverMerges bool) {
+	s.paging = paging{looksThrough, mergesGladly, sparesEach, neverMerges}
 }
 
 // StoreTables is the query for the tables that belong to a store.

@@ -82,7 +82,8 @@ func TestPagingThroughAnyFilterIsTheFullScan(t *testing.T) {
 	review(t, s, everything())
 	all := everything()
 	rapid.Check(t, func(t *rapid.T) {
-		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"),
+			rapid.Int64Range(1, 3).Draw(t, "spares each"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name, format string, n int) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil
@@ -169,7 +170,8 @@ func TestPagingIsTheExport(t *testing.T) {
 	s, _ := open(t)
 	fill(t, s, 60)
 	rapid.Check(t, func(t *rapid.T) {
-		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"), rapid.Bool().Draw(t, "never merges"))
+		store.SetPaging(s, rapid.Int64Range(0, 9).Draw(t, "looks through"), rapid.SampledFrom([]int{0, 100}).Draw(t, "merges gladly"),
+			rapid.Int64Range(1, 3).Draw(t, "spares each"), rapid.Bool().Draw(t, "never merges"))
 		some := func(name string, values ...string) []string {
 			if !rapid.Bool().Draw(t, name) {
 				return nil

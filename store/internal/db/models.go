@@ -742,6 +742,29 @@ type StoreExternalID struct {
 	ExternalID string
 }
 
+// Which stores were ever seen with a value of a facet of events.
+type StoreFacet struct {
+	StoreID int64
+	Facet   string
+	Value   string
+	// The earliest occurred_at that may have it; of a flag, that of all events of the store
+	FirstSeenAt time.Time
+	// The latest occurred_at that may have it, to a minute; of a flag, that of all events of the store
+	LastSeenAt time.Time
+}
+
+// Every flag that a store was ever seen with.
+type StoreFlag struct {
+	StoreID int64
+	Flag    string
+}
+
+// Every webhook that a store was ever seen with.
+type StoreWebhook struct {
+	StoreID int64
+	Webhook string
+}
+
 type Token struct {
 	ID   int64
 	Name string
