@@ -305,6 +305,11 @@ func TestMigrationCountsWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The way back would lose bodies, which the schema of then could not read.
+	if _, err := provider.DownTo(t.Context(), 2); err == nil || !strings.Contains(err.Error(), "there are compressed bodies") {
+		t.Fatal(err)
+	}
+	unguarded(t, url, "DELETE FROM delivery_bodies")
 	if _, err := provider.DownTo(t.Context(), 2); err != nil {
 		t.Fatal(err)
 	}
