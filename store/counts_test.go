@@ -291,6 +291,8 @@ func TestADeliveryRecordedTwiceAtOnceCountsOnce(t *testing.T) {
 	}
 }
 
+const compressed = 18 // the migration since which bodies are
+
 // downTo takes back the migrations behind a version.
 func downTo(t testing.TB, url string, version int64) {
 	t.Helper()
@@ -303,7 +305,16 @@ func downTo(t testing.TB, url string, version int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.DownTo(t.Context(), version); err != nil {
+	if _, err := provider.DownTo(t.Context(), version); version < compressed {
+		// The way back would lose bodies, which the schema of then could not read.
+		if err == nil || !strings.Contains(err.Error(), "there are compressed bodies") {
+			t.Fatal(err)
+		}
+		unguarded(t, url, "DELETE FROM delivery_bodies")
+		if _, err := provider.DownTo(t.Context(), version); err != nil {
+			t.Fatal(err)
+		}
+	} else if err != nil {
 		t.Fatal(err)
 	}
 }
