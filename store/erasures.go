@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
@@ -198,9 +199,15 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if n.Token != nil {
 		e.tokenID = &n.Token.ID
 	}
-	err = s.queries.InsertErasureRequest(ctx, s.office, db.InsertErasureRequestParams{
-		ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
-		Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: n.CustomerID, Secret: secret[:],
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
+		err := s.queries.InsertErasureRequest(ctx, tx, db.InsertErasureRequestParams{
+			ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
+			Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: n.CustomerID, Secret: secret[:],
+		})
+		if err != nil {
+			return err
+		}
+		return s.acts().add(ctx, tx, translog.ErasureRequest, id)
 	})
 	return e, known(err)
 }

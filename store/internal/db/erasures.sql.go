@@ -62,7 +62,7 @@ func (q *Queries) ErasedDeliveries(ctx context.Context, db DBTX, requestID uuid.
 }
 
 const erasureResults = `-- name: ErasureResults :many
-SELECT request_id, executed_at, statement, secret FROM erasure_results WHERE executed_at >= $1
+SELECT request_id, executed_at, statement, secret FROM erasure_results
 `
 
 type ErasureResultsRow struct {
@@ -72,8 +72,8 @@ type ErasureResultsRow struct {
 	Secret     []byte
 }
 
-func (q *Queries) ErasureResults(ctx context.Context, db DBTX, since time.Time) ([]ErasureResultsRow, error) {
-	rows, err := db.Query(ctx, erasureResults, since)
+func (q *Queries) ErasureResults(ctx context.Context, db DBTX) ([]ErasureResultsRow, error) {
+	rows, err := db.Query(ctx, erasureResults)
 	if err != nil {
 		return nil, err
 	}
