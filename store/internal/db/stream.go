@@ -64,6 +64,13 @@ func (q *Queries) StreamMentioningBodies(ctx context.Context, tx DBTX, needles [
 	return stream(ctx, tx, asked(ctx, needles, q.MentioningBodies), each)
 }
 
+// StreamPersonalInfos is PersonalInfos, row by row.
+func (q *Queries) StreamPersonalInfos(ctx context.Context, tx DBTX, each func(EventPersonalInfo) error) error {
+	var s statement
+	_, _ = q.PersonalInfos(ctx, &s) // errNotRun
+	return stream(ctx, tx, s, each)
+}
+
 // StreamMentioningRefused is MentioningRefused, row by row.
 func (q *Queries) StreamMentioningRefused(ctx context.Context, tx DBTX, each func(MentioningRefusedRow) error) error {
 	var s statement
