@@ -35,17 +35,28 @@ CROSS JOIN LATERAL (
 
 -- name: InsertDeliveries :exec
 INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
-    issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
+    issued_at, token_id, head_id, remote_addr, path, headers, body_size, body_sha256, truncated)
 SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
     NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
-    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
+    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, NULLIF(head_id, '00000000-0000-0000-0000-000000000000'), NULLIF(remote_addr, ''),
+    NULLIF(path, ''), NULLIF(headers, '')::jsonb, body_size, body_sha256, truncated
 FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at,
     unnest(@id::uuid[]) AS id, unnest(@webhook::text[]) AS webhook, unnest(@session_id::text[]) AS session_id,
     unnest(@event_kind::text[]) AS event_kind, unnest(@event_occurred_at::timestamptz[]) AS event_occurred_at,
     unnest(@event_id::uuid[]) AS event_id, unnest(@issued_at::timestamptz[]) AS issued_at,
-    unnest(@token_id::bigint[]) AS token_id, unnest(@remote_addr::text[]) AS remote_addr, unnest(@path::text[]) AS path,
+    unnest(@token_id::bigint[]) AS token_id, unnest(@head_id::uuid[]) AS head_id, unnest(@remote_addr::text[]) AS remote_addr, unnest(@path::text[]) AS path,
     unnest(@headers::text[]) AS headers, unnest(@body_size::bigint[]) AS body_size,
     unnest(@body_sha256::bytea[]) AS body_sha256, unnest(@truncated::boolean[]) AS truncated) d;
+
+-- InsertRequestHeads writes the heads that deliveries of a batch share, which mostly are
+-- there. To rely on that from memory would leave deliveries without theirs in a database
+-- that was restored.
+-- name: InsertRequestHeads :exec
+INSERT INTO request_heads (id, remote_addr, path, headers)
+SELECT id, remote_addr, path, headers::jsonb
+FROM (SELECT unnest(@id::uuid[]) AS id, unnest(@remote_addr::text[]) AS remote_addr, unnest(@path::text[]) AS path,
+    unnest(@headers::text[]) AS headers) h
+ON CONFLICT DO NOTHING;
 
 -- name: UpsertDeliveryCounts :exec
 INSERT INTO delivery_counts AS t (store_id, webhook, bucket, deliveries, last_at)

@@ -90,21 +90,24 @@ ORDER BY s.size LIMIT @row_limit;
 -- name: WindowDeliveries :many
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= @from_time AND received_at <= @to_time
 LIMIT @row_limit;
 
--- WindowEvents are the events of some stores and kinds, and of a time, with whom they
--- are about.
+-- WindowEvents are the events of some stores and kinds, and of a time.
 -- name: WindowEvents :many
-SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id,
-    e.session_id, e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
-    e.token_type, e.check_in_device_id, e.unreadable, p.email, p.first_name, p.last_name, p.phone, p.phone_number,
-    p.customer_id AS personal_customer_id
-FROM events e
-LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
-WHERE e.store_id = ANY (@store_ids::bigint[]) AND e.kind = ANY (@kinds::text[])
-    AND e.occurred_at >= @from_time AND e.occurred_at <= @to_time
+SELECT store_id, kind, occurred_at, id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id, session_id, customer_id,
+    shopper_id, store_external_id, flags, product_ids, gondola_ids, payment_provider, token_type, check_in_device_id, unreadable
+FROM events
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND occurred_at >= @from_time AND occurred_at <= @to_time
+LIMIT @row_limit;
+
+-- WindowPersons are those whom the events of WindowEvents are about. (A join would read
+-- all persons there are for each stretch of the log.)
+-- name: WindowPersons :many
+SELECT store_id, kind, occurred_at, event_id, customer_id, email, first_name, last_name, phone, phone_number
+FROM event_personal_info
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND occurred_at >= @from_time AND occurred_at <= @to_time
 LIMIT @row_limit;
 
 -- WindowBodies are the bodies of some stores' deliveries of a time.

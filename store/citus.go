@@ -14,7 +14,7 @@ import (
 var ErrNoCitus = errors.New("the database has not the extension citus: install it on all nodes, and run CREATE EXTENSION citus there")
 
 // Distribute spreads the tables of a migrated database over the nodes of a Citus
-// cluster, by store: those whose primary key begins with store_id. The rows of one
+// cluster, by store: those that have store_id in their primary key. The rows of one
 // store lie together on one node. Tables about the installation stay on the
 // coordinator, but for the tokens, whose names stand in lists of deliveries: all nodes
 // have them. It returns the tables that it distributed; those that were before are
@@ -72,12 +72,14 @@ func distributed(ctx context.Context, tx db.DBTX) (is bool, err error) {
 	return is, err
 }
 
-// storeTables are the tables that belong to a store.
+// storeTables are the tables that belong to a store. What retention has still to do is for
+// the coordinator.
 const storeTables = `SELECT c.oid::regclass::text
 FROM pg_class c
 JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attname = 'store_id'`
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND a.attname = 'store_id'
+    AND c.relname <> 'retention_sweeps'`
 
 // storesFirst has the others lie where stores do.
 const storesFirst = " ORDER BY c.relname <> 'stores', c.relname"

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,6 +20,9 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 		return nil, err
 	}
 	defer conn.Release()
+	if made := f.store.writes.made(); made != f.made {
+		f.seen, f.made = newSeen(), made // another connection may lead to another database: one that was restored
+	}
 	have, err := f.known(ctx, conn, batch, again)
 	if err != nil {
 		return nil, err
@@ -105,7 +107,7 @@ func (r *rows) addEvent(p *pending) {
 	e.StoreID = append(e.StoreID, s.StoreID)
 	e.Kind = append(e.Kind, string(kindOf(s.Webhook)))
 	e.OccurredAt = append(e.OccurredAt, p.occurredAt())
-	e.ID = append(e.ID, eventIDOf(s.Fingerprint))
+	e.ID = append(e.ID, uuidOf(s.Fingerprint))
 	e.OccurredAtKnown = append(e.OccurredAtKnown, !s.TimeOfOrigin.IsZero())
 	e.DeliveryID = append(e.DeliveryID, p.delivery.ID)
 	e.ReceivedAt = append(e.ReceivedAt, p.receivedAt)
@@ -132,7 +134,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	var kind, sessionID string
 	var occurredAt, issuedAt time.Time
 	if s := p.statement; s != nil {
-		eventID, kind, occurredAt = eventIDOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
+		eventID, kind, occurredAt = uuidOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
 	sum := sha256.Sum256(d.Body)
@@ -151,9 +153,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	a.EventID = append(a.EventID, eventID)
 	a.IssuedAt = append(a.IssuedAt, issuedAt)
 	a.TokenID = append(a.TokenID, d.TokenID)
-	a.RemoteAddr = append(a.RemoteAddr, cleanText(d.RemoteAddr))
-	a.Path = append(a.Path, cleanText(d.Path))
-	a.Headers = append(a.Headers, headersJSON(d.Headers))
+	r.addHead(d)
 	a.BodySize = append(a.BodySize, int64(len(d.Body)))
 	a.BodySha256 = append(a.BodySha256, sum[:])
 	a.Truncated = append(a.Truncated, d.Truncated)
@@ -178,21 +178,11 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	}
 }
 
-// headersJSON is how headers are kept.
-func headersJSON(headers map[string]string) string {
-	clean := cleanHeaders(headers)
-	if clean == nil {
-		clean = map[string]string{} // nil would be null
-	}
-	text, _ := json.Marshal(clean) // a map of strings cannot fail
-	return string(text)
-}
-
 // addReplay says in quarantine, and in a leaf, what a replay came to.
 func (r *rows) addReplay(p *pending, first bool) {
 	q := p.replayed
 	if s := p.statement; s != nil {
-		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), eventIDOf(s.Fingerprint)
+		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), uuidOf(s.Fingerprint)
 		var leaf []byte
 		if p.evidence != nil {
 			leaf = p.leaf(first).Append(nil)

@@ -64,8 +64,8 @@ func ReceivedAt(id uuid.UUID) time.Time {
 	return time.UnixMilli(ms).Add(fraction).UTC().Truncate(time.Microsecond)
 }
 
-// eventIDOf makes a fingerprint a UUIDv8 (RFC 9562).
-func eventIDOf(fingerprint [16]byte) uuid.UUID {
+// uuidOf makes a fingerprint a UUIDv8 (RFC 9562).
+func uuidOf(fingerprint [16]byte) uuid.UUID {
 	id := uuid.UUID(fingerprint)
 	id[6] = id[6]&0x0f | 0x80
 	id[8] = id[8]&0x3f | 0x80

@@ -5,7 +5,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
@@ -47,34 +46,33 @@ func readChunk(ctx context.Context, log logReader, first, end int64) error {
 	if err != nil {
 		return err
 	}
-	if p, some := w.stated(); some {
-		if err := log.queries.EachWindowEvent(ctx, log.conn, p, ignore); err != nil {
-			return err
-		}
-	}
-	return log.queries.EachWindowBody(ctx, log.conn, w.bodies(from, to), ignore)
+	return log.queries.EachWindowBody(ctx, log.conn, db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}, ignore)
 }
 
-// readWindow reads the deliveries of some leaves.
+// readWindow reads all but the bodies of some leaves.
 func readWindow(ctx context.Context, log logReader, first, end int64) (w *window, from, to time.Time, err error) {
 	leaves, err := log.leaves(ctx, first, end)
 	if err != nil {
 		return nil, from, to, err
 	}
-	all, times := make([]*storedLeaf, len(leaves)), make([]time.Time, len(leaves))
+	all := make([]*storedLeaf, len(leaves))
 	for i := range leaves {
-		all[i], times[i] = &leaves[i], ReceivedAt(leaves[i].id)
+		all[i] = &leaves[i]
 	}
-	from, to = together(times)
 	w = &window{}
-	_, err = w.readDeliveries(ctx, log, all, from, to)
+	_, from, to, err = w.read(ctx, log, all)
 	return w, from, to, err
 }
 
 // Hashing makes leaves from rows and bodies in memory.
 type Hashing struct {
 	window *window
-	bodies map[uuid.UUID][2][]byte // with secrets
+	bodies []hashedBody
+}
+
+type hashedBody struct {
+	of           *windowDelivery
+	body, secret []byte
 }
 
 // LoadForHashing reads the first leaves of the log, of deliveries that are all there.
@@ -84,22 +82,17 @@ func (s *Store) LoadForHashing(ctx context.Context, leaves int64) (*Hashing, err
 	if err != nil {
 		return nil, err
 	}
-	if err := w.readEvents(ctx, log); err != nil {
-		return nil, err
-	}
-	h := &Hashing{w, map[uuid.UUID][2][]byte{}}
-	err = s.queries.EachWindowBody(ctx, log.conn, w.bodies(from, to), func(r *db.RawRow) error {
-		_, id := r.Time(), r.UUID()
-		h.bodies[id] = [2][]byte{bytes.Clone(r.Bytes()), bytes.Clone(r.Bytes())}
-		return nil
+	h := &Hashing{window: w}
+	err = w.eachBody(ctx, log, from, to, func(d *windowDelivery, body, secret []byte) {
+		h.bodies = append(h.bodies, hashedBody{d, bytes.Clone(body), bytes.Clone(secret)})
 	})
 	return h, err
 }
 
 // Run makes all leaves, and returns how many are right.
 func (h *Hashing) Run() (right int) {
-	for id, b := range h.bodies {
-		if d := h.window.deliveries[id]; d != nil && d.leaf != nil && h.window.makes(d, b[0], b[1]) {
+	for _, b := range h.bodies {
+		if h.window.makes(b.of, b.body, b.secret) {
 			right++
 		}
 	}

@@ -24,7 +24,7 @@ type eventKey struct {
 }
 
 func (p *pending) event() eventKey {
-	return eventKeyOf(eventIDOf(p.statement.Fingerprint), p.occurredAt())
+	return eventKeyOf(uuidOf(p.statement.Fingerprint), p.occurredAt())
 }
 
 func eventKeyOf(id uuid.UUID, at time.Time) eventKey {
@@ -44,7 +44,7 @@ func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, aga
 			at := p.occurredAt()
 			occurred = occurred.including(at)
 			events.StoreID, events.Kind = append(events.StoreID, s.StoreID), append(events.Kind, string(kindOf(s.Webhook)))
-			events.OccurredAt, events.ID = append(events.OccurredAt, at), append(events.ID, eventIDOf(s.Fingerprint))
+			events.OccurredAt, events.ID = append(events.OccurredAt, at), append(events.ID, uuidOf(s.Fingerprint))
 			events.AskedBy = append(events.AskedBy, p.delivery.ID)
 			asked[p.delivery.ID] = p.event()
 		}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"aifi-audit/store/aifi"
-	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
 
@@ -65,7 +64,7 @@ func (p *pending) facts(first bool) translog.Facts {
 // eventFacts are the facts of a statement's event.
 func eventFacts(s *aifi.Statement, occurredAt time.Time) *translog.EventFacts {
 	return &translog.EventFacts{
-		ID: eventIDOf(s.Fingerprint), StoreID: s.StoreID, Kind: string(kindOf(s.Webhook)), Webhook: cleanText(string(s.Webhook)),
+		ID: uuidOf(s.Fingerprint), StoreID: s.StoreID, Kind: string(kindOf(s.Webhook)), Webhook: cleanText(string(s.Webhook)),
 		OccurredAt: occurredAt, OccurredAtKnown: !s.TimeOfOrigin.IsZero(), EventID: s.EventID, SessionID: s.SessionID,
 		ShopperID: s.ShopperID, StoreExternalID: s.StoreExternalID,
 		Flags:      distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags),
@@ -86,28 +85,6 @@ func cleanHeaders(headers map[string]string) map[string]string {
 func headersOf(kept []byte) (headers map[string]string) {
 	_ = json.Unmarshal(kept, &headers)
 	return headers
-}
-
-// factsOfRow are the facts as they are kept.
-func factsOfRow(r *db.DeliveryEvidenceRow, headers map[string]string) translog.Facts {
-	f := translog.Facts{
-		SessionID: orEmpty(r.SessionID), IssuedAt: orZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
-		Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated,
-	}
-	if r.EventID == nil {
-		return f
-	}
-	f.Event = &translog.EventFacts{
-		ID: *r.EventID, StoreID: orZero(r.EventStoreID), Kind: orEmpty(r.EventKind), Webhook: orEmpty(r.EventWebhook),
-		OccurredAt: orZero(r.OccurredAt), OccurredAtKnown: orZero(r.OccurredAtKnown), EventID: orEmpty(r.AifiEventID),
-		SessionID: orEmpty(r.EventSessionID), ShopperID: orEmpty(r.ShopperID), StoreExternalID: orEmpty(r.StoreExternalID),
-		Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds, PaymentProvider: orEmpty(r.PaymentProvider),
-		TokenType: orEmpty(r.TokenType), CheckInDeviceID: orEmpty(r.CheckInDeviceID), Unreadable: r.Unreadable,
-	}
-	if r.FirstDeliveryID != nil && *r.FirstDeliveryID == r.ID {
-		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, orZero(r.EventReceivedAt), orZero(r.EventIssuedAt)
-	}
-	return f
 }
 
 func orZero[T any](p *T) T {

@@ -20,13 +20,22 @@ type opened struct {
 	Erasure   *translog.ErasureFacts // of an erasure
 }
 
-// openRow makes a leaf of a delivery from its rows.
-func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
-	return openParsed(kind, r, headersOf(r.Headers))
+// openedRoom is memory for what is opened. It can be used again for the next.
+type openedRoom struct {
+	bodySalt translog.Salt
+	facts    translog.Facts
+	event    translog.EventFacts
+	encoded  []byte // facts
 }
 
-// openParsed is openRow for a row whose headers were read already.
-func openParsed(kind translog.Kind, r *evidenceRow, headers map[string]string) (opened, error) {
+// openRow makes a leaf of a delivery from its rows.
+func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
+	return openInto(new(openedRoom), kind, r, headersOf(r.Headers))
+}
+
+// openInto is openRow for a row whose headers were read already. What it gives lies in
+// room.
+func openInto(room *openedRoom, kind translog.Kind, r *evidenceRow, headers map[string]string) (opened, error) {
 	o := opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: r.Body}
 	if kind == translog.Replay && r.EventStoreID != nil {
 		o.Leaf.StoreID = *r.EventStoreID
@@ -34,8 +43,8 @@ func openParsed(kind translog.Kind, r *evidenceRow, headers map[string]string) (
 	switch {
 	case r.Body != nil && len(r.Secret) == len(translog.Secret{}):
 		secret := translog.Secret(r.Secret)
-		salt := secret.Body()
-		o.BodySalt, o.FactsSalt, o.Leaf.Body = &salt, secret.Facts(), salt.Commit(r.Body)
+		room.bodySalt = secret.Body()
+		o.BodySalt, o.FactsSalt, o.Leaf.Body = &room.bodySalt, secret.Facts(), room.bodySalt.Commit(r.Body)
 	case r.Body != nil && r.Secret == nil:
 		return o, ErrUnsequenced // it came before there was a log, or its secret is gone
 	case r.Body == nil && len(r.BodyCommitment) == translog.CommitmentSize && len(r.FactsSalt) == len(translog.Salt{}):
@@ -46,9 +55,34 @@ func openParsed(kind translog.Kind, r *evidenceRow, headers map[string]string) (
 	if kind == translog.Erasure {
 		return o.erasure(r)
 	}
-	facts := factsOfRow(r, headers)
-	o.Facts, o.Leaf.Facts = &facts, o.FactsSalt.Commit(facts.Append(nil))
+	o.Facts = room.factsOf(r, headers)
+	room.encoded = o.Facts.Append(room.encoded[:0])
+	o.Leaf.Facts = o.FactsSalt.Commit(room.encoded)
 	return o, nil
+}
+
+// factsOf are the facts as they are kept.
+func (room *openedRoom) factsOf(r *evidenceRow, headers map[string]string) *translog.Facts {
+	f := &room.facts
+	*f = translog.Facts{
+		SessionID: orEmpty(r.SessionID), IssuedAt: orZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
+		Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated,
+	}
+	if r.EventID == nil {
+		return f
+	}
+	f.Event = &room.event
+	room.event = translog.EventFacts{
+		ID: *r.EventID, StoreID: orZero(r.EventStoreID), Kind: orEmpty(r.EventKind), Webhook: orEmpty(r.EventWebhook),
+		OccurredAt: orZero(r.OccurredAt), OccurredAtKnown: orZero(r.OccurredAtKnown), EventID: orEmpty(r.AifiEventID),
+		SessionID: orEmpty(r.EventSessionID), ShopperID: orEmpty(r.ShopperID), StoreExternalID: orEmpty(r.StoreExternalID),
+		Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds, PaymentProvider: orEmpty(r.PaymentProvider),
+		TokenType: orEmpty(r.TokenType), CheckInDeviceID: orEmpty(r.CheckInDeviceID), Unreadable: r.Unreadable,
+	}
+	if r.FirstDeliveryID != nil && *r.FirstDeliveryID == r.ID {
+		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, orZero(r.EventReceivedAt), orZero(r.EventIssuedAt)
+	}
+	return f
 }
 
 // erasure makes o the leaf of the delivery's erasure.

@@ -72,6 +72,14 @@ func (p *pool) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) {
 	return nil, errNotConnected
 }
 
+// made is how many connections there were so far: while it stays, so does the database.
+func (p *pool) made() int64 {
+	if ready := p.ready.Load(); ready != nil {
+		return ready.Stat().NewConnsCount()
+	}
+	return 0
+}
+
 // connConfig is how to connect outside of the pool.
 func (p *pool) connConfig() (*pgx.ConnConfig, error) {
 	if ready := p.ready.Load(); ready != nil {

@@ -239,6 +239,7 @@ func (r *recorder) close() {
 type flusher struct {
 	store *Store
 	seen  *seen
+	made  int64 // connections, when seen began
 }
 
 func (f *flusher) run(queue <-chan *pending) {

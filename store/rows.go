@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
@@ -34,6 +36,7 @@ type rows struct {
 	customers        map[storeKey]customerRow
 	stores           map[int64]storeRow
 	storeExternalIDs map[storeKey]struct{}
+	heads            map[uuid.UUID]head
 	productCatalogue map[storeKey]span
 	gondolaCatalogue map[storeKey]span
 	counts           map[dayKey]dayCounts
@@ -59,7 +62,7 @@ type storeRow struct {
 func newRows(s *seen) *rows {
 	return &rows{
 		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
-		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{},
+		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{}, heads: map[uuid.UUID]head{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
 		counts: map[dayKey]dayCounts{}, deliveryCounts: map[deliveryCountKey]deliveryCount{},
 	}
@@ -67,7 +70,7 @@ func newRows(s *seen) *rows {
 
 // addEventParts adds the rows that make a new event searchable.
 func (r *rows) addEventParts(p *pending) {
-	s, at, id, kind := p.statement, p.occurredAt(), eventIDOf(p.statement.Fingerprint), string(kindOf(p.statement.Webhook))
+	s, at, id, kind := p.statement, p.occurredAt(), uuidOf(p.statement.Fingerprint), string(kindOf(p.statement.Webhook))
 	for _, flag := range distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags) {
 		a := &r.flags
 		a.StoreID, a.Flag, a.Kind = append(a.StoreID, s.StoreID), append(a.Flag, flag), append(a.Kind, kind)
@@ -192,6 +195,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		run  func() error
 	}{
 		{len(r.events.ID), func() error { return q.InsertEvents(ctx, p, r.events) }},
+		{len(r.heads), func() error { return q.InsertRequestHeads(ctx, p, r.headParams()) }},
 		{len(r.deliveries.ID), func() error { return q.InsertDeliveries(ctx, p, r.deliveries) }},
 		{len(r.bodies.DeliveryID), func() error { return q.InsertDeliveryBodies(ctx, p, r.bodies) }},
 		{len(r.leaves), func() error { return q.QueueLeaves(ctx, p, r.leaves) }},

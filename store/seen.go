@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/google/uuid"
+
 	"aifi-audit/store/aifi"
 )
 
@@ -14,6 +16,7 @@ const (
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
 
+	seenHeads    = 10_000
 	seenSessions = 20_000 // of about 2 kB each
 	// stateEvery is how long a session's row may go without the state that it has:
 	// until then somebody else's change of it, or its removal, would stay.
@@ -28,6 +31,8 @@ type seen struct {
 
 	sessions      map[storeKey]writtenSession
 	freshSessions map[storeKey]writtenSession // of the batch under way
+
+	heads map[uuid.UUID]struct{} // that came at least once, written or not
 }
 
 // writtenSession is a state of a session that was written.
@@ -43,6 +48,7 @@ func newSeen() *seen {
 	return &seen{
 		rows: map[string]span{}, fresh: map[string]span{},
 		sessions: map[storeKey]writtenSession{}, freshSessions: map[storeKey]writtenSession{},
+		heads: map[uuid.UUID]struct{}{},
 	}
 }
 
@@ -77,6 +83,18 @@ func (s *seen) needs(key string, at time.Time) bool {
 	}
 	s.fresh[key] = sp
 	return true
+}
+
+// head reports whether a request head came before.
+func (s *seen) head(id uuid.UUID) bool {
+	if _, ok := s.heads[id]; ok {
+		return true
+	}
+	if len(s.heads) == seenHeads {
+		clear(s.heads)
+	}
+	s.heads[id] = struct{}{}
+	return false
 }
 
 func (s *seen) begin() {

@@ -44,24 +44,39 @@ func (t *tallies) merge(o tallies) {
 
 // tallier makes tallies. One goroutine owns it.
 type tallier struct {
-	key [32]byte // the same for all whose tallies are compared; secret, and made for them
+	key tallyKey // the same for all whose tallies are compared
 	b   []byte
 }
 
-// of hashes a row by its key, and by value if it has one of a list.
-func (k *tallier) of(storeID int64, kind string, at time.Time, id uuid.UUID, value string) [sha256.Size]byte {
-	b := append(k.b[:0], k.key[:]...)
-	b = binary.BigEndian.AppendUint64(b, uint64(storeID)) //nolint:gosec // two's complement is meant
-	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixMicro()))
-	b = append(b, id[:]...)
-	b = append(binary.AppendUvarint(b, uint64(len(kind))), kind...)
+// tallyKey is secret, and made for one verification.
+type tallyKey [16]byte
+
+// text is as it is in a row, or as it came from the wire.
+type text interface{ ~string | ~[]byte }
+
+// rowSum hashes a row by its key, and by value if it has one of a list. Most of what it
+// hashes fits into one block of SHA-256: 55 bytes.
+func rowSum[T text](k *tallier, storeID int64, kind T, at time.Time, id uuid.UUID, value T) [sha256.Size]byte {
+	b := append(append(k.b[:0], k.key[:]...), id[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixMicro())) //nolint:gosec // two's complement is meant
+	b = binary.AppendVarint(b, storeID)
+	const named = 0xff
+	switch n := slices.Index(tallyKinds, Kind(kind)); {
+	case n >= 0:
+		b = append(b, byte(n))
+	default:
+		b = append(binary.AppendUvarint(append(b, named), uint64(len(kind))), kind...)
+	}
 	k.b = append(b, value...)
 	return sha256.Sum256(k.b)
 }
 
+// tallyKinds are those that take one byte; a row that is no event's has none.
+var tallyKinds = []Kind{"", AlcoholInteraction, FraudAlert, Registration, Other}
+
 // delivery adds a delivery that the log knows.
 func (k *tallier) delivery(t *tallies, r *evidenceRow) {
-	sum := k.of(r.StoreID, "", r.ReceivedAt, r.ID, "")
+	sum := rowSum(k, r.StoreID, "", r.ReceivedAt, r.ID, "")
 	t.deliveries.add(sum)
 	if r.StatedEventID == nil {
 		t.quarantine.add(sum)
@@ -74,7 +89,7 @@ func (k *tallier) event(t *tallies, r *evidenceRow) {
 		return
 	}
 	add := func(to *tally, value string) {
-		to.add(k.of(orZero(r.EventStoreID), orEmpty(r.EventKind), orZero(r.OccurredAt), *r.EventID, value))
+		to.add(rowSum(k, orZero(r.EventStoreID), orEmpty(r.EventKind), orZero(r.OccurredAt), *r.EventID, value))
 	}
 	list := func(to *tally, values []string) {
 		for i, value := range values {
@@ -89,13 +104,14 @@ func (k *tallier) event(t *tallies, r *evidenceRow) {
 	list(&t.gondolas, r.GondolaIds)
 }
 
-// keyRow is the key of a row, and its value if it is one of a list.
+// keyRow is the key of a row, and its value if it is one of a list, as they came from
+// the wire.
 type keyRow struct {
 	storeID int64
-	kind    string
+	kind    []byte
 	at      time.Time
 	id      uuid.UUID
-	value   string
+	value   []byte
 }
 
 // receivedKey reads a row with a store, the time received and a delivery.
@@ -103,13 +119,13 @@ func receivedKey(r *db.RawRow) keyRow { return keyRow{storeID: r.Int64(), at: r.
 
 // statedKey reads a row with the key of an event.
 func statedKey(r *db.RawRow) keyRow {
-	return keyRow{storeID: r.Int64(), kind: r.Text(), at: r.Time(), id: r.UUID()}
+	return keyRow{storeID: r.Int64(), kind: r.Bytes(), at: r.Time(), id: r.UUID()}
 }
 
 // listKey reads a row with the key of an event and a value.
 func listKey(r *db.RawRow) keyRow {
 	k := statedKey(r)
-	k.value = r.Text()
+	k.value = r.Bytes()
 	return k
 }
 

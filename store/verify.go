@@ -125,7 +125,7 @@ type verification struct {
 	VerifyOptions
 	log      logReader
 	snapshot string // of the database; all of its connections see it
-	tallyKey [32]byte
+	tallyKey tallyKey
 	now      time.Time
 
 	trees       signedTrees

@@ -243,6 +243,14 @@ var tampers = map[string]tamper{
 			AND b.delivery_id IN ('%[1]s', '%[2]s') AND b.delivery_id <> delivery_bodies.delivery_id`,
 		[]string{"TAMPERED body of 0", "TAMPERED body of 1"},
 	},
+	"what a delivery shares with others is edited": {
+		`INSERT INTO request_heads SELECT gen_random_uuid(), 'x', path, headers FROM request_heads WHERE id = (SELECT head_id FROM deliveries WHERE id = '%[2]s');
+		 UPDATE deliveries SET head_id = (SELECT id FROM request_heads WHERE remote_addr = 'x') WHERE id = '%[2]s'`,
+		[]string{"TAMPERED row of 1"},
+	},
+	"what a delivery shares with others is gone": {
+		`UPDATE deliveries SET head_id = gen_random_uuid() WHERE id = '%[2]s' AND head_id IS NOT NULL`, []string{"TAMPERED row of 1"},
+	},
 	"an event's products are edited": {
 		`UPDATE events SET product_ids = '{p,q}' WHERE delivery_id = '%[2]s'`, []string{"TAMPERED event of 1"},
 	},

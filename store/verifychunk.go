@@ -168,7 +168,7 @@ func (o *opener) openKind(ctx context.Context, c *chunk, kind translog.Kind, lea
 }
 
 // newTallyKey draws the key of a verification's tallies.
-func newTallyKey() (key [32]byte) {
+func newTallyKey() (key tallyKey) {
 	_, _ = rand.Read(key[:]) // never fails
 	return key
 }

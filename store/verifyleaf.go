@@ -104,12 +104,12 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 			if l.now = erased.Hash(); l.now == l.hash {
 				c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.AccessErasure})
 			}
-			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
+			c.tallies.access.add(rowSum(&o.tallier, 0, "", time.Time{}, l.id, ""))
 		case len(r.Secret) != len(translog.Secret{}):
 			l.blame(Unverifiable, "access", "the secret of its commitment is gone")
 		default:
 			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
-			c.tallies.access.add(o.tallier.of(0, "", time.Time{}, l.id, ""))
+			c.tallies.access.add(rowSum(&o.tallier, 0, "", time.Time{}, l.id, ""))
 		}
 	}
 	return nil
@@ -219,7 +219,7 @@ func diagnose(l *storedLeaf) Finding {
 	sum := sha256.Sum256(r.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body); problem == nil && r.EventID != nil {
-		facts := factsOfRow(&r, headersOf(r.Headers))
+		facts := new(openedRoom).factsOf(&r, headersOf(r.Headers))
 		at := s.TimeOfOrigin
 		if at.IsZero() {
 			at = r.ReceivedAt

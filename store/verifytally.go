@@ -45,7 +45,7 @@ func (v *verification) tallyTables(ctx context.Context) (differ tables, err erro
 func tallyTable[R any](ctx context.Context, tx db.DBTX, k *tallier, t *tally, all func(context.Context, db.DBTX) ([]R, error), key func(*db.RawRow) keyRow) error {
 	return db.Each(ctx, tx, all, func(r *db.RawRow) error {
 		row := key(r)
-		t.add(k.of(row.storeID, row.kind, row.at, row.id, row.value))
+		t.add(rowSum(k, row.storeID, row.kind, row.at, row.id, row.value))
 		return nil
 	})
 }

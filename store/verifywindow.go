@@ -13,21 +13,31 @@ import (
 
 // window holds what the tables have for a stretch of the log. Deliveries lie in the log
 // nearly in the order in which they were received, so their rows, bodies and events lie
-// together in time too, and are read by three ranges in place of a search for each. One
-// goroutine owns it.
+// together in time too, and are read by ranges in place of a search for each. One
+// goroutine owns it, and uses its memory again for the next stretch.
 type window struct {
-	deliveries map[uuid.UUID]*windowDelivery
-	events     map[eventKey]*db.WindowEventsRow
+	byID       map[uuid.UUID]int // where the leaf of a delivery is in deliveries
+	deliveries []windowDelivery  // one for each leaf
+	byKey      map[eventKey]int  // where an event is in events
+	events     []windowEvent
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
 	evidence   evidenceRow                  // scratch
+	room       openedRoom                   // scratch
 }
 
-// windowDelivery is a delivery of a window, and its leaf.
+// windowDelivery is a leaf of a window, and its delivery.
 type windowDelivery struct {
 	db.WindowDeliveriesRow
+	leaf    *storedLeaf
 	headers map[string]string
-	leaf    *storedLeaf // nil: it has no leaf in this stretch of the log
-	twice   bool        // there is another of its id
+	rows    int // how many have its id: one, if all is well
+}
+
+// windowEvent is an event of a window, and whom it is about.
+type windowEvent struct {
+	db.Event
+	person *db.EventPersonalInfo // nil: nobody whom an event names by more than an id
+	twice  bool                  // there is another of its key, or two persons are
 }
 
 // mostHeaders bounds how many different headers are remembered.
@@ -37,110 +47,162 @@ const mostHeaders = 1024
 // with each and its row, which is valid until the next. It tells nothing of the others:
 // they may be wrong, erased, or far from where the window looks.
 func (w *window) affirm(ctx context.Context, log logReader, leaves []*storedLeaf, right func(*storedLeaf, *evidenceRow)) error {
+	full, from, to, err := w.read(ctx, log, leaves)
+	if err != nil || full {
+		return err
+	}
+	return w.eachBody(ctx, log, from, to, func(d *windowDelivery, body, secret []byte) {
+		if w.makes(d, body, secret) {
+			right(d.leaf, &w.evidence)
+		}
+	})
+}
+
+// read reads all but the bodies, which are those of a time. It gives up, and gives full,
+// if there are far more rows than leaves.
+func (w *window) read(ctx context.Context, log logReader, leaves []*storedLeaf) (full bool, from, to time.Time, err error) {
 	times := make([]time.Time, len(leaves))
 	for i, l := range leaves {
 		times[i] = ReceivedAt(l.id)
 	}
-	from, to := together(times)
-	full, err := w.readDeliveries(ctx, log, leaves, from, to)
-	if err != nil || full {
-		return err
+	from, to = together(times)
+	if full, err = w.readDeliveries(ctx, log, leaves, from, to); err != nil || full {
+		return full, from, to, err
 	}
-	if err := w.readEvents(ctx, log); err != nil {
-		return err
+	p, some := w.stated()
+	if !some {
+		return false, from, to, nil
 	}
-	return log.queries.EachWindowBody(ctx, log.conn, w.bodies(from, to), func(r *db.RawRow) error {
-		receivedAt, id, body, secret := r.Time(), r.UUID(), r.Bytes(), r.Bytes()
-		if d := w.deliveries[id]; d != nil && d.leaf != nil && !d.twice && d.ReceivedAt.Equal(receivedAt) && w.makes(d, body, secret) {
-			right(d.leaf, &w.evidence)
-		}
-		return nil
-	})
+	if full, err = w.readEvents(ctx, log, p); err != nil || full {
+		return full, from, to, err
+	}
+	full, err = w.readPersons(ctx, log, db.WindowPersonsParams(p))
+	return full, from, to, err
 }
 
-// bodies is what finds the bodies of the window's deliveries.
-func (w *window) bodies(from, to time.Time) db.WindowBodiesParams {
-	stores := map[int64]struct{}{}
-	for _, d := range w.deliveries {
-		stores[d.StoreID] = struct{}{}
-	}
-	return db.WindowBodiesParams{StoreIds: keysOf(stores), FromTime: from, ToTime: to}
-}
-
-// readDeliveries reads the deliveries of a time. It gives up, and gives full, if there
-// are far more than leaves.
+// readDeliveries reads the deliveries of a time.
 func (w *window) readDeliveries(ctx context.Context, log logReader, leaves []*storedLeaf, from, to time.Time) (full bool, err error) {
-	byID := make(map[uuid.UUID]*storedLeaf, len(leaves))
-	for _, l := range leaves {
-		byID[l.id] = l
-	}
-	w.deliveries = make(map[uuid.UUID]*windowDelivery, len(leaves))
-	if w.headers == nil || len(w.headers) > mostHeaders {
-		w.headers = map[string]map[string]string{}
-	}
+	w.begin(leaves)
 	limit, rows := rowLimit(len(leaves)), int32(0)
 	p := db.WindowDeliveriesParams{FromTime: from, ToTime: to, RowLimit: limit}
 	err = log.queries.EachWindowDelivery(ctx, log.conn, p, func(r *db.RawRow) error {
 		rows++
-		d := &windowDelivery{WindowDeliveriesRow: r.WindowDelivery()}
-		if r.Bad() {
-			return nil
-		}
-		if before := w.deliveries[d.ID]; before != nil {
-			before.twice = true
-			return nil
-		}
-		headers, known := w.headers[string(d.Headers)]
+		row := r.WindowDelivery()
+		i, known := w.byID[row.ID]
 		if !known {
-			headers = headersOf(d.Headers)
-			w.headers[string(d.Headers)] = headers
+			return nil
 		}
-		d.headers, d.Headers, d.leaf = headers, nil, byID[d.ID]
-		w.deliveries[d.ID] = d
+		d := &w.deliveries[i]
+		if d.rows++; r.Bad() {
+			d.rows++ // it is to be looked at
+		}
+		headers, known := w.headers[string(row.Headers)]
+		if !known {
+			headers = headersOf(row.Headers)
+			w.headers[string(row.Headers)] = headers
+		}
+		row.Headers = nil
+		d.WindowDeliveriesRow, d.headers = row, headers
 		return nil
 	})
 	return rows == limit, err
 }
 
-// readEvents reads the events that the window's deliveries state.
-func (w *window) readEvents(ctx context.Context, log logReader) error {
-	w.events = make(map[eventKey]*db.WindowEventsRow, len(w.deliveries))
-	p, some := w.stated()
-	if !some {
-		return nil
+// begin makes room for other leaves.
+func (w *window) begin(leaves []*storedLeaf) {
+	if w.byID == nil {
+		w.byID, w.byKey = make(map[uuid.UUID]int, len(leaves)), make(map[eventKey]int, len(leaves))
 	}
-	return log.queries.EachWindowEvent(ctx, log.conn, p, func(r *db.RawRow) error {
-		e := r.WindowEvent()
+	clear(w.byID)
+	clear(w.byKey)
+	w.deliveries, w.events = slices.Grow(w.deliveries[:0], len(leaves)), w.events[:0]
+	for i, l := range leaves {
+		w.byID[l.id] = i
+		w.deliveries = append(w.deliveries, windowDelivery{leaf: l})
+	}
+	if w.headers == nil || len(w.headers) > mostHeaders {
+		w.headers = map[string]map[string]string{}
+	}
+}
+
+// readEvents reads the events that the window's deliveries state.
+func (w *window) readEvents(ctx context.Context, log logReader, p db.WindowEventsParams) (full bool, err error) {
+	rows := int32(0)
+	err = log.queries.EachWindowEvent(ctx, log.conn, p, func(r *db.RawRow) error {
+		rows++
+		w.events = append(w.events, windowEvent{Event: r.WindowEvent()})
+		e := &w.events[len(w.events)-1]
+		e.twice = r.Bad()
 		key := eventKeyOf(e.ID, e.OccurredAt)
-		_, twice := w.events[key]
-		switch {
-		case r.Bad():
-		case twice:
-			w.events[key] = nil
-		default:
-			w.events[key] = &e
+		if before, ok := w.byKey[key]; ok {
+			w.events[before].twice = true
+		} else {
+			w.byKey[key] = len(w.events) - 1
 		}
 		return nil
 	})
+	return rows == p.RowLimit, err
+}
+
+// readPersons reads whom the window's events are about.
+func (w *window) readPersons(ctx context.Context, log logReader, p db.WindowPersonsParams) (full bool, err error) {
+	rows := int32(0)
+	err = log.queries.EachWindowPerson(ctx, log.conn, p, func(r *db.RawRow) error {
+		rows++
+		row := r.WindowPerson()
+		if i, ok := w.byKey[eventKeyOf(row.EventID, row.OccurredAt)]; ok {
+			e := &w.events[i]
+			e.twice = e.twice || e.person != nil || r.Bad() || row.StoreID != e.StoreID || row.Kind != e.Kind
+			e.person = &row
+		}
+		return nil
+	})
+	return rows == p.RowLimit, err
 }
 
 // stated is what finds the events that the window's deliveries state, if any, but for
 // those that happened long before or after the others.
 func (w *window) stated() (p db.WindowEventsParams, some bool) {
-	var times []time.Time
-	stores, kinds := map[int64]struct{}{}, map[string]struct{}{}
-	for _, d := range w.deliveries {
-		if d.leaf != nil && d.EventID != nil && d.EventOccurredAt != nil {
+	times := make([]time.Time, 0, len(w.deliveries))
+	kinds := map[string]struct{}{}
+	for i := range w.deliveries {
+		if d := &w.deliveries[i]; d.EventID != nil && d.EventOccurredAt != nil {
 			times = append(times, *d.EventOccurredAt)
-			stores[d.StoreID], kinds[orEmpty(d.EventKind)] = struct{}{}, struct{}{}
+			kinds[orEmpty(d.EventKind)] = struct{}{}
 		}
 	}
 	if len(times) == 0 {
 		return p, false
 	}
-	p = db.WindowEventsParams{StoreIds: keysOf(stores), Kinds: keysOf(kinds), RowLimit: rowLimit(len(times))}
+	p = db.WindowEventsParams{StoreIds: w.stores(), Kinds: keysOf(kinds), RowLimit: rowLimit(len(times))}
 	p.FromTime, p.ToTime = together(times)
 	return p, true
+}
+
+// stores are those of the window's deliveries.
+func (w *window) stores() []int64 {
+	stores := map[int64]struct{}{}
+	for i := range w.deliveries {
+		if d := &w.deliveries[i]; d.rows > 0 {
+			stores[d.StoreID] = struct{}{}
+		}
+	}
+	return keysOf(stores)
+}
+
+// eachBody reads the bodies of the window's deliveries, with their secrets. Both are
+// valid until the next.
+func (w *window) eachBody(ctx context.Context, log logReader, from, to time.Time, each func(d *windowDelivery, body, secret []byte)) error {
+	p := db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}
+	return log.queries.EachWindowBody(ctx, log.conn, p, func(r *db.RawRow) error {
+		receivedAt, id, body, secret := r.Time(), r.UUID(), r.Bytes(), r.Bytes()
+		if i, ok := w.byID[id]; ok {
+			if d := &w.deliveries[i]; d.rows == 1 && d.ReceivedAt.Equal(receivedAt) {
+				each(d, body, secret)
+			}
+		}
+		return nil
+	})
 }
 
 // makes reports whether the rows of a delivery make its leaf, and name whom the body
@@ -155,24 +217,30 @@ func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
 		RemoteAddr: d.RemoteAddr, Path: d.Path, BodySize: d.BodySize, Truncated: d.Truncated, StatedEventID: d.EventID, Body: body, Secret: secret,
 	}
 	if d.EventID != nil {
-		e := w.events[eventKeyOf(*d.EventID, orZero(d.EventOccurredAt))]
-		if e == nil || e.StoreID != d.StoreID || e.Kind != orEmpty(d.EventKind) {
+		i, ok := w.byKey[eventKeyOf(*d.EventID, orZero(d.EventOccurredAt))]
+		if !ok {
 			return false
 		}
-		addEventColumns(r, e)
+		e := &w.events[i]
+		if e.twice || e.StoreID != d.StoreID || e.Kind != orEmpty(d.EventKind) {
+			return false
+		}
+		e.addColumns(r)
 	}
-	o, err := openParsed(translog.Delivery, r, d.headers)
+	o, err := openInto(&w.room, translog.Delivery, r, d.headers)
 	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r) == ""
 }
 
-// addEventColumns adds an event to the row of a delivery, as DeliveryEvidence would.
-func addEventColumns(r *evidenceRow, e *db.WindowEventsRow) {
+// addColumns adds an event to the row of a delivery, as DeliveryEvidence would.
+func (e *windowEvent) addColumns(r *evidenceRow) {
 	r.EventStoreID, r.EventKind, r.OccurredAt, r.EventID, r.OccurredAtKnown = &e.StoreID, &e.Kind, &e.OccurredAt, &e.ID, &e.OccurredAtKnown
 	r.FirstDeliveryID, r.EventReceivedAt, r.EventIssuedAt = &e.DeliveryID, &e.ReceivedAt, e.IssuedAt
 	r.EventWebhook, r.AifiEventID, r.EventSessionID, r.CustomerID, r.ShopperID = &e.Webhook, e.EventID, e.SessionID, e.CustomerID, e.ShopperID
 	r.StoreExternalID, r.Flags, r.ProductIds, r.GondolaIds = e.StoreExternalID, e.Flags, e.ProductIds, e.GondolaIds
 	r.PaymentProvider, r.TokenType, r.CheckInDeviceID, r.Unreadable = e.PaymentProvider, e.TokenType, e.CheckInDeviceID, e.Unreadable
-	r.Email, r.FirstName, r.LastName, r.Phone, r.PhoneNumber, r.PersonalCustomerID = e.Email, e.FirstName, e.LastName, e.Phone, e.PhoneNumber, e.PersonalCustomerID
+	if p := e.person; p != nil {
+		r.Email, r.FirstName, r.LastName, r.Phone, r.PhoneNumber, r.PersonalCustomerID = p.Email, p.FirstName, p.LastName, p.Phone, p.PhoneNumber, p.CustomerID
+	}
 }
 
 // together gives the time in which nearly all of some times lie: without the sixteenth

@@ -1,6 +1,7 @@
 package translog
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -75,8 +76,13 @@ func (l Leaf) Append(b []byte) []byte {
 	return append(b, l.Webhook...)
 }
 
-// Hash is the hash of the leaf in the tree.
-func (l Leaf) Hash() tlog.Hash { return tlog.RecordHash(l.Append(nil)) }
+// Hash is the hash of the leaf in the tree: tlog.RecordHash of what Append encodes,
+// without memory of its own.
+func (l Leaf) Hash() tlog.Hash {
+	const usual, leaf = 256, 0 // bytes at most; what RFC 6962 puts before a leaf
+	room := [usual]byte{leaf}
+	return sha256.Sum256(l.Append(room[:1]))
+}
 
 // ErrLeaf says that bytes are not a leaf of this version.
 var ErrLeaf = errors.New("not a leaf that this program knows")

@@ -134,18 +134,19 @@ func (r *run) ingestTurn(ctx context.Context, seed uint64, m *Ingest) (t taken, 
 		return t, err
 	}
 	defer func() { err = errors.Join(err, server.stop()) }()
-	senders, err := dialAll(server.url, r.Connections)
-	if err != nil {
-		return t, err
-	}
-	defer closeAll(senders)
 	traffic := newTraffic(r.Config, seed, r.postgres.tokens.ingest)
+	first := traffic.next(r.guess())
 	wal, err := r.postgres.wal(ctx)
 	if err != nil {
 		return t, err
 	}
 	r.settle(ctx)
-	warm, err := closedLoop(ctx, senders, traffic.next(r.guess()), min(warmUp, r.Duration))
+	senders, err := dialAll(server.url, r.Connections) // and then send: a server does not wait for long
+	if err != nil {
+		return t, err
+	}
+	defer closeAll(senders)
+	warm, err := closedLoop(ctx, senders, first, min(warmUp, r.Duration))
 	if err != nil {
 		return t, err
 	}

@@ -214,7 +214,7 @@ func (q *Queries) EventDeliveries(ctx context.Context, db DBTX, arg EventDeliver
 const getDelivery = `-- name: GetDelivery :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE d.received_at = $1 AND d.id = $2
@@ -272,7 +272,7 @@ func (q *Queries) GetDelivery(ctx context.Context, db DBTX, arg GetDeliveryParam
 
 const getDeliveryForReplay = `-- name: GetDeliveryForReplay :one
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
-FROM deliveries d
+FROM delivery_requests d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = $1 AND d.id = $2
     AND ($3::bigint[] IS NULL OR d.store_id = ANY ($3::bigint[]))
@@ -400,7 +400,7 @@ const listDeliveries = `-- name: ListDeliveries :many
 
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
-FROM deliveries d
+FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
@@ -524,7 +524,7 @@ FROM (
     ORDER BY CASE WHEN $10::boolean THEN k.received_at END, CASE WHEN $10::boolean THEN k.id END, k.received_at DESC, k.id DESC
     LIMIT $11::bigint
 ) page
-JOIN deliveries d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+JOIN delivery_requests d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
     AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)

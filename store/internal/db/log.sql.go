@@ -88,7 +88,7 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.
     x.erased_at, x.body_commitment, x.facts_salt, x.secret AS erasure_secret, x.actor, x.reason,
     (y.delivery_id IS NOT NULL)::boolean AS event_erased
 FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
-JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
+JOIN delivery_requests d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 LEFT JOIN log_erasures x ON x.store_id = d.store_id AND x.received_at = d.received_at AND x.delivery_id = d.id
 LEFT JOIN quarantine q ON $3::boolean AND q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id

@@ -55,8 +55,8 @@ type DeliveriesDefault struct {
 	// timeOfIssue: when AiFi says that it sent the webhook
 	IssuedAt   *time.Time
 	TokenID    int64
-	RemoteAddr string
-	Path       string
+	RemoteAddr *string
+	Path       *string
 	Headers    []byte
 	// Bytes kept
 	BodySize   int64
@@ -80,14 +80,16 @@ type Delivery struct {
 	// timeOfIssue: when AiFi says that it sent the webhook
 	IssuedAt   *time.Time
 	TokenID    int64
-	RemoteAddr string
-	Path       string
+	RemoteAddr *string
+	Path       *string
 	Headers    []byte
 	// Bytes kept
 	BodySize   int64
 	BodySha256 []byte
 	// The body was longer than the limit, and only its first part was kept
 	Truncated bool
+	// The request head that it shares with others; what it does not share, or all of it, stands in remote_addr, path and headers. See delivery_requests
+	HeadID *uuid.UUID
 }
 
 type DeliveryBodiesDefault struct {
@@ -126,6 +128,26 @@ type DeliveryFacet struct {
 	Value      string
 	ReceivedAt time.Time
 	ID         uuid.UUID
+}
+
+// deliveries, with what they share with others.
+type DeliveryRequest struct {
+	StoreID         int64
+	ReceivedAt      time.Time
+	ID              uuid.UUID
+	Webhook         string
+	SessionID       *string
+	EventKind       *string
+	EventOccurredAt *time.Time
+	EventID         *uuid.UUID
+	IssuedAt        *time.Time
+	TokenID         int64
+	RemoteAddr      string
+	Path            string
+	Headers         []byte
+	BodySize        int64
+	BodySha256      []byte
+	Truncated       bool
 }
 
 // What was decided of requests, by whom. Insert only.
@@ -571,6 +593,15 @@ type Refused struct {
 	BodySize   int64
 	Truncated  bool
 	ReplayedAt *time.Time
+}
+
+// What the requests of many deliveries have in common. Insert only.
+type RequestHead struct {
+	// UUIDv8 of the SHA-256 of the other columns: the same head has the same id
+	ID         uuid.UUID
+	RemoteAddr string
+	Path       string
+	Headers    []byte
 }
 
 // A row each time that it is said how long deliveries are kept. The newest of a store and webhook counts, after a week. Insert only.

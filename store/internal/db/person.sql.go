@@ -49,7 +49,7 @@ const deliveriesByKeys = `-- name: DeliveriesByKeys :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
 FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) k
-JOIN deliveries d ON d.received_at = k.received_at AND d.id = k.id
+JOIN delivery_requests d ON d.received_at = k.received_at AND d.id = k.id
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 ORDER BY d.received_at, d.id

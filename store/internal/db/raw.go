@@ -24,6 +24,11 @@ func (q *Queries) EachWindowEvent(ctx context.Context, tx DBTX, a WindowEventsPa
 	return eachRaw(ctx, tx, asked(ctx, a, q.WindowEvents), each)
 }
 
+// EachWindowPerson is WindowPersons, row by row.
+func (q *Queries) EachWindowPerson(ctx context.Context, tx DBTX, a WindowPersonsParams, each func(*RawRow) error) error {
+	return eachRaw(ctx, tx, asked(ctx, a, q.WindowPersons), each)
+}
+
 // EachWindowBody is WindowBodies, row by row.
 func (q *Queries) EachWindowBody(ctx context.Context, tx DBTX, a WindowBodiesParams, each func(*RawRow) error) error {
 	return eachRaw(ctx, tx, asked(ctx, a, q.WindowBodies), each)
@@ -51,48 +56,36 @@ func eachRaw(ctx context.Context, tx DBTX, s statement, each func(*RawRow) error
 }
 
 // RawRow is a row as it came from the wire. Its methods read its columns from the left
-// to the right. What they give stays valid, but for Bytes.
+// to the right. What they give stays valid, but for Bytes and JSON.
 type RawRow struct {
 	values [][]byte
 	next   int
 	bad    bool
-	texts  string // all values behind each other, so that their texts are one allocation
-	offset int    // in texts, of the next value
-	room   []byte
-	kept   struct {
-		texts []string
-		times []time.Time
-		ids   []uuid.UUID
-	}
+
+	texts   texts
+	strings slab[string]
+	times   slab[time.Time]
+	ids     slab[uuid.UUID]
 }
 
-func (r *RawRow) begin(values [][]byte) {
-	r.values, r.next, r.bad, r.texts, r.offset = values, 0, false, "", 0
-}
+func (r *RawRow) begin(values [][]byte) { r.values, r.next, r.bad = values, 0, false }
 
 // Bad reports whether a column so far held what Go has no value for: a time without
 // end, a null in a list.
 func (r *RawRow) Bad() bool { return r.bad }
 
-// take gives the next value, and where it begins in texts.
-func (r *RawRow) take() (v []byte, offset int) {
-	v, offset = r.values[r.next], r.offset
-	r.next++
-	r.offset += len(v)
-	return v, offset
-}
-
 // Bytes is a bytea or a jsonb, or the bytes of any other value, until the next row. It
 // is nil of null.
 func (r *RawRow) Bytes() []byte {
-	v, _ := r.take()
+	v := r.values[r.next]
+	r.next++
 	return v
 }
 
 // JSON is the text of a jsonb, until the next row.
 func (r *RawRow) JSON() []byte {
 	const version = 1
-	v, _ := r.take()
+	v := r.Bytes()
 	if len(v) == 0 || v[0] != version {
 		r.bad = true
 		return nil
@@ -102,7 +95,7 @@ func (r *RawRow) JSON() []byte {
 
 // Int64 is a bigint.
 func (r *RawRow) Int64() int64 {
-	v, _ := r.take()
+	v := r.Bytes()
 	if len(v) != 8 {
 		r.bad = true
 		return 0
@@ -112,7 +105,7 @@ func (r *RawRow) Int64() int64 {
 
 // Bool is a boolean.
 func (r *RawRow) Bool() bool {
-	v, _ := r.take()
+	v := r.Bytes()
 	if len(v) != 1 {
 		r.bad = true
 		return false
@@ -122,7 +115,7 @@ func (r *RawRow) Bool() bool {
 
 // UUID is a uuid.
 func (r *RawRow) UUID() uuid.UUID {
-	v, _ := r.take()
+	v := r.Bytes()
 	if len(v) != len(uuid.UUID{}) {
 		r.bad = true
 		return uuid.UUID{}
@@ -135,7 +128,7 @@ func (r *RawRow) OptionalUUID() *uuid.UUID {
 	if r.null() {
 		return nil
 	}
-	return keep(&r.kept.ids, r.UUID())
+	return r.ids.add(r.UUID())
 }
 
 // Time is a timestamptz.
@@ -154,49 +147,46 @@ func (r *RawRow) OptionalTime() *time.Time {
 	if r.null() {
 		return nil
 	}
-	return keep(&r.kept.times, r.Time())
+	return r.times.add(r.Time())
 }
 
 // Text is a text.
-func (r *RawRow) Text() string {
-	v, at := r.take()
-	return r.text(at, at+len(v))
-}
+func (r *RawRow) Text() string { return r.texts.add(r.Bytes()) }
 
 // OptionalText is a text; nil of null.
 func (r *RawRow) OptionalText() *string {
 	if r.null() {
 		return nil
 	}
-	return keep(&r.kept.texts, r.Text())
+	return r.strings.add(r.Text())
 }
 
 // Texts is a text[] of one dimension.
 func (r *RawRow) Texts() []string {
 	const header, dimension = 12, 8 // dimensions, whether there are nulls, the type; of a dimension its length and first index
-	v, at := r.take()
+	v := r.Bytes()
 	if len(v) < header {
 		r.bad = true
 		return nil
 	}
-	list := []string{}
 	switch binary.BigEndian.Uint32(v) {
 	case 0:
-		return list
+		return []string{}
 	case 1:
 	default:
 		r.bad = true
 		return nil
 	}
-	for i := header + dimension; i < len(v); {
-		n := int(int32(binary.BigEndian.Uint32(v[i:]))) //nolint:gosec // null is -1
+	list := r.strings.take(int(binary.BigEndian.Uint32(v[header:])))
+	rest := v[header+dimension:]
+	for i := range list {
+		n := int(int32(binary.BigEndian.Uint32(rest))) //nolint:gosec // null is -1
 		if n < 0 {
 			r.bad = true
 			return nil
 		}
-		i += 4
-		list = append(list, r.text(at+i, at+i+n))
-		i += n
+		list[i] = r.texts.add(rest[4 : 4+n])
+		rest = rest[4+n:]
 	}
 	return list
 }
@@ -209,30 +199,6 @@ func (r *RawRow) null() bool {
 	return false
 }
 
-func (r *RawRow) text(from, to int) string {
-	if from == to {
-		return ""
-	}
-	if r.texts == "" {
-		r.room = r.room[:0]
-		for _, v := range r.values {
-			r.room = append(r.room, v...)
-		}
-		r.texts = string(r.room)
-	}
-	return r.texts[from:to]
-}
-
-// keep gives v an address, among others of its type.
-func keep[T any](all *[]T, v T) *T {
-	const together = 256
-	if len(*all) == cap(*all) {
-		*all = make([]T, 0, together)
-	}
-	*all = append(*all, v)
-	return &(*all)[len(*all)-1]
-}
-
 // WindowDelivery reads a row of WindowDeliveries. Its headers stay valid until the next.
 func (r *RawRow) WindowDelivery() WindowDeliveriesRow {
 	return WindowDeliveriesRow{
@@ -243,13 +209,20 @@ func (r *RawRow) WindowDelivery() WindowDeliveriesRow {
 }
 
 // WindowEvent reads a row of WindowEvents.
-func (r *RawRow) WindowEvent() WindowEventsRow {
-	return WindowEventsRow{
+func (r *RawRow) WindowEvent() Event {
+	return Event{
 		StoreID: r.Int64(), Kind: r.Text(), OccurredAt: r.Time(), ID: r.UUID(), OccurredAtKnown: r.Bool(), DeliveryID: r.UUID(),
 		ReceivedAt: r.Time(), IssuedAt: r.OptionalTime(), Webhook: r.Text(), EventID: r.OptionalText(), SessionID: r.OptionalText(),
 		CustomerID: r.OptionalText(), ShopperID: r.OptionalText(), StoreExternalID: r.OptionalText(), Flags: r.Texts(),
 		ProductIds: r.Texts(), GondolaIds: r.Texts(), PaymentProvider: r.OptionalText(), TokenType: r.OptionalText(),
-		CheckInDeviceID: r.OptionalText(), Unreadable: r.Texts(), Email: r.OptionalText(), FirstName: r.OptionalText(),
-		LastName: r.OptionalText(), Phone: r.OptionalText(), PhoneNumber: r.OptionalText(), PersonalCustomerID: r.OptionalText(),
+		CheckInDeviceID: r.OptionalText(), Unreadable: r.Texts(),
+	}
+}
+
+// WindowPerson reads a row of WindowPersons.
+func (r *RawRow) WindowPerson() EventPersonalInfo {
+	return EventPersonalInfo{
+		StoreID: r.Int64(), Kind: r.Text(), OccurredAt: r.Time(), EventID: r.UUID(), CustomerID: r.OptionalText(), Email: r.OptionalText(),
+		FirstName: r.OptionalText(), LastName: r.OptionalText(), Phone: r.OptionalText(), PhoneNumber: r.OptionalText(),
 	}
 }

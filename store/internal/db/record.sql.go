@@ -14,17 +14,18 @@ import (
 
 const insertDeliveries = `-- name: InsertDeliveries :exec
 INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
-    issued_at, token_id, remote_addr, path, headers, body_size, body_sha256, truncated)
+    issued_at, token_id, head_id, remote_addr, path, headers, body_size, body_sha256, truncated)
 SELECT store_id, received_at, id, webhook, NULLIF(session_id, ''), NULLIF(event_kind, ''),
     NULLIF(event_occurred_at, '0001-01-01T00:00:00Z'), NULLIF(event_id, '00000000-0000-0000-0000-000000000000'),
-    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, remote_addr, path, headers::jsonb, body_size, body_sha256, truncated
+    NULLIF(issued_at, '0001-01-01T00:00:00Z'), token_id, NULLIF(head_id, '00000000-0000-0000-0000-000000000000'), NULLIF(remote_addr, ''),
+    NULLIF(path, ''), NULLIF(headers, '')::jsonb, body_size, body_sha256, truncated
 FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at,
     unnest($3::uuid[]) AS id, unnest($4::text[]) AS webhook, unnest($5::text[]) AS session_id,
     unnest($6::text[]) AS event_kind, unnest($7::timestamptz[]) AS event_occurred_at,
     unnest($8::uuid[]) AS event_id, unnest($9::timestamptz[]) AS issued_at,
-    unnest($10::bigint[]) AS token_id, unnest($11::text[]) AS remote_addr, unnest($12::text[]) AS path,
-    unnest($13::text[]) AS headers, unnest($14::bigint[]) AS body_size,
-    unnest($15::bytea[]) AS body_sha256, unnest($16::boolean[]) AS truncated) d
+    unnest($10::bigint[]) AS token_id, unnest($11::uuid[]) AS head_id, unnest($12::text[]) AS remote_addr, unnest($13::text[]) AS path,
+    unnest($14::text[]) AS headers, unnest($15::bigint[]) AS body_size,
+    unnest($16::bytea[]) AS body_sha256, unnest($17::boolean[]) AS truncated) d
 `
 
 type InsertDeliveriesParams struct {
@@ -38,6 +39,7 @@ type InsertDeliveriesParams struct {
 	EventID         []uuid.UUID
 	IssuedAt        []time.Time
 	TokenID         []int64
+	HeadID          []uuid.UUID
 	RemoteAddr      []string
 	Path            []string
 	Headers         []string
@@ -58,6 +60,7 @@ func (q *Queries) InsertDeliveries(ctx context.Context, db DBTX, arg InsertDeliv
 		arg.EventID,
 		arg.IssuedAt,
 		arg.TokenID,
+		arg.HeadID,
 		arg.RemoteAddr,
 		arg.Path,
 		arg.Headers,
@@ -311,6 +314,34 @@ func (q *Queries) InsertQuarantine(ctx context.Context, db DBTX, arg InsertQuara
 		arg.Reason,
 		arg.Pointer,
 		arg.Detail,
+	)
+	return err
+}
+
+const insertRequestHeads = `-- name: InsertRequestHeads :exec
+INSERT INTO request_heads (id, remote_addr, path, headers)
+SELECT id, remote_addr, path, headers::jsonb
+FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS remote_addr, unnest($3::text[]) AS path,
+    unnest($4::text[]) AS headers) h
+ON CONFLICT DO NOTHING
+`
+
+type InsertRequestHeadsParams struct {
+	ID         []uuid.UUID
+	RemoteAddr []string
+	Path       []string
+	Headers    []string
+}
+
+// InsertRequestHeads writes the heads that deliveries of a batch share, which mostly are
+// there. To rely on that from memory would leave deliveries without theirs in a database
+// that was restored.
+func (q *Queries) InsertRequestHeads(ctx context.Context, db DBTX, arg InsertRequestHeadsParams) error {
+	_, err := db.Exec(ctx, insertRequestHeads,
+		arg.ID,
+		arg.RemoteAddr,
+		arg.Path,
+		arg.Headers,
 	)
 	return err
 }

@@ -639,7 +639,7 @@ const windowDeliveries = `-- name: WindowDeliveries :many
 
 SELECT store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path,
     headers, body_size, truncated
-FROM deliveries
+FROM delivery_requests
 WHERE received_at >= $1 AND received_at <= $2
 LIMIT $3
 `
@@ -708,14 +708,10 @@ func (q *Queries) WindowDeliveries(ctx context.Context, db DBTX, arg WindowDeliv
 }
 
 const windowEvents = `-- name: WindowEvents :many
-SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id,
-    e.session_id, e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
-    e.token_type, e.check_in_device_id, e.unreadable, p.email, p.first_name, p.last_name, p.phone, p.phone_number,
-    p.customer_id AS personal_customer_id
-FROM events e
-LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id
-WHERE e.store_id = ANY ($1::bigint[]) AND e.kind = ANY ($2::text[])
-    AND e.occurred_at >= $3 AND e.occurred_at <= $4
+SELECT store_id, kind, occurred_at, id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id, session_id, customer_id,
+    shopper_id, store_external_id, flags, product_ids, gondola_ids, payment_provider, token_type, check_in_device_id, unreadable
+FROM events
+WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[]) AND occurred_at >= $3 AND occurred_at <= $4
 LIMIT $5
 `
 
@@ -727,39 +723,8 @@ type WindowEventsParams struct {
 	RowLimit int32
 }
 
-type WindowEventsRow struct {
-	StoreID            int64
-	Kind               string
-	OccurredAt         time.Time
-	ID                 uuid.UUID
-	OccurredAtKnown    bool
-	DeliveryID         uuid.UUID
-	ReceivedAt         time.Time
-	IssuedAt           *time.Time
-	Webhook            string
-	EventID            *string
-	SessionID          *string
-	CustomerID         *string
-	ShopperID          *string
-	StoreExternalID    *string
-	Flags              []string
-	ProductIds         []string
-	GondolaIds         []string
-	PaymentProvider    *string
-	TokenType          *string
-	CheckInDeviceID    *string
-	Unreadable         []string
-	Email              *string
-	FirstName          *string
-	LastName           *string
-	Phone              *string
-	PhoneNumber        *string
-	PersonalCustomerID *string
-}
-
-// WindowEvents are the events of some stores and kinds, and of a time, with whom they
-// are about.
-func (q *Queries) WindowEvents(ctx context.Context, db DBTX, arg WindowEventsParams) ([]WindowEventsRow, error) {
+// WindowEvents are the events of some stores and kinds, and of a time.
+func (q *Queries) WindowEvents(ctx context.Context, db DBTX, arg WindowEventsParams) ([]Event, error) {
 	rows, err := db.Query(ctx, windowEvents,
 		arg.StoreIds,
 		arg.Kinds,
@@ -771,9 +736,9 @@ func (q *Queries) WindowEvents(ctx context.Context, db DBTX, arg WindowEventsPar
 		return nil, err
 	}
 	defer rows.Close()
-	var items []WindowEventsRow
+	var items []Event
 	for rows.Next() {
-		var i WindowEventsRow
+		var i Event
 		if err := rows.Scan(
 			&i.StoreID,
 			&i.Kind,
@@ -796,12 +761,60 @@ func (q *Queries) WindowEvents(ctx context.Context, db DBTX, arg WindowEventsPar
 			&i.TokenType,
 			&i.CheckInDeviceID,
 			&i.Unreadable,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const windowPersons = `-- name: WindowPersons :many
+SELECT store_id, kind, occurred_at, event_id, customer_id, email, first_name, last_name, phone, phone_number
+FROM event_personal_info
+WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[]) AND occurred_at >= $3 AND occurred_at <= $4
+LIMIT $5
+`
+
+type WindowPersonsParams struct {
+	StoreIds []int64
+	Kinds    []string
+	FromTime time.Time
+	ToTime   time.Time
+	RowLimit int32
+}
+
+// WindowPersons are those whom the events of WindowEvents are about. (A join would read
+// all persons there are for each stretch of the log.)
+func (q *Queries) WindowPersons(ctx context.Context, db DBTX, arg WindowPersonsParams) ([]EventPersonalInfo, error) {
+	rows, err := db.Query(ctx, windowPersons,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.FromTime,
+		arg.ToTime,
+		arg.RowLimit,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventPersonalInfo
+	for rows.Next() {
+		var i EventPersonalInfo
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.EventID,
+			&i.CustomerID,
 			&i.Email,
 			&i.FirstName,
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
-			&i.PersonalCustomerID,
 		); err != nil {
 			return nil, err
 		}

@@ -21,7 +21,7 @@ type rowScanner struct {
 	targets []any
 	plain   bool // all columns have a type that it knows
 
-	text    *strings.Builder // never grows, so that the strings cut from it stay
+	texts   texts
 	strings slab[string]
 	moments slab[time.Time]
 	ids     slab[uuid.UUID]
@@ -54,8 +54,26 @@ func (s *slab[V]) add(v V) *V {
 	return &one[0]
 }
 
+// texts gives out strings, many from one allocation.
+type texts struct {
+	b *strings.Builder // never grows, so that the strings cut from it stay
+}
+
+func (t *texts) add(raw []byte) string {
+	if t.b == nil || len(raw) > t.b.Cap()-t.b.Len() {
+		if len(raw) > textSlab/8 {
+			return string(raw)
+		}
+		t.b = new(strings.Builder)
+		t.b.Grow(textSlab)
+	}
+	from := t.b.Len()
+	_, _ = t.b.Write(raw) // never fails
+	return t.b.String()[from:]
+}
+
 func newRowScanner(columns []pgconn.FieldDescription, targets []any) *rowScanner {
-	s := &rowScanner{targets: targets, plain: len(columns) == len(targets), text: new(strings.Builder)}
+	s := &rowScanner{targets: targets, plain: len(columns) == len(targets)}
 	for i := 0; s.plain && i < len(columns); i++ {
 		s.plain = knowsType(targets[i], columns[i])
 	}
@@ -107,7 +125,7 @@ func (s *rowScanner) scanValue(target any, raw []byte) bool {
 	case **string:
 		*t = nil
 		if raw != nil {
-			*t = s.strings.add(s.string(raw))
+			*t = s.strings.add(s.texts.add(raw))
 		}
 		return true
 	case **time.Time:
@@ -149,7 +167,7 @@ func (s *rowScanner) scanValue(target any, raw []byte) bool {
 	ok := true
 	switch t := target.(type) {
 	case *string:
-		*t = s.string(raw)
+		*t = s.texts.add(raw)
 	case *time.Time:
 		*t, ok = moment(raw)
 	case *int64:
@@ -164,19 +182,6 @@ func (s *rowScanner) scanValue(target any, raw []byte) bool {
 		return false
 	}
 	return ok
-}
-
-func (s *rowScanner) string(raw []byte) string {
-	if len(raw) > s.text.Cap()-s.text.Len() {
-		if len(raw) > textSlab/8 {
-			return string(raw)
-		}
-		s.text = new(strings.Builder)
-		s.text.Grow(textSlab)
-	}
-	from := s.text.Len()
-	_, _ = s.text.Write(raw) // never fails
-	return s.text.String()[from:]
 }
 
 // postgresEpoch is where PostgreSQL counts from, in seconds of Unix.
@@ -206,7 +211,7 @@ func (s *rowScanner) list(raw []byte) ([]string, bool) {
 	raw = raw[header+dimension:]
 	for i := range items {
 		size := binary.BigEndian.Uint32(raw)
-		items[i] = s.string(raw[4 : 4+size])
+		items[i] = s.texts.add(raw[4 : 4+size])
 		raw = raw[4+size:]
 	}
 	return items, true
