@@ -223,7 +223,9 @@ func TestASlowBodyIsKept(t *testing.T) {
 	if status := answers(t, bufio.NewReader(conn)); status != http.StatusBadRequest {
 		t.Errorf("answered %d", status)
 	}
-	if bodies := storetest.Query(t, g.database, "SELECT convert_from(body, 'UTF8') FROM delivery_bodies"); len(bodies) != 1 || bodies[0] != `{"storeId":1` {
+	var bodies []string
+	storetest.EachBody(t, g.database, func(_ string, body []byte, _ error) { bodies = append(bodies, string(body)) })
+	if len(bodies) != 1 || bodies[0] != `{"storeId":1` {
 		t.Errorf("kept %q", bodies)
 	}
 }

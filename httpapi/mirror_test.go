@@ -110,10 +110,13 @@ func TestTamperedEvidenceIsNotServed(t *testing.T) {
 		refused map[string]string // what is refused, and the type of the problem
 	}{
 		"a body is edited": {
-			`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '{id}'`, map[string]string{delivery: "altered", inclusion: "tampered", pack: "tampered"},
+			`UPDATE delivery_bodies SET body = 'x', encoding = 0 WHERE delivery_id = '{id}'`, map[string]string{delivery: "altered", inclusion: "tampered", pack: "tampered"},
+		},
+		"a body cannot be decompressed": {
+			`UPDATE delivery_bodies SET body = substr(body, 1, length(body) - 4) WHERE delivery_id = '{id}'`, map[string]string{delivery: "altered", inclusion: "tampered", pack: "tampered"},
 		},
 		"a body and its SHA-256 are edited": {
-			`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '{id}'; UPDATE deliveries SET body_sha256 = sha256('x') WHERE id = '{id}'`,
+			`UPDATE delivery_bodies SET body = 'x', encoding = 0 WHERE delivery_id = '{id}'; UPDATE deliveries SET body_sha256 = sha256('x') WHERE id = '{id}'`,
 			map[string]string{delivery: "tampered", inclusion: "tampered", pack: "tampered"},
 		},
 		"a row is edited": {
@@ -123,7 +126,7 @@ func TestTamperedEvidenceIsNotServed(t *testing.T) {
 			`UPDATE events SET shopper_id = 'x' WHERE delivery_id = '{id}'`, map[string]string{delivery: "tampered", inclusion: "tampered", pack: "tampered"},
 		},
 		"two bodies are swapped": {
-			`UPDATE delivery_bodies b SET body = o.body, secret = o.secret FROM delivery_bodies o WHERE b.delivery_id = '{id}' AND o.delivery_id = (SELECT id FROM deliveries ORDER BY id DESC LIMIT 1)`,
+			`UPDATE delivery_bodies b SET body = o.body, encoding = o.encoding, secret = o.secret FROM delivery_bodies o WHERE b.delivery_id = '{id}' AND o.delivery_id = (SELECT id FROM deliveries ORDER BY id DESC LIMIT 1)`,
 			map[string]string{delivery: "altered", inclusion: "tampered", pack: "tampered"},
 		},
 		"a leaf is edited": {

@@ -76,7 +76,7 @@ WHERE d.received_at = @received_at AND d.id = @id
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]));
 
 -- name: GetDeliveryForReplay :one
-SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, d.body_size, b.body, b.encoding, b.secret
 FROM delivery_requests d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = @received_at AND d.id = @id
@@ -129,7 +129,7 @@ ORDER BY d.received_at, d.id
 LIMIT @row_limit;
 
 -- name: ListBodies :many
-SELECT d.id, d.body_sha256, b.body
+SELECT d.id, d.body_size, d.body_sha256, b.body, b.encoding
 FROM deliveries d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = ANY (@received_ats::timestamptz[]) AND d.id = ANY (@ids::uuid[]) AND d.body_size <= @max_size

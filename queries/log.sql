@@ -75,7 +75,7 @@ ORDER BY n;
 -- replay found. event_erased: the delivery that stated it first was erased.
 -- name: DeliveryEvidence :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.issued_at, d.token_id, d.remote_addr, d.path, d.headers,
-    d.body_size, d.body_sha256, d.truncated, d.event_id AS stated_event_id, b.body, b.secret,
+    d.body_size, d.body_sha256, d.truncated, d.event_id AS stated_event_id, b.body, coalesce(b.encoding, 0)::smallint AS encoding, b.secret,
     e.store_id AS event_store_id, e.kind AS event_kind, e.occurred_at, e.id AS event_id, e.occurred_at_known,
     e.delivery_id AS first_delivery_id, e.received_at AS event_received_at, e.issued_at AS event_issued_at,
     e.webhook AS event_webhook, e.event_id AS aifi_event_id, e.session_id AS event_session_id, e.customer_id, e.shopper_id,

@@ -102,10 +102,8 @@ SELECT count(p.event_id) AS personal_infos,
 FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind AND p.occurred_at = e.occurred_at AND p.event_id = e.id;
 
--- MentioningBodies are bodies that have one of the needles in them; all, if there are none.
--- name: MentioningBodies :many
-SELECT b.store_id, b.received_at, b.delivery_id, b.body FROM delivery_bodies b
-WHERE sqlc.narg('needles')::bytea[] IS NULL OR EXISTS (SELECT 1 FROM unnest(sqlc.narg('needles')::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0);
+-- name: AllBodies :many
+SELECT store_id, received_at, delivery_id, body, encoding FROM delivery_bodies;
 
 -- name: MentioningRefused :many
 SELECT r.received_at, r.delivery_id, r.body FROM refused r ORDER BY r.received_at, r.delivery_id;

@@ -66,9 +66,9 @@ ON CONFLICT (store_id, webhook, bucket) DO UPDATE SET
     deliveries = t.deliveries + excluded.deliveries, last_at = greatest(t.last_at, excluded.last_at);
 
 -- name: InsertDeliveryBodies :exec
-INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
+INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret, encoding)
 SELECT unnest(@store_id::bigint[]), unnest(@received_at::timestamptz[]), unnest(@delivery_id::uuid[]), unnest(@body::bytea[]),
-    unnest(@secret::bytea[]);
+    unnest(@secret::bytea[]), unnest(@encoding::smallint[]);
 
 -- name: QueueLeaves :exec
 INSERT INTO log_queue (leaves) VALUES (@leaves::bytea[]);

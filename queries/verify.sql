@@ -112,7 +112,7 @@ LIMIT @row_limit;
 
 -- WindowBodies are the bodies of some stores' deliveries of a time.
 -- name: WindowBodies :many
-SELECT received_at, delivery_id, body, secret
+SELECT received_at, delivery_id, body, encoding, secret
 FROM delivery_bodies
 WHERE store_id = ANY (@store_ids::bigint[]) AND received_at >= @from_time AND received_at <= @to_time;
 

@@ -138,10 +138,6 @@ func (r *rows) addDelivery(p *pending, first bool) {
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
 	sum := sha256.Sum256(d.Body)
-	body := d.Body
-	if body == nil {
-		body = []byte{} // nil would be NULL
-	}
 	a := &r.deliveries
 	a.StoreID = append(a.StoreID, p.storeID())
 	a.ReceivedAt = append(a.ReceivedAt, p.receivedAt)
@@ -162,7 +158,8 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	b.StoreID = append(b.StoreID, p.storeID())
 	b.ReceivedAt = append(b.ReceivedAt, p.receivedAt)
 	b.DeliveryID = append(b.DeliveryID, d.ID)
-	b.Body = append(b.Body, body)
+	b.Body = append(b.Body, p.stored)
+	b.Encoding = append(b.Encoding, p.encoding)
 	b.Secret = append(b.Secret, p.evidence.secret[:])
 	r.leaves = append(r.leaves, p.leaf(first).Append(nil))
 

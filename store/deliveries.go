@@ -6,12 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -211,10 +213,20 @@ func (s *Store) Body(ctx context.Context, scope Scope, id uuid.UUID) ([]byte, er
 		}
 		return nil, known(err)
 	}
-	if sum := sha256.Sum256(d.Body); !bytes.Equal(sum[:], kept.BodySHA256) {
+	body, err := received(d)
+	if sum := sha256.Sum256(body); err != nil || !bytes.Equal(sum[:], kept.BodySHA256) {
 		return nil, ErrAltered
 	}
-	return d.Body, s.checkInLog(ctx, id)
+	return body, s.checkInLog(ctx, id)
+}
+
+// received is the body as it was received, or ErrAltered if it cannot be read any more.
+func received(d db.GetDeliveryForReplayRow) ([]byte, error) {
+	body, err := bodycodec.Decode(nil, d.Encoding, d.Body, d.BodySize)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAltered, err)
+	}
+	return body, nil
 }
 
 // checkInLog holds a delivery against its leaves, if it has any.
@@ -312,9 +324,13 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 	if err != nil {
 		return Receipt{}, known(err)
 	}
+	body, err := received(d)
+	if err != nil {
+		return Receipt{}, err
+	}
 	p, err := s.newPending(Delivery{
 		ID: d.ID, Webhook: aifi.Webhook(d.Webhook), Path: d.Path, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID,
-		TokenScope: scope, Body: d.Body, Truncated: d.Truncated,
+		TokenScope: scope, Body: body, Truncated: d.Truncated,
 	})
 	if err != nil {
 		return Receipt{}, err
@@ -324,7 +340,7 @@ func (s *Store) Replay(ctx context.Context, scope Scope, id uuid.UUID) (Receipt,
 	p.evidence = nil
 	if len(d.Secret) == len(translog.Secret{}) {
 		secret := translog.Secret(d.Secret)
-		p.evidence = &evidence{secret, secret.Body().Commit(d.Body)}
+		p.evidence = &evidence{secret, secret.Body().Commit(body)}
 	}
 	receipt, err := s.commitPending(ctx, p)
 	s.replica.staffWrote()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 )
 
@@ -73,8 +74,9 @@ func (s *Store) Bodies(ctx context.Context, scope Scope, ids []uuid.UUID, maxSiz
 	}
 	bodies := make(map[uuid.UUID]KeptBody, len(rows))
 	for _, r := range rows {
-		sum := sha256.Sum256(r.Body)
-		bodies[r.ID] = KeptBody{Bytes: r.Body, Altered: !bytes.Equal(sum[:], r.BodySha256)}
+		body, err := bodycodec.Decode(nil, r.Encoding, r.Body, r.BodySize)
+		sum := sha256.Sum256(body)
+		bodies[r.ID] = KeptBody{Bytes: body, Altered: err != nil || !bytes.Equal(sum[:], r.BodySha256)}
 	}
 	return bodies, nil
 }

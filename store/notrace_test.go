@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"sync"
@@ -149,6 +150,16 @@ func everywhere(t testing.TB, url string, texts ...string) (found []string) {
 			found = append(found, fmt.Sprintf("%s.%s has %q", part[0], part[1], text))
 		}
 	}
+	storetest.EachBody(t, url, func(id string, body []byte, err error) {
+		if err != nil {
+			t.Errorf("the body of %s: %v", id, err)
+		}
+		for _, text := range texts {
+			if bytes.Contains(body, []byte(text)) {
+				found = append(found, fmt.Sprintf("the body of %s has %q", id, text))
+			}
+		}
+	})
 	return found
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -30,24 +31,31 @@ type openedRoom struct {
 
 // openRow makes a leaf of a delivery from its rows.
 func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
-	return openInto(new(openedRoom), kind, r, headersOf(r.Headers))
+	body := r.Body
+	if body != nil {
+		var err error
+		if body, err = bodycodec.Decode(nil, r.Encoding, r.Body, bodycodec.MaxSize); err != nil {
+			return opened{}, fmt.Errorf("the body of %s: %w: %w", r.ID, ErrTampered, err)
+		}
+	}
+	return openInto(new(openedRoom), kind, r, body, headersOf(r.Headers))
 }
 
-// openInto is openRow for a row whose headers were read already. What it gives lies in
-// room.
-func openInto(room *openedRoom, kind translog.Kind, r *evidenceRow, headers map[string]string) (opened, error) {
-	o := opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: r.Body}
+// openInto is openRow for a row whose body and headers were read already. What it gives
+// lies in room.
+func openInto(room *openedRoom, kind translog.Kind, r *evidenceRow, body []byte, headers map[string]string) (opened, error) {
+	o := opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: body}
 	if kind == translog.Replay && r.EventStoreID != nil {
 		o.Leaf.StoreID = *r.EventStoreID
 	}
 	switch {
-	case r.Body != nil && len(r.Secret) == len(translog.Secret{}):
+	case body != nil && len(r.Secret) == len(translog.Secret{}):
 		secret := translog.Secret(r.Secret)
 		room.bodySalt = secret.Body()
-		o.BodySalt, o.FactsSalt, o.Leaf.Body = &room.bodySalt, secret.Facts(), room.bodySalt.Commit(r.Body)
-	case r.Body != nil && r.Secret == nil:
+		o.BodySalt, o.FactsSalt, o.Leaf.Body = &room.bodySalt, secret.Facts(), room.bodySalt.Commit(body)
+	case body != nil && r.Secret == nil:
 		return o, ErrUnsequenced // it came before there was a log, or its secret is gone
-	case r.Body == nil && len(r.BodyCommitment) == translog.CommitmentSize && len(r.FactsSalt) == len(translog.Salt{}):
+	case body == nil && len(r.BodyCommitment) == translog.CommitmentSize && len(r.FactsSalt) == len(translog.Salt{}):
 		o.FactsSalt, o.Leaf.Body = translog.Salt(r.FactsSalt), translog.Commitment(r.BodyCommitment)
 	default:
 		return o, fmt.Errorf("the body of %s, or its secret: %w", r.ID, ErrTampered)

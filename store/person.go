@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 )
 
@@ -67,9 +69,11 @@ type deliveryKey struct {
 
 // FindPerson finds what is kept about a customer: what names him; what his sessions
 // have beside, unless it names another; and events of a shopper whom only his sessions
-// know. What names him is AiFi's id of him, and personal info with one of his identifiers. With everything it also reads all bodies, what was refused, and the access log
-// for what mentions him: that takes its time, of which progress is told in bodies read
-// that may mention him. It needs memory for his keys, not for his bodies.
+// know. What names him is AiFi's id of him, and personal info with one of his
+// identifiers. With everything it also reads all bodies, what was refused, and the
+// access log for what mentions him: that takes its time, of which progress is told in
+// bodies read. A body that cannot be read any more is ErrAltered: nobody knows whether
+// it mentions him. It needs memory for his keys, not for his bodies.
 func (s *Store) FindPerson(ctx context.Context, whom Whom, everything bool, progress func(bodies int64)) (Person, error) {
 	var conn db.DBTX = s.reads
 	if everything {
@@ -205,13 +209,23 @@ func (s *Store) findMentions(ctx context.Context, conn db.DBTX, p *Person, progr
 	for _, n := range texts {
 		needles = append(needles, []byte(n))
 	}
-	read := int64(0)
-	err := s.queries.StreamMentioningBodies(ctx, conn, needles, func(b db.MentioningBodiesRow) error {
+	var read int64
+	var room []byte
+	err := db.Each(ctx, conn, s.queries.AllBodies, func(r *db.RawRow) error {
 		if read++; progress != nil {
 			progress(read)
 		}
-		if !known[b.DeliveryID] && p.identity.Mentions(b.Body) {
-			p.bodies = append(p.bodies, deliveryKey{b.StoreID, b.ReceivedAt, b.DeliveryID})
+		b := deliveryKey{r.Int64(), r.Time(), r.UUID()}
+		stored, encoding := r.Bytes(), r.Int16()
+		body, err := bodycodec.Decode(room[:0], encoding, stored, bodycodec.MaxSize)
+		if err != nil {
+			return fmt.Errorf("the body of delivery %s: %w: %w", b.id, ErrAltered, err)
+		}
+		if encoding != bodycodec.Verbatim {
+			room = body
+		}
+		if !known[b.id] && hasOneOf(needles, body) && p.identity.Mentions(body) {
+			p.bodies = append(p.bodies, b)
 			p.Found.Mentions++
 		}
 		return nil
@@ -240,6 +254,11 @@ func (s *Store) findMentions(ctx context.Context, conn db.DBTX, p *Person, progr
 	p.Found.Refused, p.Found.AccessEntries, p.Found.Complete = int64(len(p.refused)), int64(len(p.entries)), true
 	p.countDeliveries()
 	return nil
+}
+
+// hasOneOf reports whether one of the needles is in a body; true if there are none.
+func hasOneOf(needles [][]byte, body []byte) bool {
+	return needles == nil || slices.ContainsFunc(needles, func(n []byte) bool { return bytes.Contains(body, n) })
 }
 
 // countDeliveries brings the deliveries into order, and what is told of them up to date.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/spool"
 )
 
@@ -41,10 +42,12 @@ type pending struct {
 	statement  *aifi.Statement // nil if it goes to quarantine
 	problem    *aifi.Problem
 	replayed   *quarantined // not nil: it is kept already, and only to be understood
-	evidence   *evidence    // nil: a replay of what was received before there was a log
-	answer     chan answer  // room for one
-	spooled    atomic.Bool  // it is safe in the spool, and need not be committed now
-	fromSpool  bool         // it may have been kept before it was spooled, or drained once
+	stored     []byte       // the body as it is to be kept
+	encoding   bodycodec.Encoding
+	evidence   *evidence   // nil: a replay of what was received before there was a log
+	answer     chan answer // room for one
+	spooled    atomic.Bool // it is safe in the spool, and need not be committed now
+	fromSpool  bool        // it may have been kept before it was spooled, or drained once
 }
 
 // quarantined names a row of quarantine.
@@ -59,7 +62,8 @@ type answer struct {
 	err     error
 }
 
-// newPending decodes a delivery, and draws what its leaf needs.
+// newPending decodes a delivery, draws what its leaf needs, and compresses the body. It
+// runs where many deliveries do so at once, so that flushers need not.
 func (s *Store) newPending(d Delivery) (*pending, error) {
 	// What the database cannot hold must not make two deliveries differ.
 	d.Webhook = aifi.Webhook(cleanText(string(d.Webhook)))
@@ -71,6 +75,7 @@ func (s *Store) newPending(d Delivery) (*pending, error) {
 	if p.evidence, err = s.commitToBody(d.Body); err != nil {
 		return nil, fmt.Errorf("drawing a delivery's secret: %w", err)
 	}
+	p.stored, p.encoding = bodycodec.Encode(d.Body)
 	p.understand()
 	return p, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/storetest"
 	"aifi-audit/store/translog"
 )
@@ -228,18 +229,40 @@ type tamper struct {
 
 var tampers = map[string]tamper{
 	"a body is edited": {
-		`UPDATE delivery_bodies SET body = convert_to(replace(convert_from(body, 'UTF8'), '"q"', '"r"'), 'UTF8') WHERE delivery_id = '%[2]s'`,
+		`UPDATE delivery_bodies SET body = '` + strings.Replace(alcohol(1), `"q"`, `"r"`, 1) + `', encoding = 0 WHERE delivery_id = '%[2]s'`,
 		[]string{"TAMPERED body of 1"},
 	},
+	"a body is edited, and compressed again": {
+		`UPDATE delivery_bodies SET body = ` + compressed(strings.Replace(alcohol(1), `"q"`, `"r"`, 1)) + ` WHERE delivery_id = '%[2]s'`,
+		[]string{"TAMPERED body of 1"},
+	},
+	"a compressed body is said to be verbatim": {
+		`UPDATE delivery_bodies SET encoding = 0 WHERE delivery_id = '%[2]s'`, []string{"TAMPERED body of 1"},
+	},
+	"a verbatim body is said to be compressed": {
+		`UPDATE delivery_bodies SET encoding = 1 WHERE delivery_id = '%[5]s'`, []string{"TAMPERED body of 4"},
+	},
+	"a compressed body is cut off": {
+		`UPDATE delivery_bodies SET body = substr(body, 1, length(body) - 4) WHERE delivery_id = '%[2]s'`, []string{"TAMPERED body of 1"},
+	},
+	"how a body is compressed is not known": {
+		`UPDATE delivery_bodies SET encoding = 2 WHERE delivery_id = '%[2]s'`, []string{"TAMPERED body of 1"},
+	},
+	"a body says that it is of an exabyte": {
+		`UPDATE delivery_bodies SET body = '\x28b52ffde00000000000000010010000' WHERE delivery_id = '%[2]s'`, []string{"TAMPERED body of 1"},
+	},
+	"a body is of nothing but zeros, and larger than it says": {
+		`UPDATE delivery_bodies SET body = '\x28b52ffd2001' || decode(repeat('02000800', 1000) || '03000800', 'hex') WHERE delivery_id = '%[2]s'`, []string{"TAMPERED body of 1"},
+	},
 	"a body and its SHA-256 are edited": {
-		`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '%[2]s'; UPDATE deliveries SET body_sha256 = sha256('x'), body_size = 1 WHERE id = '%[2]s'`,
+		`UPDATE delivery_bodies SET body = 'x', encoding = 0 WHERE delivery_id = '%[2]s'; UPDATE deliveries SET body_sha256 = sha256('x'), body_size = 1 WHERE id = '%[2]s'`,
 		[]string{"TAMPERED row of 1"},
 	},
 	"a quarantined body is edited": {
 		`UPDATE delivery_bodies SET body = 'x' WHERE delivery_id = '%[5]s'`, []string{"TAMPERED body of 4"},
 	},
 	"two bodies are swapped": {
-		`UPDATE delivery_bodies SET body = b.body, secret = b.secret FROM delivery_bodies b WHERE delivery_bodies.delivery_id IN ('%[1]s', '%[2]s')
+		`UPDATE delivery_bodies SET body = b.body, encoding = b.encoding, secret = b.secret FROM delivery_bodies b WHERE delivery_bodies.delivery_id IN ('%[1]s', '%[2]s')
 			AND b.delivery_id IN ('%[1]s', '%[2]s') AND b.delivery_id <> delivery_bodies.delivery_id`,
 		[]string{"TAMPERED body of 0", "TAMPERED body of 1"},
 	},
@@ -430,6 +453,12 @@ var tampers = map[string]tamper{
 		 UPDATE quarantine SET replayed_at = NULL, event_store_id = NULL, event_kind = NULL, event_occurred_at = NULL, event_id = NULL`,
 		[]string{"MISSING leaves", "TAMPERED event of 0", "TAMPERED event of 1", "TAMPERED event of 2", "UNVERIFIABLE cosignature"},
 	},
+}
+
+// compressed is a body as it is kept, and that it is.
+func compressed(body string) string {
+	stored, encoding := bodycodec.Encode([]byte(body))
+	return fmt.Sprintf(`'\x%x', encoding = %d`, stored, encoding)
 }
 
 // swapLeaves has two leaves change places in log_leaves.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -150,13 +151,16 @@ func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
 		return l.blame(Missing, "event", "the row of what it states is gone")
 	}
 	o, err := openRow(l.kind, r)
-	if err != nil {
+	switch {
+	case errors.Is(err, bodycodec.ErrCorrupt):
+		return l.blame(Tampered, "body", err.Error())
+	case err != nil:
 		return l.blame(Tampered, "row", err.Error())
 	}
 	if l.now = o.Leaf.Hash(); l.now != l.hash {
 		return false
 	}
-	if what := personal(r); what != "" {
+	if what := personal(r, o.Body); what != "" {
 		return l.blame(Tampered, what, "the event's "+what+" is not that of the body")
 	}
 	return true
@@ -164,17 +168,17 @@ func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
 
 // personal compares the personal columns, which no commitment covers, with the body,
 // which one does. It names what is not the body's.
-func personal(r *evidenceRow) (what string) {
-	if r.EventID == nil || r.Body == nil {
+func personal(r *evidenceRow, body []byte) (what string) {
+	if r.EventID == nil || body == nil {
 		return ""
 	}
 	if r.EventErased && r.CustomerID == nil && r.PersonalCustomerID == nil && r.Email == nil {
 		return "" // who it was about was erased before this delivery stated it again
 	}
-	if p, ok := aifi.DecodePerson(r.Body); ok && impersonal(r, p) == "" {
+	if p, ok := aifi.DecodePerson(body); ok && impersonal(r, p) == "" {
 		return ""
 	}
-	s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body)
+	s, problem := aifi.Decode(aifi.Webhook(r.Webhook), body)
 	if problem != nil {
 		return "" // it was understood by another version of the program
 	}
@@ -216,9 +220,14 @@ func diagnose(l *storedLeaf) Finding {
 		f.Detail = "its row, or what its erasure left, was changed"
 		return f
 	}
-	sum := sha256.Sum256(r.Body)
+	kept, err := openRow(l.kind, &r)
+	if err != nil {
+		f.Detail = err.Error()
+		return f
+	}
+	sum := sha256.Sum256(kept.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
-	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), r.Body); problem == nil && r.EventID != nil {
+	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), kept.Body); problem == nil && r.EventID != nil {
 		facts := new(openedRoom).factsOf(&r, headersOf(r.Headers))
 		at := s.TimeOfOrigin
 		if at.IsZero() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -23,6 +24,7 @@ type window struct {
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
 	evidence   evidenceRow                  // scratch
 	room       openedRoom                   // scratch
+	body       []byte                       // scratch
 }
 
 // windowDelivery is a leaf of a window, and its delivery.
@@ -190,17 +192,28 @@ func (w *window) stores() []int64 {
 	return keysOf(stores)
 }
 
-// eachBody reads the bodies of the window's deliveries, with their secrets. Both are
-// valid until the next.
+// eachBody reads the bodies of the window's deliveries, with their secrets, but for
+// those that cannot be decompressed. Both are valid until the next.
 func (w *window) eachBody(ctx context.Context, log logReader, from, to time.Time, each func(d *windowDelivery, body, secret []byte)) error {
 	p := db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}
 	return log.queries.EachWindowBody(ctx, log.conn, p, func(r *db.RawRow) error {
-		receivedAt, id, body, secret := r.Time(), r.UUID(), r.Bytes(), r.Bytes()
-		if i, ok := w.byID[id]; ok {
-			if d := &w.deliveries[i]; d.rows == 1 && d.ReceivedAt.Equal(receivedAt) {
-				each(d, body, secret)
-			}
+		receivedAt, id, stored, encoding, secret := r.Time(), r.UUID(), r.Bytes(), r.Int16(), r.Bytes()
+		i, ok := w.byID[id]
+		if !ok {
+			return nil
 		}
+		d := &w.deliveries[i]
+		if d.rows != 1 || !d.ReceivedAt.Equal(receivedAt) {
+			return nil
+		}
+		body, err := bodycodec.Decode(w.body[:0], encoding, stored, d.BodySize)
+		if err != nil {
+			return nil
+		}
+		if encoding != bodycodec.Verbatim {
+			w.body = body
+		}
+		each(d, body, secret)
 		return nil
 	})
 }
@@ -227,8 +240,8 @@ func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
 		}
 		e.addColumns(r)
 	}
-	o, err := openInto(&w.room, translog.Delivery, r, d.headers)
-	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r) == ""
+	o, err := openInto(&w.room, translog.Delivery, r, body, d.headers)
+	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r, body) == ""
 }
 
 // addColumns adds an event to the row of a delivery, as DeliveryEvidence would.

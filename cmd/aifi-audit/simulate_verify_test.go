@@ -43,8 +43,8 @@ func TestVerifyNotices(t *testing.T) {
 	}{
 		"nothing amiss":           {"SELECT 1", map[simulator.Finding]int{}},
 		"a delivery is gone":      {"DELETE FROM deliveries WHERE id = " + some, map[simulator.Finding]int{simulator.Missing: 1}},
-		"a body is another":       {"UPDATE delivery_bodies SET body = body || ' ' WHERE delivery_id = " + some, map[simulator.Finding]int{simulator.Altered: 1}},
-		"a body and its hash are": {"WITH d AS (UPDATE deliveries SET body_sha256 = sha256('{}') WHERE id = " + some + " RETURNING id) UPDATE delivery_bodies SET body = '{}' WHERE delivery_id IN (SELECT id FROM d)", map[simulator.Finding]int{simulator.Altered: 1}},
+		"a body is another":       {"UPDATE delivery_bodies SET body = ' ', encoding = 0 WHERE delivery_id = " + some, map[simulator.Finding]int{simulator.Altered: 1}},
+		"a body and its hash are": {"WITH d AS (UPDATE deliveries SET body_sha256 = sha256('{}') WHERE id = " + some + " RETURNING id) UPDATE delivery_bodies SET body = '{}', encoding = 0 WHERE delivery_id IN (SELECT id FROM d)", map[simulator.Finding]int{simulator.Altered: 1}},
 		"an event is gone":        {"DELETE FROM events WHERE id = " + its, map[simulator.Finding]int{simulator.Unfindable: 1}},
 		"an event is there twice": {"INSERT INTO events SELECT (jsonb_populate_record(e, jsonb_build_object('occurred_at', occurred_at - interval '1 second'))).* FROM events e WHERE id = " + its, map[simulator.Finding]int{simulator.Repeated: 1}},
 		"a delivery is invented":  {"INSERT INTO deliveries SELECT (jsonb_populate_record(d, jsonb_build_object('id', gen_random_uuid()))).* FROM deliveries d WHERE id = " + some, map[simulator.Finding]int{simulator.NeverSent: 1}},

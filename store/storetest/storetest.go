@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"aifi-audit/store"
+	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/pgprivate"
 )
 
@@ -199,6 +200,29 @@ func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
 		t.Fatal(err)
 	}
 	return values
+}
+
+// EachBody gives the body of each delivery, by the delivery's id, or why it cannot be
+// read any more.
+func EachBody(t testing.TB, databaseURL string, each func(deliveryID string, body []byte, err error)) {
+	t.Helper()
+	conn, hangUp := dial(t, databaseURL)
+	defer hangUp()
+	rows, err := conn.Query(t.Context(), "SELECT delivery_id::text, body, encoding FROM delivery_bodies")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	var stored []byte
+	var encoding bodycodec.Encoding
+	_, err = pgx.ForEachRow(rows, []any{&id, &stored, &encoding}, func() error {
+		body, err := bodycodec.Decode(nil, encoding, stored, bodycodec.MaxSize)
+		each(id, body, err)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func dial(t testing.TB, databaseURL string) (conn *pgx.Conn, hangUp func()) {

@@ -16,6 +16,7 @@ import (
 
 	"aifi-audit/cmd/aifi-audit/simulator"
 	"aifi-audit/store"
+	"aifi-audit/store/storetest"
 )
 
 // ledger is what the sender knows of an episode.
@@ -86,22 +87,27 @@ func (l *ledger) compare(t *testing.T, databaseURL string) (problems []string) {
 	t.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	bodySums := map[string]string{}
+	storetest.EachBody(t, databaseURL, func(id string, body []byte, err error) {
+		if err == nil {
+			bodySums[id] = fmt.Sprintf("%x", sha256.Sum256(body))
+		}
+	})
 	there := map[string]bool{}
 	rows := query(t, databaseURL, `SELECT concat_ws(' ', d.id, to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
-			encode(d.body_sha256, 'hex'), coalesce(encode(sha256(b.body), 'hex'), 'none'),
+			encode(d.body_sha256, 'hex'),
 			CASE WHEN d.event_id IS NOT NULL AND e.id IS NOT NULL THEN 'event' WHEN d.event_id IS NULL AND q.delivery_id IS NOT NULL THEN 'quarantined' ELSE 'nothing' END)
 		FROM deliveries d
-		LEFT JOIN delivery_bodies b ON (b.store_id, b.received_at, b.delivery_id) = (d.store_id, d.received_at, d.id)
 		LEFT JOIN events e ON (e.store_id, e.kind, e.occurred_at, e.id) = (d.store_id, d.event_kind, d.event_occurred_at, d.event_id)
 		LEFT JOIN quarantine q ON (q.store_id, q.received_at, q.delivery_id) = (d.store_id, d.received_at, d.id)
 		WHERE d.headers ->> 'X-Correlation-Id' = $1`, l.runID)
 	copies := map[string]int{}
 	for _, row := range rows {
 		f := strings.Fields(row)
-		if len(f) != 5 {
+		if len(f) != 4 {
 			t.Fatalf("a row is %q", row)
 		}
-		id, receivedAt, sum, bodySum, states := f[0], f[1], f[2], f[3], f[4]
+		id, receivedAt, sum, states := f[0], f[1], f[2], f[3]
 		parsed, err := uuid.Parse(id)
 		if want := store.ReceivedAt(parsed).Format("2006-01-02T15:04:05.000000"); err != nil || receivedAt != want {
 			problems = append(problems, fmt.Sprintf("%s has time of receipt %s instead of %s", id, receivedAt, want))
@@ -110,7 +116,7 @@ func (l *ledger) compare(t *testing.T, databaseURL string) (problems []string) {
 			problems = append(problems, "delivery "+id+" is there twice")
 		}
 		there[id] = true
-		if want, acknowledged := l.kept[id]; sum != bodySum || acknowledged && sum != want {
+		if want, acknowledged := l.kept[id]; sum != bodySums[id] || acknowledged && sum != want {
 			problems = append(problems, "the body of "+id+" is another, or none")
 		}
 		if states == "nothing" {

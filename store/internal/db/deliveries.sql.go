@@ -271,7 +271,7 @@ func (q *Queries) GetDelivery(ctx context.Context, db DBTX, arg GetDeliveryParam
 }
 
 const getDeliveryForReplay = `-- name: GetDeliveryForReplay :one
-SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, b.body, b.secret
+SELECT d.store_id, d.received_at, d.id, d.webhook, d.token_id, d.remote_addr, d.path, d.headers, d.truncated, d.body_size, b.body, b.encoding, b.secret
 FROM delivery_requests d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = $1 AND d.id = $2
@@ -294,7 +294,9 @@ type GetDeliveryForReplayRow struct {
 	Path       string
 	Headers    []byte
 	Truncated  bool
+	BodySize   int64
 	Body       []byte
+	Encoding   int16
 	Secret     []byte
 }
 
@@ -311,7 +313,9 @@ func (q *Queries) GetDeliveryForReplay(ctx context.Context, db DBTX, arg GetDeli
 		&i.Path,
 		&i.Headers,
 		&i.Truncated,
+		&i.BodySize,
 		&i.Body,
+		&i.Encoding,
 		&i.Secret,
 	)
 	return i, err
@@ -351,7 +355,7 @@ func (q *Queries) GetQuarantined(ctx context.Context, db DBTX, arg GetQuarantine
 }
 
 const listBodies = `-- name: ListBodies :many
-SELECT d.id, d.body_sha256, b.body
+SELECT d.id, d.body_size, d.body_sha256, b.body, b.encoding
 FROM deliveries d
 JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
 WHERE d.received_at = ANY ($1::timestamptz[]) AND d.id = ANY ($2::uuid[]) AND d.body_size <= $3
@@ -367,8 +371,10 @@ type ListBodiesParams struct {
 
 type ListBodiesRow struct {
 	ID         uuid.UUID
+	BodySize   int64
 	BodySha256 []byte
 	Body       []byte
+	Encoding   int16
 }
 
 func (q *Queries) ListBodies(ctx context.Context, db DBTX, arg ListBodiesParams) ([]ListBodiesRow, error) {
@@ -385,7 +391,13 @@ func (q *Queries) ListBodies(ctx context.Context, db DBTX, arg ListBodiesParams)
 	var items []ListBodiesRow
 	for rows.Next() {
 		var i ListBodiesRow
-		if err := rows.Scan(&i.ID, &i.BodySha256, &i.Body); err != nil {
+		if err := rows.Scan(
+			&i.ID,
+			&i.BodySize,
+			&i.BodySha256,
+			&i.Body,
+			&i.Encoding,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

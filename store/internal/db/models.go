@@ -31,6 +31,12 @@ type AccessLog struct {
 	Detail string
 }
 
+// The dictionary of Zstandard of each encoding of delivery_bodies. It never changes, since nothing could be read any more.
+type BodyDictionary struct {
+	Encoding   int16
+	Dictionary []byte
+}
+
 type Customer struct {
 	StoreID     int64
 	CustomerID  string
@@ -96,17 +102,21 @@ type DeliveryBodiesDefault struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 }
 
-// The verbatim body of each delivery, apart from deliveries so that it can be erased without touching them.
+// The body of each delivery, apart from deliveries so that it can be erased without touching them.
 type DeliveryBody struct {
 	StoreID    int64
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
-	Body       []byte
+	// The bytes received, as encoding says
+	Body []byte
 	// 32 random bytes from which the salts of the leaf's commitments come; null: received before there was a log. Deleted with the body
 	Secret []byte
+	// 0: body is verbatim; 1 and above: a frame of Zstandard (RFC 8878) with the dictionary in body_dictionaries
+	Encoding int16
 }
 
 // How many deliveries came in a quarter of an hour of received_at. Written with them; kept for nine weeks.

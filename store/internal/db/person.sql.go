@@ -12,6 +12,44 @@ import (
 	"github.com/google/uuid"
 )
 
+const allBodies = `-- name: AllBodies :many
+SELECT store_id, received_at, delivery_id, body, encoding FROM delivery_bodies
+`
+
+type AllBodiesRow struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+	Body       []byte
+	Encoding   int16
+}
+
+func (q *Queries) AllBodies(ctx context.Context, db DBTX) ([]AllBodiesRow, error) {
+	rows, err := db.Query(ctx, allBodies)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllBodiesRow
+	for rows.Next() {
+		var i AllBodiesRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.ReceivedAt,
+			&i.DeliveryID,
+			&i.Body,
+			&i.Encoding,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const countPersonRows = `-- name: CountPersonRows :one
 SELECT count(p.event_id) AS personal_infos,
     coalesce(sum((SELECT count(*) FROM event_notes n WHERE n.event_id = e.id AND n.store_id = e.store_id AND n.kind = e.kind AND n.occurred_at = e.occurred_at
@@ -367,44 +405,6 @@ func (q *Queries) MentioningAccess(ctx context.Context, db DBTX, needles []strin
 			&i.Status,
 			&i.Rows,
 			&i.Detail,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const mentioningBodies = `-- name: MentioningBodies :many
-SELECT b.store_id, b.received_at, b.delivery_id, b.body FROM delivery_bodies b
-WHERE $1::bytea[] IS NULL OR EXISTS (SELECT 1 FROM unnest($1::bytea[]) AS n (needle) WHERE position(n.needle IN b.body) > 0)
-`
-
-type MentioningBodiesRow struct {
-	StoreID    int64
-	ReceivedAt time.Time
-	DeliveryID uuid.UUID
-	Body       []byte
-}
-
-// MentioningBodies are bodies that have one of the needles in them; all, if there are none.
-func (q *Queries) MentioningBodies(ctx context.Context, db DBTX, needles [][]byte) ([]MentioningBodiesRow, error) {
-	rows, err := db.Query(ctx, mentioningBodies, needles)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []MentioningBodiesRow
-	for rows.Next() {
-		var i MentioningBodiesRow
-		if err := rows.Scan(
-			&i.StoreID,
-			&i.ReceivedAt,
-			&i.DeliveryID,
-			&i.Body,
 		); err != nil {
 			return nil, err
 		}

@@ -103,6 +103,16 @@ func (r *RawRow) Int64() int64 {
 	return int64(binary.BigEndian.Uint64(v)) //nolint:gosec // two's complement is meant
 }
 
+// Int16 is a smallint.
+func (r *RawRow) Int16() int16 {
+	v := r.Bytes()
+	if len(v) != 2 {
+		r.bad = true
+		return 0
+	}
+	return int16(binary.BigEndian.Uint16(v)) //nolint:gosec // two's complement is meant
+}
+
 // Bool is a boolean.
 func (r *RawRow) Bool() bool {
 	v := r.Bytes()

@@ -72,9 +72,9 @@ func (q *Queries) InsertDeliveries(ctx context.Context, db DBTX, arg InsertDeliv
 }
 
 const insertDeliveryBodies = `-- name: InsertDeliveryBodies :exec
-INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret)
+INSERT INTO delivery_bodies (store_id, received_at, delivery_id, body, secret, encoding)
 SELECT unnest($1::bigint[]), unnest($2::timestamptz[]), unnest($3::uuid[]), unnest($4::bytea[]),
-    unnest($5::bytea[])
+    unnest($5::bytea[]), unnest($6::smallint[])
 `
 
 type InsertDeliveryBodiesParams struct {
@@ -83,6 +83,7 @@ type InsertDeliveryBodiesParams struct {
 	DeliveryID []uuid.UUID
 	Body       [][]byte
 	Secret     [][]byte
+	Encoding   []int16
 }
 
 func (q *Queries) InsertDeliveryBodies(ctx context.Context, db DBTX, arg InsertDeliveryBodiesParams) error {
@@ -92,6 +93,7 @@ func (q *Queries) InsertDeliveryBodies(ctx context.Context, db DBTX, arg InsertD
 		arg.DeliveryID,
 		arg.Body,
 		arg.Secret,
+		arg.Encoding,
 	)
 	return err
 }

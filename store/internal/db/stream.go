@@ -59,11 +59,6 @@ func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysP
 	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
 }
 
-// StreamMentioningBodies is MentioningBodies, row by row.
-func (q *Queries) StreamMentioningBodies(ctx context.Context, tx DBTX, needles [][]byte, each func(MentioningBodiesRow) error) error {
-	return stream(ctx, tx, asked(ctx, needles, q.MentioningBodies), each)
-}
-
 // StreamPersonalInfos is PersonalInfos, row by row.
 func (q *Queries) StreamPersonalInfos(ctx context.Context, tx DBTX, each func(EventPersonalInfo) error) error {
 	var s statement

@@ -591,7 +591,7 @@ func (q *Queries) UnstatedEvents(ctx context.Context, db DBTX, since time.Time) 
 }
 
 const windowBodies = `-- name: WindowBodies :many
-SELECT received_at, delivery_id, body, secret
+SELECT received_at, delivery_id, body, encoding, secret
 FROM delivery_bodies
 WHERE store_id = ANY ($1::bigint[]) AND received_at >= $2 AND received_at <= $3
 `
@@ -606,6 +606,7 @@ type WindowBodiesRow struct {
 	ReceivedAt time.Time
 	DeliveryID uuid.UUID
 	Body       []byte
+	Encoding   int16
 	Secret     []byte
 }
 
@@ -623,6 +624,7 @@ func (q *Queries) WindowBodies(ctx context.Context, db DBTX, arg WindowBodiesPar
 			&i.ReceivedAt,
 			&i.DeliveryID,
 			&i.Body,
+			&i.Encoding,
 			&i.Secret,
 		); err != nil {
 			return nil, err
