@@ -14,7 +14,14 @@ FROM stores
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR store_id = ANY (sqlc.narg('store_ids')::bigint[]))
 ORDER BY store_id;
 
--- ListEventDays gives the counts of whole days of UTC.
+-- ListDaySums gives the sums of days of UTC, which is a tenth of the work that their
+-- quarters are.
+-- name: ListDaySums :many
+SELECT store_id, kind, day, events
+FROM event_days
+WHERE store_id = ANY (@store_ids::bigint[]) AND kind = ANY (@kinds::text[]) AND day >= @first_day AND day < @end_day;
+
+-- ListEventDays gives the counts of days of UTC, by quarter of an hour.
 -- name: ListEventDays :many
 SELECT store_id, kind, day, quarters
 FROM event_days

@@ -20,32 +20,39 @@ WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('
 ORDER BY CASE WHEN @ascending::boolean THEN d.received_at END, CASE WHEN @ascending::boolean THEN d.id END, d.received_at DESC, d.id DESC
 LIMIT sqlc.narg('row_limit')::bigint;
 
--- ListDeliveriesByFacet merges the newest deliveries of each store and value, as
+-- ListDeliveriesByFacet merges the newest deliveries of some stores and values, as
 -- ListEventsByFacet does for events.
 -- name: ListDeliveriesByFacet :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
 FROM (
-    SELECT k.store_id, k.received_at, k.id
-    FROM (SELECT unnest(@store_ids::bigint[]) AS store_id) s
-    CROSS JOIN (SELECT unnest(@facet_values::text[]) AS value) v
-    CROSS JOIN LATERAL (
-        SELECT i.store_id, i.received_at, i.id
-        FROM delivery_facets i
-        WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = v.value
-            AND (sqlc.narg('from_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('from_time')::timestamptz)
-            AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.received_at < sqlc.narg('to_time')::timestamptz)
-            AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.received_at <= sqlc.narg('after_time')::timestamptz)
-            AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.received_at, i.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
-            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('newer_time')::timestamptz)
-            AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.received_at, i.id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
-        ORDER BY CASE WHEN @ascending::boolean THEN i.received_at END, CASE WHEN @ascending::boolean THEN i.id END, i.received_at DESC, i.id DESC
-        LIMIT sqlc.narg('row_limit')::bigint
-    ) k
-    ORDER BY CASE WHEN @ascending::boolean THEN k.received_at END, CASE WHEN @ascending::boolean THEN k.id END, k.received_at DESC, k.id DESC
+    SELECT m.store_id, m.received_at, m.id, bool_or(m.cut) OVER (
+        ORDER BY CASE WHEN @ascending::boolean THEN m.received_at END, CASE WHEN @ascending::boolean THEN m.id END, m.received_at DESC, m.id DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind_cut
+    FROM (
+        SELECT k.store_id, k.received_at, k.id, k.nth = @rows_each::bigint AS cut
+        FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@facet_values::text[]) AS value) s
+        CROSS JOIN LATERAL (
+            SELECT l.store_id, l.received_at, l.id, row_number() OVER () AS nth
+            FROM (
+                SELECT i.store_id, i.received_at, i.id
+                FROM delivery_facets i
+                WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = s.value
+                    AND (sqlc.narg('from_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('from_time')::timestamptz)
+                    AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.received_at < sqlc.narg('to_time')::timestamptz)
+                    AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.received_at <= sqlc.narg('after_time')::timestamptz)
+                    AND (sqlc.narg('after_time')::timestamptz IS NULL OR (i.received_at, i.id) < (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
+                    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('newer_time')::timestamptz)
+                    AND (sqlc.narg('newer_time')::timestamptz IS NULL OR (i.received_at, i.id) > (sqlc.narg('newer_time')::timestamptz, sqlc.narg('newer_id')::uuid))
+                ORDER BY CASE WHEN @ascending::boolean THEN i.received_at END, CASE WHEN @ascending::boolean THEN i.id END, i.received_at DESC, i.id DESC
+                LIMIT @rows_each::bigint
+            ) l
+        ) k
+    ) m
+    ORDER BY CASE WHEN @ascending::boolean THEN m.received_at END, CASE WHEN @ascending::boolean THEN m.id END, m.received_at DESC, m.id DESC
     LIMIT sqlc.narg('row_limit')::bigint
 ) page
-JOIN delivery_requests d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+JOIN delivery_requests d ON page.behind_cut IS NOT TRUE AND d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)

@@ -221,6 +221,16 @@ INSERT INTO store_external_ids (store_id, external_id)
 SELECT unnest(@store_id::bigint[]), unnest(@external_id::text[])
 ON CONFLICT DO NOTHING;
 
+-- name: InsertStoreFlags :exec
+INSERT INTO store_flags (store_id, flag)
+SELECT unnest(@store_id::bigint[]), unnest(@flag::text[])
+ON CONFLICT DO NOTHING;
+
+-- name: InsertStoreWebhooks :exec
+INSERT INTO store_webhooks (store_id, webhook)
+SELECT unnest(@store_id::bigint[]), unnest(@webhook::text[])
+ON CONFLICT DO NOTHING;
+
 -- name: UpsertProducts :exec
 INSERT INTO products AS t (store_id, product_id, first_seen_at, last_seen_at)
 SELECT unnest(@store_id::bigint[]), unnest(@product_id::text[]), unnest(@first_seen_at::timestamptz[]), unnest(@last_seen_at::timestamptz[])

@@ -137,12 +137,16 @@ func (r *rows) addDelivery(p *pending, first bool) {
 		eventID, kind, occurredAt = uuidOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
+	webhook := cleanText(string(d.Webhook))
+	if r.seen.once(catalogueKey("webhook", p.storeID(), webhook)) {
+		r.storeWebhooks[storeKey{p.storeID(), webhook}] = struct{}{}
+	}
 	sum := sha256.Sum256(d.Body)
 	a := &r.deliveries
 	a.StoreID = append(a.StoreID, p.storeID())
 	a.ReceivedAt = append(a.ReceivedAt, p.receivedAt)
 	a.ID = append(a.ID, d.ID)
-	a.Webhook = append(a.Webhook, cleanText(string(d.Webhook)))
+	a.Webhook = append(a.Webhook, webhook)
 	a.SessionID = append(a.SessionID, sessionID)
 	a.EventKind = append(a.EventKind, kind)
 	a.EventOccurredAt = append(a.EventOccurredAt, occurredAt)

@@ -139,19 +139,7 @@ func (c *counting) run(ctx context.Context, p Period) error {
 	if p.OnClock {
 		from, to = from.Add(-maxOffset), to.Add(maxOffset)
 	}
-	err := c.queries.StreamEventDays(ctx, c.conn, db.ListEventDaysParams{
-		StoreIds: c.clocks.stores, Kinds: c.kinds, FirstDay: from.UTC().Truncate(fullDay), EndDay: to.UTC().Add(fullDay - 1).Truncate(fullDay),
-	}, func(r db.ListEventDaysRow) error {
-		for _, h := range c.clocks.hoursOf(r.StoreID, r.Day) {
-			n := int64(0)
-			for _, events := range r.Quarters.Events[h.first:h.end] {
-				n += int64(events)
-			}
-			c.add(r.StoreID, r.Kind, h, Unmarked, n)
-		}
-		return nil
-	})
-	if err != nil {
+	if err := c.days(ctx, from.UTC().Truncate(fullDay), to.UTC().Add(fullDay-1).Truncate(fullDay)); err != nil {
 		return err
 	}
 	if !p.OnClock {

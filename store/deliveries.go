@@ -80,37 +80,36 @@ func (s *Store) Deliveries(ctx context.Context, scope Scope, f Filter, p Page) (
 	return items, next, nil
 }
 
-// takeDeliveryFacet is takeFacet for deliveries.
-func takeDeliveryFacet(a *db.ListDeliveriesParams) (facet string, values []string) {
+// takeDeliveryFacet is takeFacet for deliveries, whose facets are never asked together.
+func takeDeliveryFacet(a db.ListDeliveriesParams) (facet string, values []string) {
 	switch {
 	case a.SessionIds != nil:
 		return "", nil
 	case a.Webhooks != nil:
-		facet, values, a.Webhooks = "webhook", a.Webhooks, nil
+		return "webhook", a.Webhooks
 	case a.StoreIds != nil:
-		facet, values = "store", []string{""}
+		return "store", []string{""}
 	}
-	return facet, values
+	return "", nil
 }
 
 // deliveryRows reads a list part by part, up to a limit.
 func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, limit int64) (rows []db.ListDeliveriesRow, err error) {
-	byFacet := args
-	facet, values := takeDeliveryFacet(&byFacet)
+	facet, values := takeDeliveryFacet(args)
 	if s.paging.neverMerges {
 		facet = ""
 	}
-	whole := part{args.FromTime, args.ToTime, facet != ""}
-	parts := []part{whole}
+	span := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{span}
 	if args.SessionIds == nil {
-		parts = partsOf(whole, startOf(whole, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
+		parts = partsOf(span, startOf(span, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
 	}
+	var merged scans
 	if facet != "" {
-		if byFacet.StoreIds, err = s.orAllStores(ctx, args.StoreIds); err != nil {
+		if merged, err = s.deliveryScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return nil, err
 		}
-		values = distinctOf(values)
-		if len(byFacet.StoreIds)*len(values) > s.paging.mergesGladly {
+		if len(merged.stores) > s.paging.mergesGladly {
 			at, err := read(ctx, s, s.queries.DeliveryTimeAt, db.DeliveryTimeAtParams{
 				FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
 				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
@@ -129,15 +128,24 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 			rows = append(rows, found...)
 			return int64(len(found)), err
 		}
-		found, err := read(ctx, s, s.queries.ListDeliveriesByFacet, db.ListDeliveriesByFacetParams{
-			StoreIds: byFacet.StoreIds, FacetValues: values, Facet: facet, FromTime: p.from, ToTime: p.to,
+		a := db.ListDeliveriesByFacetParams{
+			StoreIds: merged.stores, FacetValues: merged.values, Facet: facet, FromTime: p.from, ToTime: p.to,
 			AfterTime: args.AfterTime, AfterID: args.AfterID, NewerTime: args.NewerTime, NewerID: args.NewerID,
-			Ascending: args.Ascending, RowLimit: &limit,
-		})
-		for _, r := range found {
-			rows = append(rows, db.ListDeliveriesRow(r))
+			Ascending: args.Ascending,
 		}
-		return int64(len(found)), err
+		return inRounds(limit, s.paging.share(limit, len(merged.stores)), func(each, limit int64) (int64, error) {
+			a.RowsEach, a.RowLimit = each, &limit
+			found, err := read(ctx, s, s.queries.DeliveriesByFacet, a)
+			for _, r := range found {
+				rows = append(rows, db.ListDeliveriesRow(r))
+				if a.Ascending {
+					a.NewerTime, a.NewerID = &r.ReceivedAt, &r.ID
+				} else {
+					a.AfterTime, a.AfterID = &r.ReceivedAt, &r.ID
+				}
+			}
+			return int64(len(found)), err
+		})
 	})
 	return rows, err
 }

@@ -259,7 +259,15 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	if err := x.queries.EraseEvents(ctx, x.tx, db.EraseEventsParams(keys)); err != nil {
 		return fmt.Errorf("erasing a person of events: %w", err)
 	}
-	if x.result.Comments, err = x.queries.EraseComments(ctx, x.tx, db.EraseCommentsParams(keys)); err != nil {
+	notes, err := x.queries.CommentedNotes(ctx, x.tx, db.CommentedNotesParams(keys))
+	if err != nil {
+		return fmt.Errorf("finding comments: %w", err)
+	}
+	err = x.eraseOf(ctx, translog.Note, notes, func() (err error) {
+		x.result.Comments, err = x.queries.EraseComments(ctx, x.tx, db.EraseCommentsParams(keys))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("erasing comments: %w", err)
 	}
 	var refused db.EraseRefusedParams
@@ -272,7 +280,15 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	if err := x.accessEntries(ctx, p); err != nil {
 		return err
 	}
-	if _, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID); err != nil {
+	holds, err := x.queries.LiftedHoldsOn(ctx, x.tx, p.CustomerID)
+	if err != nil {
+		return fmt.Errorf("finding holds: %w", err)
+	}
+	err = x.eraseOf(ctx, translog.Hold, holds, func() error {
+		_, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("erasing a customer of holds: %w", err)
 	}
 	if x.result.Customers, err = x.queries.EraseCustomer(ctx, x.tx, p.CustomerID); err != nil {
@@ -305,5 +321,5 @@ func (x *erasing) conclude(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("writing the result of an erasure: %w", err)
 	}
-	return nil
+	return x.acts().add(ctx, x.tx, translog.ErasureResult, x.request.ID)
 }

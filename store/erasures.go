@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
@@ -213,9 +214,15 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if n.Token != nil {
 		e.tokenID = &n.Token.ID
 	}
-	err = s.queries.InsertErasureRequest(ctx, s.office, db.InsertErasureRequestParams{
-		ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
-		Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: e.CustomerID, Identifiers: identifiers, Secret: secret[:],
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
+		err := s.queries.InsertErasureRequest(ctx, tx, db.InsertErasureRequestParams{
+			ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
+			Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: e.CustomerID, Identifiers: identifiers, Secret: secret[:],
+		})
+		if err != nil {
+			return err
+		}
+		return s.acts().add(ctx, tx, translog.ErasureRequest, id)
 	})
 	return e, known(err)
 }
@@ -300,11 +307,11 @@ func (s *Store) erasureOf(r db.ListErasuresRow) (Erasure, error) {
 	if err := json.Unmarshal(r.Found, &e.Found); err != nil {
 		return e, fmt.Errorf("reading request %s: %w", r.ID, err)
 	}
-	if r.Identifiers != nil {
-		if err := json.Unmarshal(r.Identifiers, &e.Identifiers); err != nil {
-			return e, fmt.Errorf("reading whom request %s is about: %w", r.ID, err)
-		}
+	whom, err := whomOf(r.CustomerID, r.Identifiers)
+	if err != nil {
+		return e, fmt.Errorf("reading whom request %s is about: %w", r.ID, err)
 	}
+	e.Identifiers = whom.Identifiers
 	if r.Decision != nil {
 		e.Decision = &ErasureDecision{At: orZero(r.DecidedAt).UTC(), By: orEmpty(r.DecidedBy), Decision: Decision(*r.Decision)}
 	}

@@ -84,14 +84,19 @@ func (s *Store) Events(ctx context.Context, scope Scope, kind Kind, f Filter, p 
 		return nil, nil, err
 	}
 	var rows []db.ListEventsRow
-	_, err = s.eventParts(ctx, args, *oneMore(p), func(args db.ListEventsParams) (int64, error) {
+	_, err = s.eventParts(ctx, args, *oneMore(p), s.paging.share, func(args db.ListEventsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListEvents, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err
-	}, func(args db.ListEventsByFacetParams) (int64, error) {
-		found, err := read(ctx, s, s.queries.ListEventsByFacet, args)
+	}, func(args *db.ListEventsByFacetParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.EventsByFacet, *args)
 		for _, r := range found {
 			rows = append(rows, db.ListEventsRow(r))
+			if args.Ascending {
+				args.NewerTime, args.NewerID = &r.OccurredAt, &r.ID
+			} else {
+				args.AfterTime, args.AfterID = &r.OccurredAt, &r.ID
+			}
 		}
 		return int64(len(found)), err
 	})
@@ -112,10 +117,10 @@ func (s *Store) CountEvents(ctx context.Context, scope Scope, kind Kind, f Filte
 	if err != nil || none {
 		return 0, err
 	}
-	total, err := s.eventParts(ctx, args, atMost(p), func(args db.ListEventsParams) (int64, error) {
+	total, err := s.eventParts(ctx, args, atMost(p), whole, func(args db.ListEventsParams) (int64, error) {
 		return read(ctx, s, s.queries.CountEventList, args)
-	}, func(args db.ListEventsByFacetParams) (int64, error) {
-		return read(ctx, s, s.queries.CountEventListByFacet, args)
+	}, func(args *db.ListEventsByFacetParams) (int64, error) {
+		return read(ctx, s, s.queries.CountEventListByFacet, *args)
 	})
 	return total, known(err)
 }
@@ -155,7 +160,7 @@ func (s *Store) eventArgs(ctx context.Context, scope Scope, kind Kind, f Filter,
 }
 
 // takeFacet chooses the ordered way into the events, and takes its values out of the
-// filters; "" if there is none. By session or customer, who have few events, none is
+// filters; "" if there is none. The rarest come first. By session or customer, who have few events, none is
 // needed.
 func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 	switch {
@@ -176,59 +181,67 @@ func takeFacet(a *db.ListEventsParams) (facet string, values []string) {
 }
 
 // eventParts has a list read part by part, up to a limit: as it is, or merged.
-func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit int64,
-	list func(db.ListEventsParams) (int64, error), merge func(db.ListEventsByFacetParams) (int64, error),
+func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit int64, each rowsEach,
+	list func(db.ListEventsParams) (int64, error), merge func(*db.ListEventsByFacetParams) (int64, error),
 ) (int64, error) {
 	byFacet := args
 	facet, values := takeFacet(&byFacet)
 	if s.paging.neverMerges {
 		facet = ""
 	}
-	whole := part{args.FromTime, args.ToTime, facet != ""}
-	parts := []part{whole}
-	if args.SessionIds == nil && args.CustomerIds == nil {
-		parts = partsOf(whole, startOf(whole, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
-	}
+	var merged scans
 	if facet != "" {
-		stores, err := s.orAllStores(ctx, args.StoreIds)
+		var err error
+		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
+			return 0, err
+		}
+		// Then the planner sees no partitions of months to come, nor of those before.
+		if args.FromTime == nil || merged.since.After(*args.FromTime) {
+			args.FromTime = &merged.since
+		}
+		if args.ToTime == nil || merged.until.Before(*args.ToTime) {
+			args.ToTime = &merged.until
+		}
+	}
+	span := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{span}
+	if args.SessionIds == nil && args.CustomerIds == nil {
+		parts = partsOf(span, startOf(span, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
+	}
+	// Those with a disposition are few, and have an index that has no months.
+	if len(merged.stores) > s.paging.mergesGladly && (args.Dispositions == nil || args.Unmarked) {
+		at, err := read(ctx, s, s.queries.EventTimeAt, db.EventTimeAtParams{
+			Kind: args.Kind, FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+			Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+		})
 		if err != nil {
 			return 0, err
 		}
-		byFacet.StoreIds, values = stores, distinctOf(values)
-		if len(stores)*len(values) > s.paging.mergesGladly {
-			at, err := read(ctx, s, s.queries.EventTimeAt, db.EventTimeAtParams{
-				Kind: args.Kind, FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
-				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
-			})
-			if err != nil {
-				return 0, err
-			}
-			parts = lookingThrough(parts, at, args.Ascending)
-		}
+		parts = lookingThrough(parts, at, args.Ascending)
 	}
 	return inParts(parts, limit, func(p part, limit int64) (int64, error) {
-		a := args
-		if p.merged {
-			a = byFacet
+		if !p.merged {
+			a := args
+			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
+			return list(a)
 		}
-		a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
-		if p.merged {
-			return merge(facetArgs(facet, values, a))
-		}
-		return list(a)
+		a := facetArgs(facet, merged, byFacet)
+		a.FromTime, a.ToTime = p.from, p.to
+		return inRounds(limit, each(limit, len(merged.stores)), func(each, limit int64) (int64, error) {
+			a.RowsEach, a.RowLimit = each, &limit
+			return merge(&a)
+		})
 	})
 }
 
-func facetArgs(facet string, values []string, a db.ListEventsParams) db.ListEventsByFacetParams {
+func facetArgs(facet string, merged scans, a db.ListEventsParams) db.ListEventsByFacetParams {
 	// Only the unknown store, 0, can be one of several.
-	if !slices.Contains(a.StoreIds, 0) {
+	if !slices.Contains(merged.stores, 0) {
 		a.StoreExternalIds = nil
 	}
 	return db.ListEventsByFacetParams{
-		StoreIds: a.StoreIds, FacetValues: values, Facet: facet, Kind: a.Kind,
-		OnlyFacet:        a.StoreExternalIds == nil && a.ProductIds == nil && a.GondolaIds == nil && a.Flags == nil && a.Dispositions == nil,
-		StoreExternalIds: a.StoreExternalIds, ProductIds: a.ProductIds, GondolaIds: a.GondolaIds, Flags: a.Flags,
-		Dispositions: a.Dispositions, Unmarked: a.Unmarked, FromTime: a.FromTime, ToTime: a.ToTime,
-		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending, RowLimit: a.RowLimit,
+		StoreIds: merged.stores, FacetValues: merged.values, Facet: facet, Kind: a.Kind,
+		StoreExternalIds: a.StoreExternalIds, GondolaIds: a.GondolaIds, Flags: a.Flags, Dispositions: a.Dispositions,
+		AfterTime: a.AfterTime, AfterID: a.AfterID, NewerTime: a.NewerTime, NewerID: a.NewerID, Ascending: a.Ascending,
 	}
 }

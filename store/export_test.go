@@ -15,6 +15,9 @@ import (
 	"aifi-audit/store/spool"
 )
 
+// ActsVersion is the version of the schema since which acts have leaves.
+const ActsVersion = actsVersion
+
 // Unbatched commits each delivery in a transaction of its own, with the statements
 // of Record: what a server would do that batches nothing.
 type Unbatched struct {
@@ -74,6 +77,28 @@ func TraceReads(ctx context.Context, s *Store, databaseURL string) (*Statements,
 	return noted, s.reads.open(ctx, config)
 }
 
+// TraceWrites replaces the pool of s for writing by one whose statements are noted.
+func TraceWrites(ctx context.Context, s *Store, databaseURL string) (*Statements, error) {
+	noted := new(Statements)
+	config, err := recordConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.Tracer = noted
+	return noted, s.writes.open(ctx, config)
+}
+
+// Texts gives the statements since it was last called.
+func (n *Statements) Texts() (texts []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, q := range n.all {
+		texts = append(texts, q.SQL)
+	}
+	n.all = nil
+	return texts
+}
+
 // TraceQueryStart implements pgx.QueryTracer.
 func (n *Statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	n.mu.Lock()
@@ -125,7 +150,7 @@ func SpoolForTest(t testing.TB, dir string, records ...any) {
 	for _, r := range records {
 		payload, ok := r.([]byte)
 		if d, isDelivery := r.(Delivery); isDelivery {
-			if payload, err = encodeSpooled(d); err != nil {
+			if payload, err = encodeSpooled(d, nil); err != nil {
 				t.Fatal(err)
 			}
 		} else if !ok {
@@ -148,12 +173,14 @@ func ReadText(ctx context.Context, s *Store, sql string) (text string, err error
 	}, sql)
 }
 
-// DefaultLooksThrough is how many rows are looked through before stores are merged.
-var DefaultLooksThrough = float64(defaultPaging.looksThrough)
+// SharedRows is how many rows of each scan a page reads.
+func SharedRows(limit, scans int) float64 {
+	return float64(defaultPaging.share(int64(limit), scans))
+}
 
-// SetPaging says when stores are merged.
-func SetPaging(s *Store, looksThrough int64, mergesGladly int, neverMerges bool) {
-	s.paging = paging{looksThrough, mergesGladly, neverMerges}
+// SetPaging says when stores are merged, and how.
+func SetPaging(s *Store, looksThrough int64, mergesGladly int, sparesEach int64, neverMerges bool) {
+	s.paging = paging{looksThrough, mergesGladly, sparesEach, neverMerges}
 }
 
 // StoreTables is the query for the tables that belong to a store.

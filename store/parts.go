@@ -7,9 +7,9 @@ import "time"
 // planner sees a few monthly partitions, not all of them, and nearly all pages are
 // full after the first part.
 //
-// Some lists merge an ordered index scan for each store, or each store and value.
-// Where these are many, the newest rows of all stores are looked through first: what
-// is asked for is mostly common, and then nothing has to be merged.
+// Some lists merge an ordered index scan for each store, or each store and value: see
+// scans. Where these are many, the newest rows of all stores are looked through first:
+// what is asked for is mostly common, and then nothing has to be merged.
 
 // part of the time that a list spans; nil is without end. from is inclusive, to is not.
 type part struct {
@@ -21,10 +21,11 @@ type part struct {
 type paging struct {
 	looksThrough int64 // rows of all stores, before stores are merged: as quick as merging a few hundred
 	mergesGladly int   // ordered scans, without that
+	sparesEach   int64 // rows of a scan, beyond twice its share of a page
 	neverMerges  bool  // Citus refuses what a merge is: LATERAL with LIMIT
 }
 
-var defaultPaging = paging{looksThrough: 2000, mergesGladly: 16}
+var defaultPaging = paging{looksThrough: 2000, mergesGladly: 32, sparesEach: 8}
 
 // partsOf divides a list by months: first one, then twice as many each time. The list
 // is walked from start on; a nil start is now, or, for a list from old to new, not

@@ -148,13 +148,15 @@ func commitDurably(ctx context.Context, conn *pgx.Conn) error {
 
 // readConfig has plans made for the very parameters of each query, and each query
 // run by one process: to start more takes longer than a page, and takes the cores that
-// webhooks are recorded with.
+// webhooks are recorded with. Nor is a table read whole and kept for a join, which the
+// planner takes to cost little if a page ends early.
 func readConfig(url string) (*pgxpool.Config, error) {
 	config, err := poolConfig(url, map[string]string{
 		"application_name":                "aifi-audit read",
 		"plan_cache_mode":                 "force_custom_plan",
 		"jit":                             "off",
 		"max_parallel_workers_per_gather": "0",
+		"enable_material":                 "off",
 		"default_transaction_read_only":   "on",
 		"statement_timeout":               fmt.Sprint(pageTimeout.Milliseconds()),
 	})

@@ -36,6 +36,8 @@ type rows struct {
 	customers        map[storeKey]customerRow
 	stores           map[int64]storeRow
 	storeExternalIDs map[storeKey]struct{}
+	storeFlags       map[storeKey]struct{}
+	storeWebhooks    map[storeKey]struct{}
 	heads            map[uuid.UUID]head
 	productCatalogue map[storeKey]span
 	gondolaCatalogue map[storeKey]span
@@ -63,6 +65,7 @@ func newRows(s *seen) *rows {
 	return &rows{
 		seen: s, sessions: map[storeKey]sessionRow{}, sessionFlags: map[[2]storeKey]struct{}{},
 		customers: map[storeKey]customerRow{}, stores: map[int64]storeRow{}, storeExternalIDs: map[storeKey]struct{}{}, heads: map[uuid.UUID]head{},
+		storeFlags: map[storeKey]struct{}{}, storeWebhooks: map[storeKey]struct{}{},
 		productCatalogue: map[storeKey]span{}, gondolaCatalogue: map[storeKey]span{},
 		counts: map[dayKey]dayCounts{}, deliveryCounts: map[deliveryCountKey]deliveryCount{},
 	}
@@ -104,7 +107,7 @@ func (r *rows) addCatalogue(p *pending) {
 	s, at := p.statement, p.occurredAt()
 	key := func(id string) storeKey { return storeKey{s.StoreID, id} }
 	needs := func(table string, parts ...string) bool {
-		return r.seen.needs(table+"\x00"+strconv.FormatInt(s.StoreID, 10)+"\x00"+strings.Join(parts, "\x00"), at)
+		return r.seen.needs(catalogueKey(table, s.StoreID, parts...), at)
 	}
 	if needs("store", s.StoreExternalID, s.AifiUniqueStoreID) {
 		row := r.stores[s.StoreID]
@@ -115,6 +118,13 @@ func (r *rows) addCatalogue(p *pending) {
 		r.stores[s.StoreID] = row
 		if s.StoreExternalID != "" {
 			r.storeExternalIDs[key(s.StoreExternalID)] = struct{}{}
+		}
+	}
+	for _, flags := range [][]string{s.ShopperFlags, s.SessionFlags, s.WebhookFlags} {
+		for _, flag := range flags {
+			if r.seen.once(catalogueKey("flag", s.StoreID, flag)) {
+				r.storeFlags[key(flag)] = struct{}{}
+			}
 		}
 	}
 	for _, product := range s.ProductIDs {
@@ -157,6 +167,11 @@ func (r *rows) addCatalogue(p *pending) {
 			r.sessionFlags[[2]storeKey{key(s.SessionID), key(flag)}] = struct{}{}
 		}
 	}
+}
+
+// catalogueKey names a row of the catalogue.
+func catalogueKey(table string, storeID int64, parts ...string) string {
+	return table + "\x00" + strconv.FormatInt(storeID, 10) + "\x00" + strings.Join(parts, "\x00")
 }
 
 // including widens a span; the zero span is empty.
@@ -206,6 +221,8 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(r.personal.EventID), func() error { return q.InsertEventPersonalInfo(ctx, p, r.personal) }},
 		{len(r.stores), func() error { return q.UpsertStores(ctx, p, r.storeParams()) }},
 		{len(r.storeExternalIDs), func() error { return q.InsertStoreExternalIDs(ctx, p, r.storeExternalIDParams()) }},
+		{len(r.storeFlags), func() error { return q.InsertStoreFlags(ctx, p, r.storeFlagParams()) }},
+		{len(r.storeWebhooks), func() error { return q.InsertStoreWebhooks(ctx, p, r.storeWebhookParams()) }},
 		{len(r.productCatalogue), func() error { return q.UpsertProducts(ctx, p, r.productParams()) }},
 		{len(r.gondolaCatalogue), func() error { return q.UpsertGondolas(ctx, p, r.gondolaParams()) }},
 		{len(r.customers), func() error { return q.UpsertCustomers(ctx, p, r.customerParams()) }},
@@ -266,6 +283,20 @@ func (r *rows) storeParams() (a db.UpsertStoresParams) {
 func (r *rows) storeExternalIDParams() (a db.InsertStoreExternalIDsParams) {
 	for _, k := range sortedKeys(r.storeExternalIDs) {
 		a.StoreID, a.ExternalID = append(a.StoreID, k.storeID), append(a.ExternalID, k.id)
+	}
+	return a
+}
+
+func (r *rows) storeFlagParams() (a db.InsertStoreFlagsParams) {
+	for _, k := range sortedKeys(r.storeFlags) {
+		a.StoreID, a.Flag = append(a.StoreID, k.storeID), append(a.Flag, k.id)
+	}
+	return a
+}
+
+func (r *rows) storeWebhookParams() (a db.InsertStoreWebhooksParams) {
+	for _, k := range sortedKeys(r.storeWebhooks) {
+		a.StoreID, a.Webhook = append(a.StoreID, k.storeID), append(a.Webhook, k.id)
 	}
 	return a
 }

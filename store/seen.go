@@ -85,6 +85,9 @@ func (s *seen) needs(key string, at time.Time) bool {
 	return true
 }
 
+// once is needs for a row without times.
+func (s *seen) once(key string) bool { return s.needs(key, time.Time{}) }
+
 // head reports whether a request head came before.
 func (s *seen) head(id uuid.UUID) bool {
 	if _, ok := s.heads[id]; ok {

@@ -19,14 +19,19 @@ func (s *Store) Sessions(ctx context.Context, scope Scope, f Filter, p Page) ([]
 	}
 	setSessionPage(&args, p)
 	var rows []Session
-	_, err = s.sessionParts(ctx, args, *oneMore(p), func(args db.ListSessionsParams) (int64, error) {
+	_, err = s.sessionParts(ctx, args, *oneMore(p), s.paging.share, func(args db.ListSessionsParams) (int64, error) {
 		found, err := read(ctx, s, s.queries.ListSessions, args)
 		rows = append(rows, found...)
 		return int64(len(found)), err
-	}, func(args db.ListSessionsByFacetParams) (int64, error) {
-		found, err := read(ctx, s, s.queries.ListSessionsByFacet, args)
+	}, func(args *db.ListSessionsByFacetParams) (int64, error) {
+		found, err := read(ctx, s, s.queries.SessionsByFacet, *args)
 		for _, r := range found {
 			rows = append(rows, Session(r))
+			if args.Ascending {
+				args.NewerTime, args.NewerStoreID, args.NewerSessionID = &r.FirstSeenAt, &r.StoreID, &r.SessionID
+			} else {
+				args.AfterTime, args.AfterStoreID, args.AfterSessionID = &r.FirstSeenAt, &r.StoreID, &r.SessionID
+			}
 		}
 		return int64(len(found)), err
 	})
@@ -52,8 +57,8 @@ func takeSessionFacet(a *db.ListSessionsParams) (facet string, values []string) 
 
 // sessionParts has a list read up to a limit: as it is, or merged. Sessions are not
 // divided by months, so that months are no parts of their list.
-func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, limit int64,
-	list func(db.ListSessionsParams) (int64, error), merge func(db.ListSessionsByFacetParams) (int64, error),
+func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, limit int64, each rowsEach,
+	list func(db.ListSessionsParams) (int64, error), merge func(*db.ListSessionsByFacetParams) (int64, error),
 ) (int64, error) {
 	byFacet := args
 	facet, values := takeSessionFacet(&byFacet)
@@ -61,13 +66,13 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 		facet = ""
 	}
 	parts := []part{{args.FromTime, args.ToTime, facet != ""}}
+	var merged scans
 	if facet != "" {
-		stores, err := s.orAllStores(ctx, args.StoreIds)
-		if err != nil {
+		var err error
+		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return 0, err
 		}
-		byFacet.StoreIds, values = stores, distinctOf(values)
-		if len(stores)*len(values) > s.paging.mergesGladly {
+		if len(merged.stores) > 4*s.paging.mergesGladly { // a scan of one index, not of one for each month
 			at, err := read(ctx, s, s.queries.SessionTimeAt, db.SessionTimeAtParams{
 				FromTime: args.FromTime, ToTime: args.ToTime, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
 				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
@@ -84,11 +89,15 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 			a.FromTime, a.ToTime, a.RowLimit = p.from, p.to, &limit
 			return list(a)
 		}
-		return merge(db.ListSessionsByFacetParams{
-			StoreIds: byFacet.StoreIds, FacetValues: values, Facet: facet, FromTime: p.from, ToTime: p.to,
+		a := db.ListSessionsByFacetParams{
+			StoreIds: merged.stores, FacetValues: merged.values, Facet: facet, FromTime: p.from, ToTime: p.to,
 			AfterTime: args.AfterTime, AfterStoreID: args.AfterStoreID, AfterSessionID: args.AfterSessionID,
 			NewerTime: args.NewerTime, NewerStoreID: args.NewerStoreID, NewerSessionID: args.NewerSessionID,
-			Ascending: args.Ascending, RowLimit: &limit,
+			Ascending: args.Ascending,
+		}
+		return inRounds(limit, each(limit, len(merged.stores)), func(each, limit int64) (int64, error) {
+			a.RowsEach, a.RowLimit = each, &limit
+			return merge(&a)
 		})
 	})
 }
@@ -116,10 +125,10 @@ func (s *Store) CountSessions(ctx context.Context, scope Scope, f Filter, p Page
 		return 0, err
 	}
 	setSessionPage(&args, p)
-	total, err := s.sessionParts(ctx, args, atMost(p), func(args db.ListSessionsParams) (int64, error) {
+	total, err := s.sessionParts(ctx, args, atMost(p), whole, func(args db.ListSessionsParams) (int64, error) {
 		return read(ctx, s, s.queries.CountSessionList, args)
-	}, func(args db.ListSessionsByFacetParams) (int64, error) {
-		return read(ctx, s, s.queries.CountSessionListByFacet, args)
+	}, func(args *db.ListSessionsByFacetParams) (int64, error) {
+		return read(ctx, s, s.queries.CountSessionListByFacet, *args)
 	})
 	return total, known(err)
 }

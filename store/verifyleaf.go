@@ -47,11 +47,12 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 		twice[id] = byID[id] != nil
 		byID[id] = &rows[i]
 	}
-	var gone []*storedLeaf
+	gone := map[uuid.UUID][]*storedLeaf{}
 	for _, l := range leaves {
 		switch r := byID[l.id]; {
 		case r == nil:
-			gone = append(gone, l)
+			l.blame(Missing, "delivery", "its row is gone")
+			gone[l.id] = append(gone[l.id], l)
 		case twice[l.id]:
 			l.blame(Tampered, "row", "there is another of its id")
 		case openDelivery(l, r):
@@ -273,8 +274,11 @@ func (v *verification) eachErasure(ctx context.Context) error {
 			return err
 		}
 		f := Finding{Class: Tampered, What: "body", Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}.about(e.by, e.id)
-		if e.by == translog.AccessErasure {
+		switch e.by {
+		case translog.AccessErasure, translog.HoldErasure, translog.EarlyAccessErasure:
 			f.What = "customer"
+		case translog.NoteErasure:
+			f.What = "comment"
 		}
 		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"

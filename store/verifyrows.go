@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +28,18 @@ func (v *verification) rows(ctx context.Context) error {
 		var err error
 		if differ, err = v.tallyTables(ctx); err != nil {
 			return err
+		}
+	}
+	if err := v.actRows(ctx); err != nil {
+		return err
+	}
+	if !v.Since.IsZero() {
+		// What is new is a small part, and all sides of a join are bounded, whatever the
+		// statistics say.
+		for _, sql := range []string{"SET LOCAL enable_seqscan = off", "SET LOCAL enable_nestloop = off"} {
+			if _, err := v.log.conn.Exec(ctx, sql); err != nil {
+				return err
+			}
 		}
 	}
 	for _, look := range []struct {
@@ -55,14 +69,37 @@ func (v *verification) unstated(ctx context.Context) error {
 // unlisted finds flags, products and gondolas of events by which search cannot find
 // them, and such by which it finds events that do not state them.
 func (v *verification) unlisted(ctx context.Context) error {
-	missing, err := v.queries.MissingListEntries(ctx, v.log.conn, v.Since)
+	if v.Since.IsZero() {
+		return v.unlistedIn(ctx, nil, nil)
+	}
+	hours, err := v.queries.NewEventHours(ctx, v.log.conn, v.Since)
+	if err != nil {
+		return err
+	}
+	for len(hours) > 0 {
+		n := 1 // hours that follow each other
+		for n < len(hours) && hours[n].Sub(hours[n-1]) == time.Hour {
+			n++
+		}
+		end := hours[n-1].Add(time.Hour)
+		if err := v.unlistedIn(ctx, &hours[0], &end); err != nil {
+			return err
+		}
+		hours = hours[n:]
+	}
+	return nil
+}
+
+// unlistedIn is unlisted for events that happened in a time; nil is at any.
+func (v *verification) unlistedIn(ctx context.Context, from, to *time.Time) error {
+	missing, err := v.queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: from, ToTime: to})
 	if err != nil {
 		return err
 	}
 	for _, l := range missing {
 		v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
 	}
-	added, err := v.queries.AddedListEntries(ctx, v.log.conn, v.Since)
+	added, err := v.queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: from, ToTime: to})
 	for _, l := range added {
 		v.found(Finding{Class: Tampered, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search finds the event by %q, which it does not state", l.Value)})
 	}
@@ -114,7 +151,8 @@ func (v *verification) unsequenced(ctx context.Context) error {
 	return nil
 }
 
-// certificates finds statements of erasures that the log does not know.
+// certificates finds statements of erasures that the log does not know, and such as speak
+// of other deliveries than were erased.
 func (v *verification) certificates(ctx context.Context) error {
 	results, err := v.queries.ErasureResults(ctx, v.log.conn)
 	if err != nil {
@@ -130,6 +168,17 @@ func (v *verification) certificates(ctx context.Context) error {
 			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
 		}
 		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
+		deliveries, err := v.queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
+		if err != nil {
+			return err
+		}
+		ids := make([]uuid.UUID, len(deliveries))
+		for i, d := range deliveries {
+			ids[i] = d.DeliveryID
+		}
+		if sum := SumOfDeliveries(ids); !strings.Contains(r.Statement, hex.EncodeToString(sum[:])) {
+			v.found(Finding{Class: Tampered, What: "certificate", RequestID: &r.RequestID, Detail: "the request did not erase the deliveries of which its statement speaks"})
+		}
 	}
 	return nil
 }
@@ -144,17 +193,24 @@ func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
 // unknown tells which ids the log does not know.
 func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}) {
 	for _, id := range ids {
-		if _, ok := logged[leafIDOf(kind, id)]; ok {
-			continue
+		if f := v.unlogged(kind, id, logged); f != nil {
+			v.found(*f)
 		}
-		since, ok := v.waiting[leafIDOf(kind, id)]
-		if ok && v.now.Sub(since.at) < waitsTooLong {
-			continue
-		}
-		f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
-		if ok {
-			f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
-		}
-		v.found(f)
 	}
+}
+
+// unlogged is nil if the log knows of an id, or its leaf has not waited for long.
+func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) *Finding {
+	if _, ok := logged[leafIDOf(kind, id)]; ok {
+		return nil
+	}
+	since, ok := v.waiting[leafIDOf(kind, id)]
+	if ok && v.now.Sub(since.at) < waitsTooLong {
+		return nil
+	}
+	f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
+	if ok {
+		f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
+	}
+	return &f
 }

@@ -41,13 +41,13 @@ func (l *storedLeaf) blame(class Class, what, detail string) (right bool) {
 // three things against each other: the root that the signed tree has for it, the
 // hashes in log_leaves, and those made again from the rows.
 func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
-	if err := v.expect(ctx); err != nil {
-		return err
-	}
 	reader := translog.NewReader(signed, v.log.tiles(ctx))
 	first := v.From.N / translog.TileWidth
 	if v.From.N > signed.N {
 		first = 0
+	}
+	if err := v.expect(ctx, first*translog.TileWidth); err != nil {
+		return err
 	}
 	edge, err := v.log.edge(ctx, first*translog.TileWidth)
 	if err != nil {
@@ -55,6 +55,9 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		first, edge = 0, &translog.Edge{}
 	}
 	if err := v.before(reader, first*translog.TileWidth); err != nil {
+		return err
+	}
+	if err := v.earlierActs(ctx, reader, first); err != nil {
 		return err
 	}
 	err = v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
@@ -78,9 +81,7 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		}
 		v.last(ctx, edge, signed, c.leaves[complete*translog.TileWidth:])
 		v.result.Leaves += int64(len(c.leaves))
-		v.known.merge(c.tallies)
-		v.erasures = append(v.erasures, c.erasures...)
-		v.countRetired(c.leaves)
+		v.collect(c)
 		if v.Progress != nil {
 			v.Progress(c.end, signed.N)
 		}
@@ -92,6 +93,14 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	v.swaps()
 	v.mismatches()
 	return nil
+}
+
+// collect takes over what a chunk's leaves are about.
+func (v *verification) collect(c *chunk) {
+	v.known.merge(c.tallies)
+	v.erasures = append(v.erasures, c.erasures...)
+	v.adopt(c.adopted)
+	v.countRetired(c.leaves)
 }
 
 // tile verifies a complete tile and adds it to the edge. stored is its root in

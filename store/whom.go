@@ -77,6 +77,15 @@ func (w Whom) committed() ([]byte, error) {
 	return append([]byte{0}, text...), err
 }
 
+// whomOf is whom a row of erasure_subjects says.
+func whomOf(customerID *string, identifiers []byte) (w Whom, err error) {
+	w.CustomerID = orEmpty(customerID)
+	if identifiers != nil {
+		err = json.Unmarshal(identifiers, &w.Identifiers)
+	}
+	return w, err
+}
+
 // kinds says by what he is looked for, without personal data.
 func (w Whom) kinds() string {
 	var kinds []string

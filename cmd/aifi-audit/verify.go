@@ -25,7 +25,7 @@ type verifyCommand struct {
 	Pack            string   `arg:"" optional:"" help:"An evidence pack or a certificate of erasure, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"FILE"`
 	LogDir          string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
 	Key             []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
-	Incremental     bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
+	Incremental     bool     `help:"Open only the leaves behind those of the last verification that found nothing, and those of all acts of staff; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
 	Anchor          []string `help:"A file with checkpoints from elsewhere, one after another, as --log-anchor-file writes them: the log must begin with each. Repeatable." type:"existingfile" sep:"none" aliases:"checkpoint" env:"AIFI_AUDIT_VERIFY_ANCHOR" placeholder:"FILE"`
 	Witness         []string `help:"The public key of a witness, whose cosignatures are checked too. Repeatable." sep:"none" env:"AIFI_AUDIT_VERIFY_WITNESS" placeholder:"KEY"`
 	Customer        string   `help:"Of a certificate of erasure: the customer whom it is to be about. Needs --subject-key." env:"AIFI_AUDIT_VERIFY_CUSTOMER"`
@@ -252,6 +252,9 @@ func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Du
 		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Anchors, v.Waiting)
 	for _, name := range slices.Sorted(maps.Keys(v.Cosigned)) {
 		fmt.Fprintf(out, "%s has cosigned %d leaves\n", name, v.Cosigned[name])
+	}
+	for _, a := range v.Adopted {
+		fmt.Fprintf(out, "%d acts of staff had no leaf until %s, when they were adopted: the log says nothing of the time before\n", a.Acts, a.At.Format(time.RFC3339))
 	}
 	_, err := fmt.Fprintf(out, "findings: %s\n%s\n", counted(v.Findings), verdict)
 	return err

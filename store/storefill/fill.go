@@ -148,6 +148,8 @@ SELECT store_id, session_id, min(at), max(at), min(at), max(at), min(customer_id
 SELECT store_id, session_id, 'POTENTIALLY_INTERACTED_WITH_ALCOHOL', min(at) FROM fill GROUP BY 1, 2`,
 	`INSERT INTO stores AS t (store_id, external_id, first_seen_at, last_seen_at) SELECT store_id, 'SHOP-' || store_id, min(at), max(at) FROM fill GROUP BY 1
 ON CONFLICT (store_id) DO UPDATE SET last_seen_at = excluded.last_seen_at`,
+	`INSERT INTO store_flags SELECT DISTINCT store_id, 'POTENTIALLY_INTERACTED_WITH_ALCOHOL' FROM fill WHERE kind <> 'registration' ON CONFLICT DO NOTHING`,
+	`INSERT INTO store_webhooks SELECT DISTINCT store_id, webhook FROM fill ON CONFLICT DO NOTHING`,
 	`INSERT INTO store_external_ids (store_id, external_id) SELECT store_id, external_id FROM stores ON CONFLICT DO NOTHING`,
 	`INSERT INTO customers AS t (store_id, customer_id, first_seen_at, last_seen_at) SELECT store_id, customer_id, min(at), max(at) FROM fill GROUP BY 1, 2
 ON CONFLICT (store_id, customer_id) DO UPDATE SET last_seen_at = excluded.last_seen_at`,

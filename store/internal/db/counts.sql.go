@@ -170,6 +170,58 @@ func (q *Queries) HasPartition(ctx context.Context, db DBTX, name string) (bool,
 	return column_1, err
 }
 
+const listDaySums = `-- name: ListDaySums :many
+SELECT store_id, kind, day, events
+FROM event_days
+WHERE store_id = ANY ($1::bigint[]) AND kind = ANY ($2::text[]) AND day >= $3 AND day < $4
+`
+
+type ListDaySumsParams struct {
+	StoreIds []int64
+	Kinds    []string
+	FirstDay time.Time
+	EndDay   time.Time
+}
+
+type ListDaySumsRow struct {
+	StoreID int64
+	Kind    string
+	Day     time.Time
+	Events  int64
+}
+
+// ListDaySums gives the sums of days of UTC, which is a tenth of the work that their
+// quarters are.
+func (q *Queries) ListDaySums(ctx context.Context, db DBTX, arg ListDaySumsParams) ([]ListDaySumsRow, error) {
+	rows, err := db.Query(ctx, listDaySums,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.FirstDay,
+		arg.EndDay,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListDaySumsRow
+	for rows.Next() {
+		var i ListDaySumsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.Day,
+			&i.Events,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEventDays = `-- name: ListEventDays :many
 SELECT store_id, kind, day, quarters
 FROM event_days
@@ -190,7 +242,7 @@ type ListEventDaysRow struct {
 	Quarters Quarters
 }
 
-// ListEventDays gives the counts of whole days of UTC.
+// ListEventDays gives the counts of days of UTC, by quarter of an hour.
 func (q *Queries) ListEventDays(ctx context.Context, db DBTX, arg ListEventDaysParams) ([]ListEventDaysRow, error) {
 	rows, err := db.Query(ctx, listEventDays,
 		arg.StoreIds,

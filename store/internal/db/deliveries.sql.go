@@ -517,36 +517,45 @@ const listDeliveriesByFacet = `-- name: ListDeliveriesByFacet :many
 SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.event_occurred_at, d.issued_at, d.remote_addr,
     d.path, d.headers, d.body_size, d.body_sha256, d.truncated, t.name AS token_name, e.delivery_id AS first_delivery_id
 FROM (
-    SELECT k.store_id, k.received_at, k.id
-    FROM (SELECT unnest($1::bigint[]) AS store_id) s
-    CROSS JOIN (SELECT unnest($2::text[]) AS value) v
-    CROSS JOIN LATERAL (
-        SELECT i.store_id, i.received_at, i.id
-        FROM delivery_facets i
-        WHERE i.store_id = s.store_id AND i.facet = $3::text AND i.value = v.value
-            AND ($4::timestamptz IS NULL OR i.received_at >= $4::timestamptz)
-            AND ($5::timestamptz IS NULL OR i.received_at < $5::timestamptz)
-            AND ($6::timestamptz IS NULL OR i.received_at <= $6::timestamptz)
-            AND ($6::timestamptz IS NULL OR (i.received_at, i.id) < ($6::timestamptz, $7::uuid))
-            AND ($8::timestamptz IS NULL OR i.received_at >= $8::timestamptz)
-            AND ($8::timestamptz IS NULL OR (i.received_at, i.id) > ($8::timestamptz, $9::uuid))
-        ORDER BY CASE WHEN $10::boolean THEN i.received_at END, CASE WHEN $10::boolean THEN i.id END, i.received_at DESC, i.id DESC
-        LIMIT $11::bigint
-    ) k
-    ORDER BY CASE WHEN $10::boolean THEN k.received_at END, CASE WHEN $10::boolean THEN k.id END, k.received_at DESC, k.id DESC
-    LIMIT $11::bigint
+    SELECT m.store_id, m.received_at, m.id, bool_or(m.cut) OVER (
+        ORDER BY CASE WHEN $1::boolean THEN m.received_at END, CASE WHEN $1::boolean THEN m.id END, m.received_at DESC, m.id DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind_cut
+    FROM (
+        SELECT k.store_id, k.received_at, k.id, k.nth = $2::bigint AS cut
+        FROM (SELECT unnest($3::bigint[]) AS store_id, unnest($4::text[]) AS value) s
+        CROSS JOIN LATERAL (
+            SELECT l.store_id, l.received_at, l.id, row_number() OVER () AS nth
+            FROM (
+                SELECT i.store_id, i.received_at, i.id
+                FROM delivery_facets i
+                WHERE i.store_id = s.store_id AND i.facet = $5::text AND i.value = s.value
+                    AND ($6::timestamptz IS NULL OR i.received_at >= $6::timestamptz)
+                    AND ($7::timestamptz IS NULL OR i.received_at < $7::timestamptz)
+                    AND ($8::timestamptz IS NULL OR i.received_at <= $8::timestamptz)
+                    AND ($8::timestamptz IS NULL OR (i.received_at, i.id) < ($8::timestamptz, $9::uuid))
+                    AND ($10::timestamptz IS NULL OR i.received_at >= $10::timestamptz)
+                    AND ($10::timestamptz IS NULL OR (i.received_at, i.id) > ($10::timestamptz, $11::uuid))
+                ORDER BY CASE WHEN $1::boolean THEN i.received_at END, CASE WHEN $1::boolean THEN i.id END, i.received_at DESC, i.id DESC
+                LIMIT $2::bigint
+            ) l
+        ) k
+    ) m
+    ORDER BY CASE WHEN $1::boolean THEN m.received_at END, CASE WHEN $1::boolean THEN m.id END, m.received_at DESC, m.id DESC
+    LIMIT $12::bigint
 ) page
-JOIN delivery_requests d ON d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
-    AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
-    AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
-    AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)
-    AND ($8::timestamptz IS NULL OR d.received_at >= $8::timestamptz)
+JOIN delivery_requests d ON page.behind_cut IS NOT TRUE AND d.store_id = page.store_id AND d.received_at = page.received_at AND d.id = page.id
+    AND ($6::timestamptz IS NULL OR d.received_at >= $6::timestamptz)
+    AND ($7::timestamptz IS NULL OR d.received_at < $7::timestamptz)
+    AND ($8::timestamptz IS NULL OR d.received_at <= $8::timestamptz)
+    AND ($10::timestamptz IS NULL OR d.received_at >= $10::timestamptz)
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-ORDER BY CASE WHEN $10::boolean THEN d.received_at END, CASE WHEN $10::boolean THEN d.id END, d.received_at DESC, d.id DESC
+ORDER BY CASE WHEN $1::boolean THEN d.received_at END, CASE WHEN $1::boolean THEN d.id END, d.received_at DESC, d.id DESC
 `
 
 type ListDeliveriesByFacetParams struct {
+	Ascending   bool
+	RowsEach    int64
 	StoreIds    []int64
 	FacetValues []string
 	Facet       string
@@ -556,7 +565,6 @@ type ListDeliveriesByFacetParams struct {
 	AfterID     *uuid.UUID
 	NewerTime   *time.Time
 	NewerID     *uuid.UUID
-	Ascending   bool
 	RowLimit    *int64
 }
 
@@ -579,10 +587,12 @@ type ListDeliveriesByFacetRow struct {
 	FirstDeliveryID *uuid.UUID
 }
 
-// ListDeliveriesByFacet merges the newest deliveries of each store and value, as
+// ListDeliveriesByFacet merges the newest deliveries of some stores and values, as
 // ListEventsByFacet does for events.
 func (q *Queries) ListDeliveriesByFacet(ctx context.Context, db DBTX, arg ListDeliveriesByFacetParams) ([]ListDeliveriesByFacetRow, error) {
 	rows, err := db.Query(ctx, listDeliveriesByFacet,
+		arg.Ascending,
+		arg.RowsEach,
 		arg.StoreIds,
 		arg.FacetValues,
 		arg.Facet,
@@ -592,7 +602,6 @@ func (q *Queries) ListDeliveriesByFacet(ctx context.Context, db DBTX, arg ListDe
 		arg.AfterID,
 		arg.NewerTime,
 		arg.NewerID,
-		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -234,53 +234,68 @@ SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_
     p.email, p.first_name, p.last_name, p.phone, p.phone_number,
     r.disposition, r.disposition_at, r.disposition_by, coalesce(r.notes, 0)::bigint AS notes
 FROM (
-    SELECT k.store_id, k.occurred_at, k.event_id
-    FROM (SELECT unnest($1::bigint[]) AS store_id) s
-    CROSS JOIN (SELECT unnest($2::text[]) AS value) v
-    CROSS JOIN LATERAL (
-        SELECT i.store_id, i.occurred_at, i.event_id
-        FROM event_facets i
-        WHERE i.store_id = s.store_id AND i.facet = $3::text AND i.value = v.value AND i.kind = $4::text
-            AND ($5::timestamptz IS NULL OR i.occurred_at >= $5::timestamptz)
-            AND ($6::timestamptz IS NULL OR i.occurred_at < $6::timestamptz)
-            AND ($7::timestamptz IS NULL OR i.occurred_at <= $7::timestamptz)
-            AND ($7::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($7::timestamptz, $8::uuid))
-            AND ($9::timestamptz IS NULL OR i.occurred_at >= $9::timestamptz)
-            AND ($9::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($9::timestamptz, $10::uuid))
-            AND ($11::boolean OR EXISTS (
-                SELECT FROM events f
-                LEFT JOIN event_reviews m ON m.store_id = f.store_id AND m.kind = f.kind AND m.occurred_at = f.occurred_at AND m.event_id = f.id
-                WHERE f.store_id = i.store_id AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.id = i.event_id
-                    AND ($5::timestamptz IS NULL OR f.occurred_at >= $5::timestamptz)
-                    AND ($6::timestamptz IS NULL OR f.occurred_at < $6::timestamptz)
-                    AND ($7::timestamptz IS NULL OR f.occurred_at <= $7::timestamptz)
-                    AND ($9::timestamptz IS NULL OR f.occurred_at >= $9::timestamptz)
-                    AND ($12::text[] IS NULL OR f.store_id <> 0 OR f.store_external_id = ANY ($12::text[]))
-                    AND ($13::text[] IS NULL OR f.product_ids && $13::text[])
-                    AND ($14::text[] IS NULL OR f.gondola_ids && $14::text[])
-                    AND ($15::text[] IS NULL OR f.flags && $15::text[])
-                    AND ($16::text[] IS NULL OR (NOT $17::boolean AND m.disposition = ANY ($16::text[]))
-                        OR ($17::boolean AND coalesce(m.disposition, 'none') = ANY ($16::text[])))
-                OFFSET 0))
-        ORDER BY CASE WHEN $18::boolean THEN i.occurred_at END, CASE WHEN $18::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
-        LIMIT $19::bigint
-    ) k
-    GROUP BY k.store_id, k.occurred_at, k.event_id
-    ORDER BY CASE WHEN $18::boolean THEN k.occurred_at END, CASE WHEN $18::boolean THEN k.event_id END, k.occurred_at DESC, k.event_id DESC
-    LIMIT $19::bigint
+    SELECT m.store_id, m.occurred_at, m.event_id, bool_or(m.cut) OVER (
+        ORDER BY CASE WHEN $1::boolean THEN m.occurred_at END, CASE WHEN $1::boolean THEN m.event_id END, m.occurred_at DESC, m.event_id DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind_cut
+    FROM (
+        SELECT k.store_id, k.occurred_at, k.event_id, bool_or(k.nth = $2::bigint) AS cut
+        FROM (SELECT unnest($3::bigint[]) AS store_id, unnest($4::text[]) AS value) s
+        CROSS JOIN LATERAL (
+            SELECT l.store_id, l.occurred_at, l.event_id, row_number() OVER () AS nth
+            FROM (
+                SELECT i.store_id, i.occurred_at, i.event_id
+                FROM event_facets i
+                WHERE i.store_id = s.store_id AND i.facet = $5::text AND i.value = s.value AND i.kind = $6::text
+                    AND ($7::timestamptz IS NULL OR i.occurred_at >= $7::timestamptz)
+                    AND ($8::timestamptz IS NULL OR i.occurred_at < $8::timestamptz)
+                    AND ($9::timestamptz IS NULL OR i.occurred_at <= $9::timestamptz)
+                    AND ($9::timestamptz IS NULL OR (i.occurred_at, i.event_id) < ($9::timestamptz, $10::uuid))
+                    AND ($11::timestamptz IS NULL OR i.occurred_at >= $11::timestamptz)
+                    AND ($11::timestamptz IS NULL OR (i.occurred_at, i.event_id) > ($11::timestamptz, $12::uuid))
+                    AND ($13::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_gondolas g
+                        WHERE g.store_id = i.store_id AND g.gondola_id = ANY ($13::text[]) AND g.kind = i.kind AND g.occurred_at = i.occurred_at AND g.event_id = i.event_id
+                            AND ($7::timestamptz IS NULL OR g.occurred_at >= $7::timestamptz)
+                            AND ($8::timestamptz IS NULL OR g.occurred_at < $8::timestamptz)
+                        OFFSET 0))
+                    AND ($14::text[] IS NULL OR EXISTS (
+                        SELECT FROM event_flags f
+                        WHERE f.store_id = i.store_id AND f.flag = ANY ($14::text[]) AND f.kind = i.kind AND f.occurred_at = i.occurred_at AND f.event_id = i.event_id
+                            AND ($7::timestamptz IS NULL OR f.occurred_at >= $7::timestamptz)
+                            AND ($8::timestamptz IS NULL OR f.occurred_at < $8::timestamptz)
+                        OFFSET 0))
+                    AND ($15::text[] IS NULL OR coalesce((
+                        SELECT v.disposition FROM event_reviews v
+                        WHERE v.store_id = i.store_id AND v.kind = i.kind AND v.occurred_at = i.occurred_at AND v.event_id = i.event_id), 'none') = ANY ($15::text[]))
+                    AND ($16::text[] IS NULL OR i.store_id <> 0 OR EXISTS (
+                        SELECT FROM events n
+                        WHERE n.store_id = i.store_id AND n.kind = i.kind AND n.occurred_at = i.occurred_at AND n.id = i.event_id AND n.store_external_id = ANY ($16::text[])
+                            AND ($7::timestamptz IS NULL OR n.occurred_at >= $7::timestamptz)
+                            AND ($8::timestamptz IS NULL OR n.occurred_at < $8::timestamptz)
+                        OFFSET 0))
+                ORDER BY CASE WHEN $1::boolean THEN i.occurred_at END, CASE WHEN $1::boolean THEN i.event_id END, i.occurred_at DESC, i.event_id DESC
+                LIMIT $2::bigint
+            ) l
+        ) k
+        GROUP BY k.store_id, k.occurred_at, k.event_id
+    ) m
+    ORDER BY CASE WHEN $1::boolean THEN m.occurred_at END, CASE WHEN $1::boolean THEN m.event_id END, m.occurred_at DESC, m.event_id DESC
+    LIMIT $17::bigint
 ) page
-JOIN events e ON e.store_id = page.store_id AND e.kind = $4::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
-    AND ($5::timestamptz IS NULL OR e.occurred_at >= $5::timestamptz) -- of no other partition
-    AND ($6::timestamptz IS NULL OR e.occurred_at < $6::timestamptz)
-    AND ($7::timestamptz IS NULL OR e.occurred_at <= $7::timestamptz)
-    AND ($9::timestamptz IS NULL OR e.occurred_at >= $9::timestamptz)
-LEFT JOIN event_personal_info p ON $4::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
+JOIN events e ON page.behind_cut IS NOT TRUE AND e.store_id = page.store_id AND e.kind = $6::text AND e.occurred_at = page.occurred_at AND e.id = page.event_id
+    AND ($7::timestamptz IS NULL OR e.occurred_at >= $7::timestamptz) -- of no other partition
+    AND ($8::timestamptz IS NULL OR e.occurred_at < $8::timestamptz)
+    AND ($9::timestamptz IS NULL OR e.occurred_at <= $9::timestamptz)
+    AND ($11::timestamptz IS NULL OR e.occurred_at >= $11::timestamptz)
+LEFT JOIN event_personal_info p ON $6::text = 'registration' AND p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
-ORDER BY CASE WHEN $18::boolean THEN e.occurred_at END, CASE WHEN $18::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
+ORDER BY CASE WHEN $1::boolean THEN e.occurred_at END, CASE WHEN $1::boolean THEN e.id END, e.occurred_at DESC, e.id DESC
 `
 
 type ListEventsByFacetParams struct {
+	Ascending        bool
+	RowsEach         int64
 	StoreIds         []int64
 	FacetValues      []string
 	Facet            string
@@ -291,14 +306,10 @@ type ListEventsByFacetParams struct {
 	AfterID          *uuid.UUID
 	NewerTime        *time.Time
 	NewerID          *uuid.UUID
-	OnlyFacet        bool
-	StoreExternalIds []string
-	ProductIds       []string
 	GondolaIds       []string
 	Flags            []string
 	Dispositions     []string
-	Unmarked         bool
-	Ascending        bool
+	StoreExternalIds []string
 	RowLimit         *int64
 }
 
@@ -335,13 +346,20 @@ type ListEventsByFacetRow struct {
 	Notes           int64
 }
 
-// ListEventsByFacet merges the newest events of each store and value, so that its
-// cost is stores times values times rows of a page, however large the table. What
-// else is asked is looked up in the event itself, row by row in this order: OFFSET 0
-// keeps the planner from joining all events instead, whose number it cannot guess. The
-// bounds of time are told of each table, so that the planner sees no other partitions.
+// ListEventsByFacet merges the newest events of some stores and values: the first of
+// each, as many as rows_each. Where that cuts one of them off, its rows that follow are
+// not known, and the list ends there: unless there are fewer rows than rows_each, there
+// may be more. So the cost is that of a page and a few rows of each store and value,
+// however large the table.
+//
+// What else is asked is looked up event by event, in the indexes of its facets: OFFSET 0
+// keeps the planner from joining all of them instead, whose number it cannot guess. No
+// facet comes before products, which therefore are not looked up. The bounds of time are
+// told of each table, so that the planner sees no other partitions.
 func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEventsByFacetParams) ([]ListEventsByFacetRow, error) {
 	rows, err := db.Query(ctx, listEventsByFacet,
+		arg.Ascending,
+		arg.RowsEach,
 		arg.StoreIds,
 		arg.FacetValues,
 		arg.Facet,
@@ -352,14 +370,10 @@ func (q *Queries) ListEventsByFacet(ctx context.Context, db DBTX, arg ListEvents
 		arg.AfterID,
 		arg.NewerTime,
 		arg.NewerID,
-		arg.OnlyFacet,
-		arg.StoreExternalIds,
-		arg.ProductIds,
 		arg.GondolaIds,
 		arg.Flags,
 		arg.Dispositions,
-		arg.Unmarked,
-		arg.Ascending,
+		arg.StoreExternalIds,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -31,6 +31,15 @@ type AccessLog struct {
 	Detail string
 }
 
+// Each row that staff wrote, in one shape: the facts to which its leaf in the log commits. Other entries of the access log have leaves of their own.
+type Act struct {
+	Kind       string
+	ID         uuid.UUID
+	At         time.Time
+	DeliveryID uuid.UUID
+	Facts      []byte
+}
+
 // The dictionary of Zstandard of each encoding of delivery_bodies. It never changes, since nothing could be read any more.
 type BodyDictionary struct {
 	Encoding   int16
@@ -475,6 +484,33 @@ type LogAccessErasure struct {
 	RequestID uuid.UUID
 }
 
+// A row an act that has a leaf: what its leaf was made of, so that it can be made again when the act is gone by the rules. Insert only.
+type LogAct struct {
+	Kind string
+	ID   uuid.UUID
+	// The time of the leaf: of the act, or if it was adopted when it was
+	At time.Time
+	// Of a note: the delivery by which the event was named. Zero of others
+	DeliveryID uuid.UUID
+	// It was found without a leaf, from before acts had any: the log speaks of it from then on
+	Adopted    bool
+	Commitment []byte
+	// 32 random bytes from which the salt of the commitment to the facts comes; null: a person was erased of it
+	Secret []byte
+}
+
+// An act that named an erased customer, or had words about him, and does no more. Insert only.
+type LogActErasure struct {
+	Kind     string
+	ID       uuid.UUID
+	ErasedAt time.Time
+	// To its facts as they are now
+	Commitment []byte
+	// From it comes the salt of that commitment
+	Secret    []byte
+	RequestID uuid.UUID
+}
+
 // A checkpoint now and then. Insert only.
 type LogCheckpoint struct {
 	Size        int64
@@ -706,6 +742,29 @@ type Store struct {
 type StoreExternalID struct {
 	StoreID    int64
 	ExternalID string
+}
+
+// Which stores were ever seen with a value of a facet of events.
+type StoreFacet struct {
+	StoreID int64
+	Facet   string
+	Value   string
+	// The earliest occurred_at that may have it; of a flag, that of all events of the store
+	FirstSeenAt time.Time
+	// The latest occurred_at that may have it, to a minute; of a flag, that of all events of the store
+	LastSeenAt time.Time
+}
+
+// Every flag that a store was ever seen with.
+type StoreFlag struct {
+	StoreID int64
+	Flag    string
+}
+
+// Every webhook that a store was ever seen with.
+type StoreWebhook struct {
+	StoreID int64
+	Webhook string
 }
 
 type Token struct {

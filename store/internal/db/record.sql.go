@@ -384,6 +384,38 @@ func (q *Queries) InsertStoreExternalIDs(ctx context.Context, db DBTX, arg Inser
 	return err
 }
 
+const insertStoreFlags = `-- name: InsertStoreFlags :exec
+INSERT INTO store_flags (store_id, flag)
+SELECT unnest($1::bigint[]), unnest($2::text[])
+ON CONFLICT DO NOTHING
+`
+
+type InsertStoreFlagsParams struct {
+	StoreID []int64
+	Flag    []string
+}
+
+func (q *Queries) InsertStoreFlags(ctx context.Context, db DBTX, arg InsertStoreFlagsParams) error {
+	_, err := db.Exec(ctx, insertStoreFlags, arg.StoreID, arg.Flag)
+	return err
+}
+
+const insertStoreWebhooks = `-- name: InsertStoreWebhooks :exec
+INSERT INTO store_webhooks (store_id, webhook)
+SELECT unnest($1::bigint[]), unnest($2::text[])
+ON CONFLICT DO NOTHING
+`
+
+type InsertStoreWebhooksParams struct {
+	StoreID []int64
+	Webhook []string
+}
+
+func (q *Queries) InsertStoreWebhooks(ctx context.Context, db DBTX, arg InsertStoreWebhooksParams) error {
+	_, err := db.Exec(ctx, insertStoreWebhooks, arg.StoreID, arg.Webhook)
+	return err
+}
+
 const knownDeliveries = `-- name: KnownDeliveries :many
 
 SELECT a.id::uuid

@@ -178,34 +178,44 @@ func (q *Queries) ListSessions(ctx context.Context, db DBTX, arg ListSessionsPar
 const listSessionsByFacet = `-- name: ListSessionsByFacet :many
 SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, s.created_at, s.updated_at, s.expires_at, s.aifi_id, s.customer_id, s.code, s.code_first_successfully_scanned_at, s.code_last_successfully_scanned_at, s.customer_first_entered_at, s.customer_last_entered_at, s.customer_first_exited_at, s.customer_last_exited_at, s.customer_payment_instrument_id, s.customer_satisfaction, s.customer_satisfaction_submitted, s.group_size, s.visitors, s.location_id, s.priority, s.session_token, s.referenced_session_id, s.status, s.stated_store_id, s.store_id_scannable_at, s.suspected_fraud, s.metadata, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM (
-    SELECT k.store_id, k.first_seen_at, k.session_id
-    FROM (SELECT unnest($1::bigint[]) AS store_id) t
-    CROSS JOIN (SELECT unnest($2::text[]) AS value) v
-    CROSS JOIN LATERAL (
-        SELECT i.store_id, i.first_seen_at, i.session_id
-        FROM session_facets i
-        WHERE i.store_id = t.store_id AND i.facet = $3::text AND i.value = v.value
-            AND ($4::timestamptz IS NULL OR i.first_seen_at >= $4::timestamptz)
-            AND ($5::timestamptz IS NULL OR i.first_seen_at < $5::timestamptz)
-            AND ($6::timestamptz IS NULL OR i.first_seen_at <= $6::timestamptz)
-            AND ($6::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < ($6::timestamptz, $7::bigint, $8::text))
-            AND ($9::timestamptz IS NULL OR i.first_seen_at >= $9::timestamptz)
-            AND ($9::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) > ($9::timestamptz, $10::bigint, $11::text))
-        ORDER BY CASE WHEN $12::boolean THEN i.first_seen_at END, CASE WHEN $12::boolean THEN i.session_id END,
-            i.first_seen_at DESC, i.session_id DESC
-        LIMIT $13::bigint
-    ) k
-    GROUP BY k.store_id, k.first_seen_at, k.session_id
-    ORDER BY CASE WHEN $12::boolean THEN k.first_seen_at END, CASE WHEN $12::boolean THEN k.store_id END,
-        CASE WHEN $12::boolean THEN k.session_id END, k.first_seen_at DESC, k.store_id DESC, k.session_id DESC
-    LIMIT $13::bigint
+    SELECT m.store_id, m.first_seen_at, m.session_id, bool_or(m.cut) OVER (
+        ORDER BY CASE WHEN $1::boolean THEN m.first_seen_at END, CASE WHEN $1::boolean THEN m.store_id END,
+            CASE WHEN $1::boolean THEN m.session_id END, m.first_seen_at DESC, m.store_id DESC, m.session_id DESC
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS behind_cut
+    FROM (
+        SELECT k.store_id, k.first_seen_at, k.session_id, bool_or(k.nth = $2::bigint) AS cut
+        FROM (SELECT unnest($3::bigint[]) AS store_id, unnest($4::text[]) AS value) t
+        CROSS JOIN LATERAL (
+            SELECT l.store_id, l.first_seen_at, l.session_id, row_number() OVER () AS nth
+            FROM (
+                SELECT i.store_id, i.first_seen_at, i.session_id
+                FROM session_facets i
+                WHERE i.store_id = t.store_id AND i.facet = $5::text AND i.value = t.value
+                    AND ($6::timestamptz IS NULL OR i.first_seen_at >= $6::timestamptz)
+                    AND ($7::timestamptz IS NULL OR i.first_seen_at < $7::timestamptz)
+                    AND ($8::timestamptz IS NULL OR i.first_seen_at <= $8::timestamptz)
+                    AND ($8::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) < ($8::timestamptz, $9::bigint, $10::text))
+                    AND ($11::timestamptz IS NULL OR i.first_seen_at >= $11::timestamptz)
+                    AND ($11::timestamptz IS NULL OR (i.first_seen_at, i.store_id, i.session_id) > ($11::timestamptz, $12::bigint, $13::text))
+                ORDER BY CASE WHEN $1::boolean THEN i.first_seen_at END, CASE WHEN $1::boolean THEN i.session_id END,
+                    i.first_seen_at DESC, i.session_id DESC
+                LIMIT $2::bigint
+            ) l
+        ) k
+        GROUP BY k.store_id, k.first_seen_at, k.session_id
+    ) m
+    ORDER BY CASE WHEN $1::boolean THEN m.first_seen_at END, CASE WHEN $1::boolean THEN m.store_id END,
+        CASE WHEN $1::boolean THEN m.session_id END, m.first_seen_at DESC, m.store_id DESC, m.session_id DESC
+    LIMIT $14::bigint
 ) page
-JOIN sessions s ON s.store_id = page.store_id AND s.session_id = page.session_id
-ORDER BY CASE WHEN $12::boolean THEN s.first_seen_at END, CASE WHEN $12::boolean THEN s.store_id END,
-    CASE WHEN $12::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
+JOIN sessions s ON page.behind_cut IS NOT TRUE AND s.store_id = page.store_id AND s.session_id = page.session_id
+ORDER BY CASE WHEN $1::boolean THEN s.first_seen_at END, CASE WHEN $1::boolean THEN s.store_id END,
+    CASE WHEN $1::boolean THEN s.session_id END, s.first_seen_at DESC, s.store_id DESC, s.session_id DESC
 `
 
 type ListSessionsByFacetParams struct {
+	Ascending      bool
+	RowsEach       int64
 	StoreIds       []int64
 	FacetValues    []string
 	Facet          string
@@ -217,7 +227,6 @@ type ListSessionsByFacetParams struct {
 	NewerTime      *time.Time
 	NewerStoreID   *int64
 	NewerSessionID *string
-	Ascending      bool
 	RowLimit       *int64
 }
 
@@ -255,10 +264,12 @@ type ListSessionsByFacetRow struct {
 	Flags                          []string
 }
 
-// ListSessionsByFacet merges the newest sessions of each store and value, as
+// ListSessionsByFacet merges the newest sessions of some stores and values, as
 // ListEventsByFacet does for events.
 func (q *Queries) ListSessionsByFacet(ctx context.Context, db DBTX, arg ListSessionsByFacetParams) ([]ListSessionsByFacetRow, error) {
 	rows, err := db.Query(ctx, listSessionsByFacet,
+		arg.Ascending,
+		arg.RowsEach,
 		arg.StoreIds,
 		arg.FacetValues,
 		arg.Facet,
@@ -270,7 +281,6 @@ func (q *Queries) ListSessionsByFacet(ctx context.Context, db DBTX, arg ListSess
 		arg.NewerTime,
 		arg.NewerStoreID,
 		arg.NewerSessionID,
-		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {
@@ -453,6 +463,83 @@ func (q *Queries) StoreIDsOfExternalIDs(ctx context.Context, db DBTX, externalId
 			return nil, err
 		}
 		items = append(items, store_id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const storesKnowing = `-- name: StoresKnowing :many
+SELECT k.store_id, k.value, k.first_seen_at, k.last_seen_at
+FROM store_facets k
+WHERE k.facet = $1::text AND k.value = ANY ($2::text[])
+    AND ($3::bigint[] IS NULL OR k.store_id = ANY ($3::bigint[]))
+`
+
+type StoresKnowingParams struct {
+	Facet       string
+	FacetValues []string
+	StoreIds    []int64
+}
+
+type StoresKnowingRow struct {
+	StoreID     int64
+	Value       string
+	FirstSeenAt time.Time
+	LastSeenAt  time.Time
+}
+
+// StoresKnowing gives the stores that were ever seen with a value of a facet: those
+// that a list of events by it merges.
+func (q *Queries) StoresKnowing(ctx context.Context, db DBTX, arg StoresKnowingParams) ([]StoresKnowingRow, error) {
+	rows, err := db.Query(ctx, storesKnowing, arg.Facet, arg.FacetValues, arg.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StoresKnowingRow
+	for rows.Next() {
+		var i StoresKnowingRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Value,
+			&i.FirstSeenAt,
+			&i.LastSeenAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const storesOfWebhooks = `-- name: StoresOfWebhooks :many
+SELECT store_id, webhook FROM store_webhooks
+WHERE webhook = ANY ($1::text[]) AND ($2::bigint[] IS NULL OR store_id = ANY ($2::bigint[]))
+`
+
+type StoresOfWebhooksParams struct {
+	Webhooks []string
+	StoreIds []int64
+}
+
+func (q *Queries) StoresOfWebhooks(ctx context.Context, db DBTX, arg StoresOfWebhooksParams) ([]StoreWebhook, error) {
+	rows, err := db.Query(ctx, storesOfWebhooks, arg.Webhooks, arg.StoreIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []StoreWebhook
+	for rows.Next() {
+		var i StoreWebhook
+		if err := rows.Scan(&i.StoreID, &i.Webhook); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

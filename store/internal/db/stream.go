@@ -54,6 +54,11 @@ func (q *Queries) StreamAccess(ctx context.Context, tx DBTX, a ListAccessParams,
 	return stream(ctx, tx, asked(ctx, a, q.ListAccess), each)
 }
 
+// StreamDaySums is ListDaySums, row by row.
+func (q *Queries) StreamDaySums(ctx context.Context, tx DBTX, a ListDaySumsParams, each func(ListDaySumsRow) error) error {
+	return stream(ctx, tx, asked(ctx, a, q.ListDaySums), each)
+}
+
 // StreamEventDays is ListEventDays, row by row.
 func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysParams, each func(ListEventDaysRow) error) error {
 	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
@@ -85,7 +90,7 @@ func (q *Queries) CountEventList(ctx context.Context, tx DBTX, a ListEventsParam
 
 // CountEventListByFacet counts the rows of ListEventsByFacet.
 func (q *Queries) CountEventListByFacet(ctx context.Context, tx DBTX, a ListEventsByFacetParams) (int64, error) {
-	return count(ctx, tx, asked(ctx, a, q.ListEventsByFacet))
+	return count(ctx, tx, asked(ctx, a, q.EventsByFacet))
 }
 
 // CountSessionList counts the rows of ListSessions.
@@ -95,7 +100,7 @@ func (q *Queries) CountSessionList(ctx context.Context, tx DBTX, a ListSessionsP
 
 // CountSessionListByFacet counts the rows of ListSessionsByFacet.
 func (q *Queries) CountSessionListByFacet(ctx context.Context, tx DBTX, a ListSessionsByFacetParams) (int64, error) {
-	return count(ctx, tx, asked(ctx, a, q.ListSessionsByFacet))
+	return count(ctx, tx, asked(ctx, a, q.SessionsByFacet))
 }
 
 // CountQuarantineList counts the rows of ListQuarantine.
