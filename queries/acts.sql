@@ -93,6 +93,6 @@ SELECT pg_advisory_xact_lock(@key::bigint);
 
 -- OpenSubjects are whom open requests for erasure are about, and what they committed to.
 -- name: OpenSubjects :many
-SELECT u.request_id, u.customer_id, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
+SELECT u.request_id, u.customer_id, u.identifiers, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
 FROM erasure_subjects u
 LEFT JOIN erasure_requests r ON r.id = u.request_id;

@@ -102,7 +102,7 @@ func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err
 	default:
 		return &ErasureStateError{"It is " + string(x.request.State) + "."}
 	}
-	if x.request.CustomerID == nil || subjectOf(x.request.secret, *x.request.CustomerID) != x.request.Subject {
+	if subject, err := subjectOf(x.request.secret, x.request.Whom()); err != nil || subject != x.request.Subject {
 		return fmt.Errorf("whom request %s is about: %w", id, ErrTampered)
 	}
 	return nil
@@ -127,7 +127,7 @@ func (x *erasing) run(ctx context.Context) error {
 // does. It returns what is left to be erased of him.
 func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
 	for round := range eraseRounds {
-		p, err := x.findPerson(ctx, x.tx, *x.request.CustomerID)
+		p, err := x.findPerson(ctx, x.tx, x.request.Whom())
 		if err != nil {
 			return all, err
 		}
@@ -248,7 +248,7 @@ func (x *erasing) leave(left *db.InsertErasuresParams, row *evidenceRow) error {
 // rows takes the customer out of all else. Sessions come last: webhooks wait for them.
 func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	x.progress("erasing rows", 0)
-	x.result.Events = int64(len(p.events))
+	x.result.Events, x.result.Identified = int64(len(p.events)), p.Found.Identified
 	// Without the body nothing shows whom an event was about, be it somebody else.
 	keys := eventKeysOf(append(slices.Clone(p.events), x.stated...))
 	counts, err := x.queries.CountPersonRows(ctx, x.tx, db.CountPersonRowsParams(keys))

@@ -31,7 +31,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 	s, published := d.open(t)
 	// Customer 0 is that of victim and repeated; 2 that of replayed; 1 of twin and register.
 	for customer, want := range map[string][]int{"0": {victim, repeated}, "2": {replayed}, "1": {twin, register}} {
-		found, err := s.FindPerson(t.Context(), customer, false, nil)
+		found, err := s.FindPerson(t.Context(), store.Whom{CustomerID: customer}, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -136,7 +136,7 @@ func TestCustomersOfOddNames(t *testing.T) {
 		ids[name] = recordOne(t, s, aifi.SuspectedFraud, fmt.Sprintf(`{"storeId":7,"sessionId":"s%d","customer":{"id":"%s"}}`, i, quoted), store.Scope{})
 	}
 	for _, name := range odd {
-		p, err := s.FindPerson(t.Context(), name, true, nil)
+		p, err := s.FindPerson(t.Context(), store.Whom{CustomerID: name}, true, nil)
 		if err != nil || !slices.Equal(p.DeliveryIDs, []uuid.UUID{ids[name]}) {
 			t.Errorf("%q: %v, %v", name, p.DeliveryIDs, err)
 			continue
@@ -239,7 +239,7 @@ func TestAHugePersonIsErasedWholeOrNotAtAll(t *testing.T) {
 // erasedRest erases what came behind the erasure.
 func erasedRest(t testing.TB, s *store.Store) int64 {
 	t.Helper()
-	p, err := s.FindPerson(t.Context(), "huge-person", false, nil)
+	p, err := s.FindPerson(t.Context(), store.Whom{CustomerID: "huge-person"}, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

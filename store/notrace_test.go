@@ -169,7 +169,7 @@ func TestNoTraceOfAnErasedPersonIsLeft(t *testing.T) {
 		t.Fatalf("there is too little to erase: %q", found)
 	}
 	kept := storetest.Query(t, d.url, "SELECT count(*) FROM events")[0]
-	p, err := s.FindPerson(t.Context(), graceID, true, nil)
+	p, err := s.FindPerson(t.Context(), store.Whom{CustomerID: graceID}, true, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestNoTraceOfAnErasedPersonIsLeft(t *testing.T) {
 			t.Errorf("%s: %s, want %s", sql, got, want)
 		}
 	}
-	if again, err := s.FindPerson(t.Context(), graceID, true, nil); err != nil || !again.Found.None() {
+	if again, err := s.FindPerson(t.Context(), store.Whom{CustomerID: graceID}, true, nil); err != nil || !again.Found.None() {
 		t.Errorf("she is found again: %+v, %v", again.Found, err)
 	}
 	// AiFi may repeat what it said; and the database is still as it was signed.

@@ -35,5 +35,6 @@ var PersonalColumns = []PersonalColumn{
 	{"legal_holds", "customer_id", "replaced, if the hold is lifted"},
 	{"retention_sweeps", "id", "deleted"},
 	{"erasure_subjects", "customer_id", "deleted"},
+	{"erasure_subjects", "identifiers", "deleted"},
 	{"erasure_subjects", "secret", "deleted"},
 }

@@ -103,8 +103,8 @@ func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[l
 func (v *verification) subjects(ctx context.Context) error {
 	open, err := v.queries.OpenSubjects(ctx, v.log.conn)
 	for _, r := range open {
-		if len(r.Secret) == len(translog.Secret{}) {
-			if subject := subjectOf(translog.Secret(r.Secret), r.CustomerID); bytes.Equal(subject[:], r.Subject) {
+		if whom, err := whomOf(r.CustomerID, r.Identifiers); err == nil && len(r.Secret) == len(translog.Secret{}) {
+			if subject, err := subjectOf(translog.Secret(r.Secret), whom); err == nil && bytes.Equal(subject[:], r.Subject) {
 				continue
 			}
 		}

@@ -373,16 +373,17 @@ func (q *Queries) LoggedActs(ctx context.Context, db DBTX, arg LoggedActsParams)
 }
 
 const openSubjects = `-- name: OpenSubjects :many
-SELECT u.request_id, u.customer_id, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
+SELECT u.request_id, u.customer_id, u.identifiers, u.secret, coalesce(r.subject, ''::bytea)::bytea AS subject
 FROM erasure_subjects u
 LEFT JOIN erasure_requests r ON r.id = u.request_id
 `
 
 type OpenSubjectsRow struct {
-	RequestID  uuid.UUID
-	CustomerID string
-	Secret     []byte
-	Subject    []byte
+	RequestID   uuid.UUID
+	CustomerID  *string
+	Identifiers []byte
+	Secret      []byte
+	Subject     []byte
 }
 
 // OpenSubjects are whom open requests for erasure are about, and what they committed to.
@@ -398,6 +399,7 @@ func (q *Queries) OpenSubjects(ctx context.Context, db DBTX) ([]OpenSubjectsRow,
 		if err := rows.Scan(
 			&i.RequestID,
 			&i.CustomerID,
+			&i.Identifiers,
 			&i.Secret,
 			&i.Subject,
 		); err != nil {

@@ -190,7 +190,7 @@ type ErasureRequest struct {
 	TokenID     *int64
 	RequestedBy string
 	Reason      string
-	// Commitment (HMAC-SHA-256) to the customer's id, under the secret in erasure_subjects: says nothing when that is gone
+	// Commitment (HMAC-SHA-256) to the customer's id and identifiers, under the secret in erasure_subjects: says nothing when that is gone
 	Subject []byte
 	// How many rows of each kind were found
 	Found []byte
@@ -211,8 +211,10 @@ type ErasureResult struct {
 // Whom an open request is about. The row is deleted when the request is closed.
 type ErasureSubject struct {
 	RequestID  uuid.UUID
-	CustomerID string
+	CustomerID *string
 	Secret     []byte
+	// emails, phones and names that he is known by; null: none beside the customer's id
+	Identifiers []byte
 }
 
 // What deliveries state, each fact once. Insert only.
