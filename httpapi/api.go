@@ -183,6 +183,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/api/v1/alcohol-interactions/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.AlcoholInteraction)))
 	get("/api/v1/fraud-alerts/evidence", a.staff(store.MayExport, "evidence", a.searchEvidence(store.FraudAlert)))
 	get("/api/v1/customers/{customerId}/subject-access", a.staff(store.MayExport, "subject-access", a.subjectAccess))
+	post("/api/v1/subject-access", a.staff(store.MayExport, "subject-access", a.subjectAccessOf))
 	get("/api/v1/erasures", a.staff(store.MayAdminister, "search", a.erasures))
 	get("/api/v1/erasures/{erasureId}", a.staff(store.MayAdminister, "view", a.erasure))
 	get("/api/v1/erasures/{erasureId}/certificate", a.staff(store.MayAdminister, "view", a.erasureCertificate))

@@ -60,6 +60,17 @@ func (o object) text(name string) (*string, error) {
 	return s, nil
 }
 
+// texts is a member that is a list of strings; nil if it is null or absent.
+func (o object) texts(name string) (list []string, err error) {
+	if !o.has(name) {
+		return nil, nil
+	}
+	if err := json.Unmarshal(o[name], &list); err != nil {
+		return nil, badMember("/"+name, "It must be a list of strings, or null.")
+	}
+	return list, nil
+}
+
 // integer is a member that is an integer; nil if it is null or absent.
 func (o object) integer(name string) (*int64, error) {
 	if !o.has(name) {

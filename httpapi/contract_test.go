@@ -115,7 +115,9 @@ var staffPage = []string{
 	"GET /quarantine", "GET /quarantine.csv", "GET /quarantine.count", "POST /quarantine",
 	"GET /status", "GET /refused", "GET /refused.csv", "POST /refused",
 	"GET /deliveries/{deliveryId}", "GET /deliveries/{deliveryId}/body", "POST /deliveries/{deliveryId}/replay", "POST /deliveries/{deliveryId}/notes",
-	"POST /sessions/{sessionId}/hold", "GET /holds", "POST /holds/{holdId}/lift",
+	"POST /sessions/{sessionId}/hold", "GET /erasures", "POST /erasures", "POST /erasures/{erasureId}/approve", "POST /erasures/{erasureId}/reject", "POST /erasures/{erasureId}/withdraw",
+	"GET /erasures/{erasureId}/certificate.txt", "GET /erasures/{erasureId}/certificate.json",
+	"GET /holds", "POST /holds/{holdId}/lift",
 	"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /assets/{name}",
 }
 

@@ -23,12 +23,13 @@ type erasure struct {
 	RequestedBy string             `json:"requestedBy"`
 	ByCommand   bool               `json:"byCommand"`
 	Reason      string             `json:"reason"`
-	CustomerID  *string            `json:"customerId"` // null when it is closed
-	Found       store.Found        `json:"found"`
-	Digest      string             `json:"digest"`
-	Decision    *erasureDecision   `json:"decision"`
-	ExecutedAt  *time.Time         `json:"executedAt"`
-	Erased      *store.Found       `json:"erased"`
+	CustomerID  *string            `json:"customerId"` // null when it is closed, or not known
+	store.Identifiers
+	Found      store.Found      `json:"found"`
+	Digest     string           `json:"digest"`
+	Decision   *erasureDecision `json:"decision"`
+	ExecutedAt *time.Time       `json:"executedAt"`
+	Erased     *store.Found     `json:"erased"`
 }
 
 type erasureDecision struct {
@@ -40,7 +41,7 @@ type erasureDecision struct {
 func erasureJSON(e store.Erasure) any {
 	out := erasure{
 		ID: e.ID.String(), State: e.State, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, RequestedBy: e.RequestedBy, ByCommand: e.ByCommand,
-		Reason: e.Reason, CustomerID: e.CustomerID, Found: e.Found, Digest: hex.EncodeToString(e.Digest[:]), ExecutedAt: utc(e.ExecutedAt), Erased: e.Erased,
+		Reason: e.Reason, CustomerID: e.CustomerID, Identifiers: e.Identifiers, Found: e.Found, Digest: hex.EncodeToString(e.Digest[:]), ExecutedAt: utc(e.ExecutedAt), Erased: e.Erased,
 	}
 	if d := e.Decision; d != nil {
 		out.Decision = &erasureDecision{d.At, d.By, d.Decision}
@@ -119,6 +120,23 @@ func erasureID(r *http.Request, c caller) (uuid.UUID, error) {
 	return deliveryID(mux.Vars(r)["erasureId"])
 }
 
+// whomMembers are those that say whom something is about.
+var whomMembers = []string{"customerId", "emails", "phones", "names"}
+
+func (o object) whom() (w store.Whom, err error) {
+	customer, err := o.text("customerId")
+	if err != nil {
+		return w, err
+	}
+	w.CustomerID = text(customer)
+	for name, to := range map[string]*[]string{"emails": &w.Emails, "phones": &w.Phones, "names": &w.Names} {
+		if *to, err = o.texts(name); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
 // requestErasure files a request.
 func (a *API) requestErasure(w http.ResponseWriter, r *http.Request, c caller) error {
 	if _, err := parseParams(r, nil); err != nil {
@@ -127,11 +145,11 @@ func (a *API) requestErasure(w http.ResponseWriter, r *http.Request, c caller) e
 	if err := c.unlimited(); err != nil {
 		return err
 	}
-	body, err := readObject(r, "customerId", "reason")
+	body, err := readObject(r, append(whomMembers, "reason")...)
 	if err != nil {
 		return err
 	}
-	customer, err := body.text("customerId")
+	whom, err := body.whom()
 	if err != nil {
 		return err
 	}
@@ -142,7 +160,7 @@ func (a *API) requestErasure(w http.ResponseWriter, r *http.Request, c caller) e
 	if err := c.sees(r); err != nil {
 		return err
 	}
-	e, err := a.store.RequestErasure(r.Context(), store.NewErasure{CustomerID: text(customer), Reason: text(reason), Token: &c.Token})
+	e, err := a.store.RequestErasure(r.Context(), store.NewErasure{CustomerID: whom.CustomerID, Identifiers: whom.Identifiers, Reason: text(reason), Token: &c.Token})
 	if err != nil {
 		return erasureProblem(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -67,13 +68,10 @@ func (v visitor) erasureView(e store.Erasure) ui.Erasure {
 	zone, path := v.api.store.TimeZone(), erasuresPath+"/"+e.ID.String()
 	row := ui.Erasure{
 		ID: e.ID.String(), By: e.RequestedBy, Reason: e.Reason, At: ui.In(zone, e.RequestedAt), Expires: ui.In(zone, e.ExpiresAt),
-		Customer: ui.Cell{Note: "forgotten"}, Found: foundText(e.Found), State: erasureTags[e.State], CarryOut: e.State == store.ErasureApproved,
+		Customer: whomCell(e), Found: foundText(e.Found), State: erasureTags[e.State], CarryOut: e.State == store.ErasureApproved,
 	}
 	if e.ByCommand {
 		row.By += ", on the command line"
-	}
-	if e.CustomerID != nil {
-		row.Customer = ui.Cell{Text: *e.CustomerID, Href: "/sessions" + query(url.Values{"customerId": {*e.CustomerID}})}
 	}
 	if d := e.Decision; d != nil {
 		row.Decided = &ui.Decided{What: decisionTexts[d.Decision], By: d.By, At: ui.In(zone, d.At)}
@@ -94,27 +92,55 @@ func (v visitor) erasureView(e store.Erasure) ui.Erasure {
 	return row
 }
 
-// foundLines are the counts of what was found, but for those that are nothing.
-func foundLines(f store.Found) (lines []ui.Fact) {
-	for _, l := range []struct {
-		name string
-		n    int64
-	}{
-		{"bodies", f.Deliveries}, {"events", f.Events}, {"sessions", f.Sessions}, {"customer records", f.Customers}, {"personal infos", f.PersonalInfos},
-		{"comments", f.Comments}, {"refused webhooks", f.Refused}, {"access log entries", f.AccessEntries},
-	} {
-		if l.n > 0 {
-			lines = append(lines, ui.Fact{Name: l.name, Cell: ui.Cell{Text: ui.Number(l.n)}})
-		}
+// whomCell says whom a request is about, as long as that is known.
+func whomCell(e store.Erasure) ui.Cell {
+	known := strings.Join(slices.Concat(e.Identifiers.Emails, e.Identifiers.Phones, e.Identifiers.Names), ", ")
+	switch {
+	case e.CustomerID != nil:
+		return ui.Cell{Text: *e.CustomerID, Href: "/sessions" + query(url.Values{"customerId": {*e.CustomerID}}), Note: known}
+	case known != "":
+		return ui.Cell{Text: known}
 	}
-	return lines
+	return ui.Cell{Note: "forgotten"}
 }
 
-// foundText is what was found in one line.
+// foundCount is how much of something was found.
+type foundCount struct {
+	one, many string // what it is called
+	n         int64
+}
+
+// foundCounts are the counts of what was found, but for those that are nothing.
+func foundCounts(f store.Found) []foundCount {
+	return slices.DeleteFunc([]foundCount{
+		{"body", "bodies", f.Deliveries},
+		{"event", "events", f.Events},
+		{"session", "sessions", f.Sessions},
+		{"customer record", "customer records", f.Customers},
+		{"personal info", "personal infos", f.PersonalInfos},
+		{"comment", "comments", f.Comments},
+		{"refused webhook", "refused webhooks", f.Refused},
+		{"access log entry", "access log entries", f.AccessEntries},
+	}, func(c foundCount) bool { return c.n == 0 })
+}
+
+// foundFacts are the same as a list of facts.
+func foundFacts(f store.Found) (facts []ui.Fact) {
+	for _, c := range foundCounts(f) {
+		facts = append(facts, ui.Fact{Name: strings.ToUpper(c.many[:1]) + c.many[1:], Cell: ui.Cell{Text: ui.Number(c.n)}})
+	}
+	return facts
+}
+
+// foundText is the same in one line.
 func foundText(f store.Found) string {
 	var parts []string
-	for _, l := range foundLines(f) {
-		parts = append(parts, l.Cell.Text+" "+l.Name)
+	for _, c := range foundCounts(f) {
+		name := c.many
+		if c.n == 1 {
+			name = c.one
+		}
+		parts = append(parts, ui.Number(c.n)+" "+name)
 	}
 	if f.FirstAt != nil {
 		parts = append(parts, "received "+f.FirstAt.UTC().Format(time.DateOnly)+" to "+f.LastAt.UTC().Format(time.DateOnly))
@@ -131,8 +157,14 @@ func (a *API) askErasure(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err := v.unlimited(); err != nil {
 		return err
 	}
-	ask := ui.AskErasure{Customer: strings.TrimSpace(r.PostForm.Get("customerId")), Reason: strings.TrimSpace(r.PostForm.Get("reason"))}
+	said := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
+	ask := ui.AskErasure{Customer: said("customerId"), Email: said("email"), Phone: said("phone"), Name: said("name"), Reason: said("reason")}
 	n := store.NewErasure{CustomerID: ask.Customer, Reason: ask.Reason, Token: &v.Token}
+	for to, one := range map[*[]string]string{&n.Identifiers.Emails: ask.Email, &n.Identifiers.Phones: ask.Phone, &n.Identifiers.Names: ask.Name} {
+		if one != "" {
+			*to = []string{one}
+		}
+	}
 	if r.PostForm.Get("step") != "ask" {
 		v.action = "view"
 		return v.previewErasure(w, r, n, ask)
@@ -161,12 +193,13 @@ func (v visitor) previewErasure(w http.ResponseWriter, r *http.Request, n store.
 	if err != nil {
 		return err
 	}
-	ask.Found, ask.Namesakes = foundLines(p.Found), strings.Join(p.Namesakes, ", ")
-	for i, l := range ask.Found {
-		ask.Found[i].Name = strings.ToUpper(l.Name[:1]) + l.Name[1:]
-	}
+	ask.Found, ask.Others, ask.Namesakes = foundFacts(p.Found), strings.Join(p.Others, ", "), strings.Join(p.Namesakes, ", ")
+	ask.Whom = strings.Join(slices.DeleteFunc([]string{ask.Customer, ask.Email, ask.Phone, ask.Name}, func(s string) bool { return s == "" }), ", ")
 	return v.showErasures(w, r, http.StatusOK, "", ask)
 }
+
+// erasureFields are the fields of the form, by the names of the API.
+var erasureFields = map[string]string{"customerId": "customerId", "emails": "email", "phones": "phone", "names": "name", "reason": "reason"}
 
 // erasureFault tells at which field of the form an error is to be told, and the status
 // of the answer; 0 if it is none of the form's.
@@ -174,8 +207,8 @@ func erasureFault(err error) (ui.Fault, int) {
 	var input *store.InputError
 	var held *store.HeldError
 	switch {
-	case errors.As(err, &input) && (input.Field == "customerId" || input.Field == "reason"):
-		return ui.Fault{Field: input.Field, Text: input.Detail}, http.StatusBadRequest
+	case errors.As(err, &input) && erasureFields[input.Field] != "":
+		return ui.Fault{Field: erasureFields[input.Field], Text: input.Detail}, http.StatusBadRequest
 	case errors.Is(err, store.ErrNotFound):
 		return ui.Fault{Field: "customerId", Text: "Nothing is kept about this customer."}, http.StatusNotFound
 	case errors.As(err, &held):

@@ -38,7 +38,9 @@ func TestStaffAskForAnErasure(t *testing.T) {
 		"held":        {good, http.StatusConflict, "customerId", "On legal hold: case &lt;12&gt; (placed by admin)"},
 		"held, asked": {url.Values{"customerId": {"5"}, "reason": {"r"}, "step": {"ask"}}, http.StatusConflict, "customerId", "On legal hold"},
 		"unknown":     {url.Values{"customerId": {"nobody<"}, "reason": {"r"}}, http.StatusNotFound, "customerId", "Nothing is kept about this customer."},
-		"nobody":      {url.Values{"reason": {"r"}}, http.StatusBadRequest, "customerId", "It must be AiFi&#39;s id of the customer."},
+		"nobody":      {url.Values{"reason": {"r"}}, http.StatusBadRequest, "customerId", "It must be AiFi&#39;s id of the customer, unless"},
+		"no address":  {url.Values{"email": {"example.com"}, "reason": {"r"}}, http.StatusBadRequest, "email", "It must be an e-mail address"},
+		"no number":   {url.Values{"customerId": {"5"}, "phone": {"12"}, "reason": {"r"}}, http.StatusBadRequest, "phone", "It must be a phone number"},
 		"no reason":   {url.Values{"customerId": {"5"}, "reason": {" "}}, http.StatusBadRequest, "reason", "It must say on which ground."},
 		"long reason": {url.Values{"customerId": {"5"}, "reason": {strings.Repeat("x", 501)}}, http.StatusBadRequest, "reason", "It may have 500 characters."},
 	} {
@@ -57,10 +59,14 @@ func TestStaffAskForAnErasure(t *testing.T) {
 	}
 
 	seen := string(jane.send(t, "/erasures", "/erasures", good).body)
-	for _, part := range []string{"Kept about customer <bdi>5</bdi>", "<dt>Bodies</dt><dd>8</dd>", "<dt>Personal infos</dt><dd>1</dd>", "No erasure was asked for."} {
+	for _, part := range []string{"Kept about <bdi>5</bdi>", "<dt>Bodies</dt><dd>8</dd>", "<dt>Personal infos</dt><dd>1</dd>", "No erasure was asked for."} {
 		if !strings.Contains(seen, part) {
 			t.Errorf("what is kept lacks %s: %s", part, seen)
 		}
+	}
+	byEmail := string(jane.send(t, "/erasures", "/erasures", url.Values{"email": {"A@example.com"}, "reason": {"case 13"}}).body)
+	if !strings.Contains(byEmail, "Kept about <bdi>A@example.com</bdi>") || !strings.Contains(byEmail, `name="email" value="A@example.com"`) || !strings.Contains(byEmail, "<dt>Personal infos</dt><dd>1</dd>") {
+		t.Errorf("by his address: %s", byEmail)
 	}
 	good.Set("step", "ask")
 	a := jane.send(t, "/erasures", "/erasures", good)
@@ -84,7 +90,7 @@ func TestAnotherAdministratorApprovesOnThePage(t *testing.T) {
 		t.Errorf("who asked sees %s", own)
 	}
 	page := joe.page(t, "/erasures")
-	for _, part := range []string{"Waits for approval", "8 bodies, 6 events, 4 sessions", `href="/sessions?customerId=5"`, "case 12", "Jane"} {
+	for _, part := range []string{"Waits for approval", "8 bodies, 6 events, 1 session, 1 customer record, 1 personal info, received ", `href="/sessions?customerId=5"`, "case 12", "Jane"} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the second sees no %q: %s", part, page)
 		}
@@ -116,7 +122,7 @@ func TestAnotherAdministratorApprovesOnThePage(t *testing.T) {
 			t.Errorf("%s: %d %s", name, a.status, a.body)
 		}
 	}
-	if a := joe.do(t, http.MethodPost, path+"/approve", good); a.status != http.StatusForbidden {
+	if a := joe.do(t, http.MethodPost, path+"/approve", url.Values{"digest": good["digest"]}); a.status != http.StatusForbidden {
 		t.Errorf("a form of another site: %d", a.status)
 	}
 	for _, p := range []*person{reader, shop7} {
@@ -185,7 +191,7 @@ func TestAnErasureInABrowser(t *testing.T) {
 	b.sees("No erasure was asked for.")
 	b.do("filling in", chromedp.SendKeys(chromedp.CSS("input[name=customerId]"), "5"), chromedp.SendKeys(chromedp.CSS("input[name=reason]"), "Art. 17 GDPR, case 12"))
 	b.press("See what is kept")
-	b.sees("Kept about customer")
+	b.sees("Kept about")
 	b.press("Ask for the erasure")
 	b.sees("Another administrator must approve it now.")
 	b.press("Sign out")

@@ -58,26 +58,27 @@ type subject struct {
 
 // subjectManifest is the manifest.json.
 type subjectManifest struct {
-	Format     string         `json:"format"`
-	CreatedAt  time.Time      `json:"createdAt"`
-	CreatedBy  string         `json:"createdBy"`
-	CustomerID string         `json:"customerId"`
-	Found      store.Found    `json:"found"`
-	Files      []manifestFact `json:"files"`
+	Format     string    `json:"format"`
+	CreatedAt  time.Time `json:"createdAt"`
+	CreatedBy  string    `json:"createdBy"`
+	CustomerID string    `json:"customerId"` // "" if it is not known
+	store.Identifiers
+	Found store.Found    `json:"found"`
+	Files []manifestFact `json:"files"`
 }
 
 // subjectCover is what the cover shows. It does not grow with what is kept.
 type subjectCover struct {
-	By         string
-	At         time.Time
-	CustomerID string
-	Found      store.Found
-	Records    []store.CustomerRecord
-	Holds      int
-	Policies   []store.RetentionPolicy // in force; the most general first
-	Sources    []source
-	Looks      int
-	Readers    int
+	By string
+	At time.Time
+	store.Whom
+	Found    store.Found
+	Records  []store.CustomerRecord
+	Holds    int
+	Policies []store.RetentionPolicy // in force; the most general first
+	Sources  []source
+	Looks    int
+	Readers  int
 }
 
 // source is a webhook by which something came.
@@ -91,7 +92,7 @@ type source struct {
 // of its manifest. It holds the keys of what is kept, and a few bodies at a time.
 func WriteSubjectAccess(ctx context.Context, s *store.Store, out io.Writer, o SubjectAccess) (string, error) {
 	x := &subject{archive: newArchive(out, o.At), store: s, person: &o.Person, cover: subjectCover{
-		By: o.By, At: o.At, CustomerID: o.Person.CustomerID, Found: o.Person.Found, Records: o.Person.Records(), Holds: len(o.Person.Holds),
+		By: o.By, At: o.At, Whom: o.Person.Whom, Found: o.Person.Found, Records: o.Person.Records(), Holds: len(o.Person.Holds),
 	}}
 	policies, err := s.RetentionPolicies(ctx)
 	if err != nil {
@@ -106,7 +107,7 @@ func WriteSubjectAccess(ctx context.Context, s *store.Store, out io.Writer, o Su
 	if err := x.file(coverFile, func(w io.Writer) error { return subjectPage.Execute(w, x.cover) }); err != nil {
 		return "", err
 	}
-	return x.end(subjectManifest{subjectFormat, o.At, o.By, o.Person.CustomerID, o.Person.Found, x.files})
+	return x.end(subjectManifest{subjectFormat, o.At, o.By, o.Person.CustomerID, o.Person.Identifiers, o.Person.Found, x.files})
 }
 
 // records writes what stores have of the person.
@@ -247,20 +248,51 @@ func (a *API) subjectAccess(w http.ResponseWriter, r *http.Request, c caller) er
 	if err != nil {
 		return err
 	}
-	if !c.May(store.MayAdminister) {
-		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(store.MayAdminister)+".")
-	}
-	if err := c.unlimited(); err != nil {
+	if err := c.mayAccessSubjects(); err != nil {
 		return err
 	}
 	id, err := url.PathUnescape(mux.Vars(r)["customerId"])
 	if err != nil || id != storable(id) {
 		return store.ErrNotFound
 	}
+	return a.answerSubject(w, r, c, store.Whom{CustomerID: id}, everything != nil && *everything)
+}
+
+// subjectAccessOf is subjectAccess, about whom the body says, who must not be in an
+// address. It always reads all bodies: what he gave of himself is in few rows.
+func (a *API) subjectAccessOf(w http.ResponseWriter, r *http.Request, c caller) error {
+	if _, err := parseParams(r, nil); err != nil {
+		return err
+	}
+	if err := c.mayAccessSubjects(); err != nil {
+		return err
+	}
+	body, err := readObject(r, whomMembers...)
+	if err != nil {
+		return err
+	}
+	whom, err := body.whom()
+	if err != nil {
+		return err
+	}
+	if err := whom.Check(); err != nil {
+		return err
+	}
+	return a.answerSubject(w, r, c, whom, true)
+}
+
+func (c caller) mayAccessSubjects() error {
+	if !c.May(store.MayAdminister) {
+		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(store.MayAdminister)+".")
+	}
+	return c.unlimited()
+}
+
+func (a *API) answerSubject(w http.ResponseWriter, r *http.Request, c caller, whom store.Whom, everything bool) error {
 	if err := c.sees(r); err != nil {
 		return err
 	}
-	person, err := a.store.FindPerson(r.Context(), id, everything != nil && *everything, nil)
+	person, err := a.store.FindPerson(r.Context(), whom, everything, nil)
 	if err != nil {
 		return err
 	}

@@ -7,13 +7,14 @@ WITH request AS (
     VALUES (@id, @requested_at, @expires_at, @token_id, @requested_by, @reason, @subject, @found, @digest)
     RETURNING id
 )
-INSERT INTO erasure_subjects (request_id, customer_id, secret) SELECT id, @customer_id::text, @secret::bytea FROM request;
+INSERT INTO erasure_subjects (request_id, customer_id, identifiers, secret)
+SELECT id, sqlc.narg('customer_id')::text, sqlc.narg('identifiers')::jsonb, @secret::bytea FROM request;
 
 -- ListErasures gives requests, newest first, with whom they are about as long as they
 -- are open, and what was decided last.
 -- name: ListErasures :many
 SELECT r.id, r.requested_at, r.expires_at, r.token_id, r.requested_by, r.reason, r.subject, r.found, r.digest,
-    u.customer_id, u.secret, t.revoked_at AS requester_revoked_at,
+    u.customer_id, u.identifiers, u.secret, t.revoked_at AS requester_revoked_at,
     d.decision, d.at AS decided_at, d.token_id AS decided_by_token, d.decided_by, a.revoked_at AS decider_revoked_at,
     x.executed_at, x.erased, x.statement, x.secret AS statement_secret
 FROM erasure_requests r
@@ -60,7 +61,7 @@ INSERT INTO log_queue (leaves) SELECT ARRAY[@leaf::bytea] FROM result;
 SELECT x.received_at, x.delivery_id FROM log_erasures x WHERE x.request_id = @request_id::uuid ORDER BY x.delivery_id;
 
 -- name: ErasureResults :many
-SELECT request_id, executed_at, statement, secret FROM erasure_results WHERE executed_at >= @since;
+SELECT request_id, executed_at, statement, secret FROM erasure_results;
 
 -- LeafRowsAtTimes are the rows that may have a leaf of one of some times.
 -- name: LeafRowsAtTimes :many

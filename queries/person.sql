@@ -7,6 +7,19 @@ UNION
 SELECT e.store_id, e.session_id::text FROM events e WHERE e.customer_id = @customer_id::text AND e.session_id IS NOT NULL
 ORDER BY 1, 2;
 
+-- name: PersonalInfos :many
+SELECT * FROM event_personal_info;
+
+-- SessionsOfEvents are the sessions of some events, but for those that name another
+-- customer, be it in one of their events.
+-- name: SessionsOfEvents :many
+SELECT DISTINCT e.store_id, e.session_id::text AS session_id
+FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS kind, unnest(@times::timestamptz[]) AS occurred_at, unnest(@ids::uuid[]) AS id) k
+JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
+LEFT JOIN sessions s ON s.store_id = e.store_id AND s.session_id = e.session_id
+WHERE e.session_id IS NOT NULL AND coalesce(s.customer_id, @customer_id::text) = @customer_id::text
+    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND o.store_id = e.store_id AND o.customer_id <> @customer_id::text);
+
 -- PersonEvents are the events that name him; those of his sessions that name nobody; and
 -- those that name nobody and no session, but a shopper who was seen in his sessions and,
 -- within half a day of them, in no other.

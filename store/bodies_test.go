@@ -59,7 +59,7 @@ func TestABodyThatCannotBeReadStopsWhoNeedsIt(t *testing.T) {
 	if err != nil || !bodies[refused].Altered || bodies[ids[0]].Altered || string(bodies[ids[0]].Bytes) != alcohol(0) {
 		t.Errorf("%+v, %v", bodies, err)
 	}
-	if _, err := s.FindPerson(t.Context(), "1", true, nil); !errors.Is(err, store.ErrAltered) || !strings.Contains(err.Error(), refused.String()) {
+	if _, err := s.FindPerson(t.Context(), store.Whom{CustomerID: "1"}, true, nil); !errors.Is(err, store.ErrAltered) || !strings.Contains(err.Error(), refused.String()) {
 		t.Errorf("a person is searched for: %v", err)
 	}
 }

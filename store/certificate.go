@@ -44,6 +44,10 @@ func (x *erasing) statement() string {
 	line("erased", "%s by %s", when(x.at), x.by)
 	line("subject", "%x", x.request.Subject)
 	r := x.result
+	if whom := x.request.Whom(); !whom.None() {
+		line("looked for by", "%s", whom.kinds())
+		line("events with personal info that has one of them", "%d", r.Identified)
+	}
 	line("bodies of deliveries", "%d", r.Deliveries)
 	line("of them found by reading all bodies", "%d", r.Mentions)
 	if r.FirstAt != nil {
@@ -78,13 +82,13 @@ func SumOfDeliveries(ids []uuid.UUID) [sha256.Size]byte {
 }
 
 // IsSubject reports whether a statement's subject is a customer, by the key that was
-// given out when he was erased.
-func IsSubject(subject string, key []byte, customerID string) bool {
+// given out when he was erased, and by all that he was looked for by.
+func IsSubject(subject string, key []byte, whom Whom) bool {
 	if len(key) != len(translog.Secret{}) {
 		return false
 	}
-	sum := subjectOf(translog.Secret(key), customerID)
-	return subject == hex.EncodeToString(sum[:])
+	sum, err := subjectOf(translog.Secret(key), whom)
+	return err == nil && subject == hex.EncodeToString(sum[:])
 }
 
 // certificateLeaf is the log's record of an erasure as a whole.

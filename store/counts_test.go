@@ -291,13 +291,11 @@ func TestADeliveryRecordedTwiceAtOnceCountsOnce(t *testing.T) {
 	}
 }
 
-// An installation that has events already finds them counted.
-func TestMigrationCountsWhatIsThere(t *testing.T) {
-	_, url := fillZones(t, 300)
-	const all = "SELECT concat_ws('|', store_id, kind, bucket AT TIME ZONE 'UTC', events) FROM event_counts ORDER BY store_id, kind, bucket"
-	want := storetest.Query(t, url, all)
-	// The older schema could not read bodies that are compressed.
-	storetest.SQL(t, url, "SET aifi_audit.keeper = 'retention'", "DELETE FROM delivery_bodies")
+const compressed = 18 // the migration since which bodies are
+
+// downTo takes back the migrations behind a version.
+func downTo(t testing.TB, url string, version int64) {
+	t.Helper()
 	conn, err := sql.Open("pgx", url)
 	if err != nil {
 		t.Fatal(err)
@@ -307,10 +305,27 @@ func TestMigrationCountsWhatIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.DownTo(t.Context(), 2); err != nil {
+	if _, err := provider.DownTo(t.Context(), version); version < compressed {
+		// The way back would lose bodies, which the schema of then could not read.
+		if err == nil || !strings.Contains(err.Error(), "there are compressed bodies") {
+			t.Fatal(err)
+		}
+		unguarded(t, url, "DELETE FROM delivery_bodies")
+		if _, err := provider.DownTo(t.Context(), version); err != nil {
+			t.Fatal(err)
+		}
+	} else if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.Up(t.Context()); err != nil {
+}
+
+// An installation that has events already finds them counted.
+func TestMigrationCountsWhatIsThere(t *testing.T) {
+	_, url := fillZones(t, 300)
+	const all = "SELECT concat_ws('|', store_id, kind, bucket AT TIME ZONE 'UTC', events) FROM event_counts ORDER BY store_id, kind, bucket"
+	want := storetest.Query(t, url, all)
+	downTo(t, url, 2)
+	if _, err := store.Migrate(t.Context(), url); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, storetest.Query(t, url, all)); diff != "" || len(want) == 0 {

@@ -102,7 +102,7 @@ func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err
 	default:
 		return &ErasureStateError{"It is " + string(x.request.State) + "."}
 	}
-	if x.request.CustomerID == nil || subjectOf(x.request.secret, *x.request.CustomerID) != x.request.Subject {
+	if subject, err := subjectOf(x.request.secret, x.request.Whom()); err != nil || subject != x.request.Subject {
 		return fmt.Errorf("whom request %s is about: %w", id, ErrTampered)
 	}
 	return nil
@@ -127,7 +127,7 @@ func (x *erasing) run(ctx context.Context) error {
 // does. It returns what is left to be erased of him.
 func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
 	for round := range eraseRounds {
-		p, err := x.findPerson(ctx, x.tx, *x.request.CustomerID)
+		p, err := x.findPerson(ctx, x.tx, x.request.Whom())
 		if err != nil {
 			return all, err
 		}
@@ -248,7 +248,7 @@ func (x *erasing) leave(left *db.InsertErasuresParams, row *evidenceRow) error {
 // rows takes the customer out of all else. Sessions come last: webhooks wait for them.
 func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	x.progress("erasing rows", 0)
-	x.result.Events = int64(len(p.events))
+	x.result.Events, x.result.Identified = int64(len(p.events)), p.Found.Identified
 	// Without the body nothing shows whom an event was about, be it somebody else.
 	keys := eventKeysOf(append(slices.Clone(p.events), x.stated...))
 	counts, err := x.queries.CountPersonRows(ctx, x.tx, db.CountPersonRowsParams(keys))
@@ -259,7 +259,15 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	if err := x.queries.EraseEvents(ctx, x.tx, db.EraseEventsParams(keys)); err != nil {
 		return fmt.Errorf("erasing a person of events: %w", err)
 	}
-	if x.result.Comments, err = x.queries.EraseComments(ctx, x.tx, db.EraseCommentsParams(keys)); err != nil {
+	notes, err := x.queries.CommentedNotes(ctx, x.tx, db.CommentedNotesParams(keys))
+	if err != nil {
+		return fmt.Errorf("finding comments: %w", err)
+	}
+	err = x.eraseOf(ctx, translog.Note, notes, func() (err error) {
+		x.result.Comments, err = x.queries.EraseComments(ctx, x.tx, db.EraseCommentsParams(keys))
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("erasing comments: %w", err)
 	}
 	var refused db.EraseRefusedParams
@@ -272,7 +280,15 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	if err := x.accessEntries(ctx, p); err != nil {
 		return err
 	}
-	if _, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID); err != nil {
+	holds, err := x.queries.LiftedHoldsOn(ctx, x.tx, p.CustomerID)
+	if err != nil {
+		return fmt.Errorf("finding holds: %w", err)
+	}
+	err = x.eraseOf(ctx, translog.Hold, holds, func() error {
+		_, err := x.queries.EraseHolds(ctx, x.tx, p.CustomerID)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("erasing a customer of holds: %w", err)
 	}
 	if x.result.Customers, err = x.queries.EraseCustomer(ctx, x.tx, p.CustomerID); err != nil {
@@ -305,5 +321,5 @@ func (x *erasing) conclude(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("writing the result of an erasure: %w", err)
 	}
-	return nil
+	return x.acts().add(ctx, x.tx, translog.ErasureResult, x.request.ID)
 }

@@ -31,7 +31,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 	s, published := d.open(t)
 	// Customer 0 is that of victim and repeated; 2 that of replayed; 1 of twin and register.
 	for customer, want := range map[string][]int{"0": {victim, repeated}, "2": {replayed}, "1": {twin, register}} {
-		found, err := s.FindPerson(t.Context(), customer, false, nil)
+		found, err := s.FindPerson(t.Context(), store.Whom{CustomerID: customer}, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 			}
 		}
 	}
-	wait(t, published, 604+5+3)
+	wait(t, published, d.sizeWithQueue(t))
 	for table, sql := range map[string]string{
 		"bodies": "SELECT count(*) FROM delivery_bodies WHERE delivery_id = ANY ($1)",
 		"events": "SELECT count(*) FROM events WHERE delivery_id = ANY ($1) AND customer_id IS NOT NULL",
@@ -82,7 +82,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 	for name, c := range map[string]tamper{
 		"a fact":          {"UPDATE events SET product_ids = '{p,q}' WHERE delivery_id = '%[2]s'", []string{"TAMPERED row of 1"}},
 		"who erased":      {"UPDATE log_erasures SET actor = 'x' WHERE delivery_id = '%[2]s'", []string{"TAMPERED row of 1"}},
-		"the erasure":     {"DELETE FROM log_erasures WHERE delivery_id = '%[2]s'", []string{"MISSING body of 1", "MISSING body of 1"}},
+		"the erasure":     {"DELETE FROM log_erasures WHERE delivery_id = '%[2]s'", []string{"MISSING body of 1", "MISSING body of 1", "TAMPERED certificate"}},
 		"the commitment":  {"UPDATE log_erasures SET body_commitment = sha256('') WHERE delivery_id = '%[2]s'", []string{"TAMPERED row of 1", "TAMPERED row of 1"}},
 		"a false erasure": {"DELETE FROM delivery_bodies WHERE delivery_id = '%[7]s'", []string{"MISSING body of 6"}},
 	} {

@@ -68,12 +68,16 @@ func (p *Person) inQuery(query string) bool {
 func (x *erasing) accessEntries(ctx context.Context, p *Person) error {
 	left := db.InsertAccessErasuresParams{ErasedAt: x.at, RequestID: x.request.ID}
 	var change db.EraseAccessParams
+	var early []uuid.UUID
 	for _, entry := range p.entries {
 		e, _ := p.redacted(entry)
 		change.ID, change.Path = append(change.ID, e.ID), append(change.Path, e.Path)
 		change.Query, change.Detail = append(change.Query, e.Query), append(change.Detail, e.Detail)
+		if e.EntryID == nil {
+			early = append(early, numbered(e.ID))
+		}
 		if e.EntryID == nil || len(e.Secret) != len(translog.Secret{}) {
-			continue // from before there was a log
+			continue
 		}
 		before, after := accessRow(entry), accessRow(e)
 		commitment := accessLeaf(&before, translog.Secret(e.Secret)).Facts
@@ -89,7 +93,8 @@ func (x *erasing) accessEntries(ctx context.Context, p *Person) error {
 	if err := x.queries.InsertAccessErasures(ctx, x.tx, left); err != nil {
 		return fmt.Errorf("writing what erasures of the access log leave: %w", err)
 	}
-	if err := x.queries.EraseAccess(ctx, x.tx, change); err != nil {
+	err := x.eraseOf(ctx, translog.EarlyAccess, early, func() error { return x.queries.EraseAccess(ctx, x.tx, change) })
+	if err != nil {
 		return fmt.Errorf("erasing entries of the access log: %w", err)
 	}
 	return nil

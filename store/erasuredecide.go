@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // forgetEvery is how often whom expired requests were about is forgotten.
@@ -82,9 +83,13 @@ func (s *Store) decide(ctx context.Context, tx pgx.Tx, e *Erasure, d Decision, t
 	if err != nil {
 		return fmt.Errorf("making the id of a decision: %w", err)
 	}
-	return s.queries.InsertErasureDecision(ctx, tx, db.InsertErasureDecisionParams{
+	err = s.queries.InsertErasureDecision(ctx, tx, db.InsertErasureDecisionParams{
 		RequestID: e.ID, ID: id, At: s.now(), Decision: string(d), TokenID: tokenID, DecidedBy: by,
 	})
+	if err != nil {
+		return fmt.Errorf("writing a decision: %w", err)
+	}
+	return s.acts().add(ctx, tx, translog.ErasureDecision, id)
 }
 
 // knownErasure is known, for errors that may also be an erasure's.

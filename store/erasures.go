@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
@@ -49,8 +50,9 @@ type Erasure struct {
 	RequestedBy string // the token's name, or who was named on the command line
 	ByCommand   bool
 	Reason      string
-	CustomerID  *string           // nil when the request is closed
-	Subject     [sha256.Size]byte // commitment to the customer's id
+	CustomerID  *string           // nil when the request is closed, or if it is not known
+	Identifiers Identifiers       // none when the request is closed
+	Subject     [sha256.Size]byte // commitment to the customer's id and identifiers
 	Found       Found             // when it was requested
 	Digest      [sha256.Size]byte // over the request and what was found: what an approval repeats
 	Decision    *ErasureDecision  // the last one
@@ -86,13 +88,19 @@ const (
 
 // NewErasure asks for the erasure of a customer.
 type NewErasure struct {
-	CustomerID string
-	Reason     string // the legal ground, without personal data: it is kept for ever
-	Token      *Token // of who asks; nil: on the command line, and By says who
-	By         string
-	Everything bool // read all bodies too: see FindPerson
-	Progress   func(bodies int64)
+	CustomerID  string // "" if it is not known
+	Identifiers Identifiers
+	Reason      string // the legal ground, without personal data: it is kept for ever
+	Token       *Token // of who asks; nil: on the command line, and By says who
+	By          string
+	Everything  bool // read all bodies too: see FindPerson
+	Progress    func(bodies int64)
 }
+
+func (n *NewErasure) whom() Whom { return Whom{n.CustomerID, n.Identifiers} }
+
+// Whom is whom an open request is about.
+func (e *Erasure) Whom() Whom { return Whom{orEmpty(e.CustomerID), e.Identifiers} }
 
 // ErasureStateError says why a request cannot be decided or executed any more, in words
 // that are safe to show.
@@ -114,11 +122,10 @@ func (n *NewErasure) check() error {
 		n.By = n.Token.Name
 	}
 	n.By, n.Reason = oneLine(n.By), oneLine(n.Reason)
+	if err := n.whom().Check(); err != nil {
+		return err
+	}
 	switch {
-	case n.CustomerID == "":
-		return &InputError{"customerId", "It must be AiFi's id of the customer."}
-	case len(n.CustomerID) > maxCustomerID || cleanText(n.CustomerID) != n.CustomerID:
-		return &InputError{"customerId", "It must be UTF-8 without NUL, of at most 512 bytes."}
 	case n.By == "":
 		return &InputError{"actor", "It must say who asks."}
 	case n.Reason == "":
@@ -150,7 +157,7 @@ func (s *Store) PreviewErasure(ctx context.Context, n NewErasure) (Person, error
 
 // erasable finds whom a request that was checked is about.
 func (s *Store) erasable(ctx context.Context, n NewErasure) (Person, error) {
-	p, err := s.FindPerson(ctx, n.CustomerID, n.Everything, n.Progress)
+	p, err := s.FindPerson(ctx, n.whom(), n.Everything, n.Progress)
 	if err != nil {
 		return p, err
 	}
@@ -187,7 +194,10 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	}
 	e := Erasure{
 		ID: id, State: ErasurePending, RequestedAt: s.now().UTC().Truncate(time.Microsecond), RequestedBy: n.By, ByCommand: n.Token == nil,
-		Reason: n.Reason, CustomerID: &n.CustomerID, Subject: subjectOf(secret, n.CustomerID), Found: p.Found,
+		Reason: n.Reason, CustomerID: notEmpty(n.CustomerID), Identifiers: n.Identifiers, Found: p.Found,
+	}
+	if e.Subject, err = subjectOf(secret, n.whom()); err != nil {
+		return Erasure{}, err
 	}
 	e.ExpiresAt = e.RequestedAt.Add(ErasureTerm)
 	e.Digest = e.digest(p.DeliveryIDs)
@@ -195,19 +205,32 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	if err != nil {
 		return Erasure{}, fmt.Errorf("encoding what was found: %w", err)
 	}
+	var identifiers []byte
+	if !n.Identifiers.None() {
+		if identifiers, err = json.Marshal(n.Identifiers); err != nil {
+			return Erasure{}, fmt.Errorf("encoding identifiers: %w", err)
+		}
+	}
 	if n.Token != nil {
 		e.tokenID = &n.Token.ID
 	}
-	err = s.queries.InsertErasureRequest(ctx, s.office, db.InsertErasureRequestParams{
-		ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
-		Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: n.CustomerID, Secret: secret[:],
+	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
+		err := s.queries.InsertErasureRequest(ctx, tx, db.InsertErasureRequestParams{
+			ID: id, RequestedAt: e.RequestedAt, ExpiresAt: e.ExpiresAt, TokenID: e.tokenID, RequestedBy: e.RequestedBy, Reason: e.Reason,
+			Subject: e.Subject[:], Found: found, Digest: e.Digest[:], CustomerID: e.CustomerID, Identifiers: identifiers, Secret: secret[:],
+		})
+		if err != nil {
+			return err
+		}
+		return s.acts().add(ctx, tx, translog.ErasureRequest, id)
 	})
 	return e, known(err)
 }
 
-// subjectOf commits to a customer's id: nobody can guess it without the secret.
-func subjectOf(secret translog.Secret, customerID string) [sha256.Size]byte {
-	return secret.Facts().Commit([]byte(customerID))
+// subjectOf commits to whom a request is about: nobody can guess it without the secret.
+func subjectOf(secret translog.Secret, whom Whom) ([sha256.Size]byte, error) {
+	text, err := whom.committed()
+	return secret.Facts().Commit(text), err
 }
 
 // digest is over what an approval is about: the request, whom it is about, and the
@@ -284,6 +307,11 @@ func (s *Store) erasureOf(r db.ListErasuresRow) (Erasure, error) {
 	if err := json.Unmarshal(r.Found, &e.Found); err != nil {
 		return e, fmt.Errorf("reading request %s: %w", r.ID, err)
 	}
+	whom, err := whomOf(r.CustomerID, r.Identifiers)
+	if err != nil {
+		return e, fmt.Errorf("reading whom request %s is about: %w", r.ID, err)
+	}
+	e.Identifiers = whom.Identifiers
 	if r.Decision != nil {
 		e.Decision = &ErasureDecision{At: orZero(r.DecidedAt).UTC(), By: orEmpty(r.DecidedBy), Decision: Decision(*r.Decision)}
 	}
@@ -306,7 +334,7 @@ func (s *Store) erasureOf(r db.ListErasuresRow) (Erasure, error) {
 		e.State = ErasurePending
 	}
 	if e.State != ErasurePending && e.State != ErasureApproved {
-		e.CustomerID = nil // of an expired one it is deleted within the hour
+		e.CustomerID, e.Identifiers = nil, Identifiers{} // of an expired one it is deleted within the hour
 	}
 	return e, nil
 }

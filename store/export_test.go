@@ -15,6 +15,9 @@ import (
 	"aifi-audit/store/spool"
 )
 
+// ActsVersion is the version of the schema since which acts have leaves.
+const ActsVersion = actsVersion
+
 // Unbatched commits each delivery in a transaction of its own, with the statements
 // of Record: what a server would do that batches nothing.
 type Unbatched struct {

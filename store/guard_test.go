@@ -17,7 +17,7 @@ import (
 // guarded are the tables that hold evidence.
 var guarded = []string{
 	"deliveries", "delivery_bodies", "events", "event_flags", "event_products", "event_gondolas", "access_log", "log_leaves", "log_tiles",
-	"log_checkpoints", "log_cosignatures", "log_erasures", "log_access_erasures", "erasure_requests", "erasure_decisions", "erasure_results", "legal_holds", "hold_lifts", "retention_policies", "log_retirements", "deliveries_default", "events_default",
+	"log_checkpoints", "log_cosignatures", "log_erasures", "log_access_erasures", "log_acts", "log_act_erasures", "erasure_requests", "erasure_decisions", "erasure_results", "legal_holds", "hold_lifts", "retention_policies", "log_retirements", "deliveries_default", "events_default",
 }
 
 // attempts are what nobody may do to them.
@@ -42,6 +42,8 @@ func filled(t testing.TB) (url string) {
 	d, _ := matrix(t)
 	unguarded(t, d.url, "INSERT INTO log_cosignatures VALUES (1, 'w', '', now())",
 		"INSERT INTO log_access_erasures VALUES (gen_random_uuid(), now(), '', '', gen_random_uuid())",
+		"INSERT INTO log_acts VALUES ('note', gen_random_uuid(), now(), gen_random_uuid(), false, '', '')",
+		"INSERT INTO log_act_erasures VALUES ('note', gen_random_uuid(), now(), '', '', gen_random_uuid())",
 		"INSERT INTO erasure_requests VALUES (gen_random_uuid(), now(), now(), 1, 'a', 'r', '', '{}', '')",
 		"INSERT INTO erasure_decisions VALUES (gen_random_uuid(), gen_random_uuid(), now(), 'approved', 1, 'a')",
 		"INSERT INTO erasure_results VALUES (gen_random_uuid(), now(), '{}', 's', sha256(''))",
@@ -169,7 +171,7 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 	if err := s.RevokeToken(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}
-	wait(t, published, 4)
+	wait(t, published, d.sizeWithQueue(t))
 	d.prove(t, s, id)
 	d.prove(t, s, quarantined)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // Hold is a legal hold: what it covers is not removed while it is in force. All that
@@ -136,6 +137,9 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 		if err != nil {
 			return err
 		}
+		if err := s.acts().add(ctx, tx, translog.Hold, h.ID); err != nil {
+			return err
+		}
 		return s.logAct(ctx, tx, by, h.record())
 	})
 	return h, known(err)
@@ -158,6 +162,9 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 		}
 		if lifted == 0 {
 			return ErrLifted
+		}
+		if err := s.acts().add(ctx, tx, translog.Lift, id); err != nil {
+			return err
 		}
 		return s.logAct(ctx, tx, by, heldRecord{Lifted: &id, By: cleanText(by.Name), Reason: reason})
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // Disposition is what staff make of an event.
@@ -113,10 +114,14 @@ func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) 
 		if err != nil {
 			return err
 		}
-		return s.queries.InsertNote(ctx, tx, db.InsertNoteParams{
+		err = s.queries.InsertNote(ctx, tx, db.InsertNoteParams{
 			StoreID: row.StoreID, At: row.At, ID: row.ID, Kind: row.Kind, OccurredAt: row.OccurredAt, EventID: row.EventID,
 			DeliveryID: row.DeliveryID, TokenID: row.TokenID, TokenName: row.TokenName, Disposition: row.Disposition, Comment: row.Comment,
 		})
+		if err != nil {
+			return err
+		}
+		return s.acts().add(ctx, tx, translog.Note, row.ID)
 	})
 	if err != nil {
 		return Note{}, known(err)

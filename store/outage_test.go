@@ -67,6 +67,10 @@ func kept(t testing.TB, url string, all []store.Delivery) {
 		want = append(want, fmt.Sprintf("%s %s %x", d.ID, store.ReceivedAt(d.ID).Format("2006-01-02 15:04:05.000000"), sha256.Sum256(d.Body)))
 	}
 	slices.Sort(want)
+	got := storetest.Query(t, url, `SELECT d.id || ' ' || to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || ' '
+		FROM deliveries d JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
+		JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
+		ORDER BY 1`)
 	sums := map[string]string{}
 	storetest.EachBody(t, url, func(id string, body []byte, err error) {
 		if err != nil {
@@ -74,10 +78,6 @@ func kept(t testing.TB, url string, all []store.Delivery) {
 		}
 		sums[id] = fmt.Sprintf("%x", sha256.Sum256(body))
 	})
-	got := storetest.Query(t, url, `SELECT d.id || ' ' || to_char(d.received_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US') || ' '
-		FROM deliveries d JOIN delivery_bodies b ON b.store_id = d.store_id AND b.received_at = d.received_at AND b.delivery_id = d.id
-		JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-		ORDER BY 1`)
 	for i, line := range got {
 		id, _, _ := strings.Cut(line, " ")
 		got[i] += sums[id]

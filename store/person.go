@@ -28,6 +28,9 @@ type Found struct {
 	FirstAt       *time.Time `json:"firstReceivedAt"`
 	LastAt        *time.Time `json:"lastReceivedAt"`
 	Complete      bool       `json:"complete"` // whether all bodies and the access log were read
+
+	// Identified are the events found by what the person gave of himself.
+	Identified int64 `json:"identified,omitempty"`
 }
 
 // None reports whether there is nothing.
@@ -37,11 +40,12 @@ func (f Found) None() bool {
 
 // Person is what is kept about a customer of AiFi's: a row of a table a field.
 type Person struct {
-	CustomerID  string
+	Whom
 	Found       Found
 	DeliveryIDs []uuid.UUID // sorted
 	Holds       []Hold      // in force on any of it, the newest first
 	Namesakes   []string    // other customers whom the retailer knows by the same id: not part of this
+	Others      []string    // other customers whose personal info has an identifier of his: not part of this, but for what has it
 
 	identity  aifi.Identity
 	customers []db.Customer
@@ -50,6 +54,8 @@ type Person struct {
 	bodies    []deliveryKey
 	refused   []deliveryKey // their stores are not known
 	entries   []db.AccessLog
+
+	identifiedEvents int64
 }
 
 // Mentions reports whether a body names the person.
@@ -63,16 +69,17 @@ type deliveryKey struct {
 
 // FindPerson finds what is kept about a customer: what names him; what his sessions
 // have beside, unless it names another; and events of a shopper whom only his sessions
-// know. With everything it also reads all bodies, what was refused, and the access log
-// for what mentions him: that takes its time, of which progress is told in bodies read.
-// A body that cannot be read any more is ErrAltered: nobody knows whether it mentions him.
-// It needs memory for his keys, not for his bodies.
-func (s *Store) FindPerson(ctx context.Context, customerID string, everything bool, progress func(bodies int64)) (Person, error) {
+// know. What names him is AiFi's id of him, and personal info with one of his
+// identifiers. With everything it also reads all bodies, what was refused, and the
+// access log for what mentions him: that takes its time, of which progress is told in
+// bodies read. A body that cannot be read any more is ErrAltered: nobody knows whether
+// it mentions him. It needs memory for his keys, not for his bodies.
+func (s *Store) FindPerson(ctx context.Context, whom Whom, everything bool, progress func(bodies int64)) (Person, error) {
 	var conn db.DBTX = s.reads
 	if everything {
 		conn = s.office // has no time limit
 	}
-	p, err := s.findPerson(ctx, conn, customerID)
+	p, err := s.findPerson(ctx, conn, whom)
 	if err == nil && everything {
 		err = s.findMentions(ctx, conn, &p, progress)
 	}
@@ -111,19 +118,27 @@ func (s *Store) findHolds(ctx context.Context, conn db.DBTX, p *Person) error {
 }
 
 // findPerson follows the rows.
-func (s *Store) findPerson(ctx context.Context, conn db.DBTX, customerID string) (p Person, err error) {
-	p.CustomerID = customerID
-	if p.sessions, err = s.queries.PersonSessions(ctx, conn, customerID); err != nil {
+func (s *Store) findPerson(ctx context.Context, conn db.DBTX, whom Whom) (p Person, err error) {
+	p.Whom = whom
+	if p.sessions, err = s.queries.PersonSessions(ctx, conn, p.CustomerID); err != nil {
 		return p, fmt.Errorf("finding a person's sessions: %w", err)
 	}
+	if !p.None() {
+		if err := s.identified(ctx, conn, &p); err != nil {
+			return p, err
+		}
+	}
+	p.sessions = eachOnce(p.sessions)
 	stores, sessions := p.sessionKeys()
-	if p.events, err = s.queries.PersonEvents(ctx, conn, db.PersonEventsParams{CustomerID: customerID, StoreIds: stores, SessionIds: sessions}); err != nil {
+	events, err := s.queries.PersonEvents(ctx, conn, db.PersonEventsParams{CustomerID: p.CustomerID, StoreIds: stores, SessionIds: sessions})
+	if err != nil {
 		return p, fmt.Errorf("finding a person's events: %w", err)
 	}
+	p.events = eachOnce(append(p.events, events...))
 	keys := p.eventKeys()
 	args := db.PersonDeliveriesParams{
 		EventStoreIds: keys.StoreIds, EventKinds: keys.Kinds, EventTimes: keys.Times, EventIds: keys.Ids,
-		StoreIds: stores, SessionIds: sessions, CustomerID: customerID,
+		StoreIds: stores, SessionIds: sessions, CustomerID: p.CustomerID,
 	}
 	for _, e := range p.events {
 		args.ReceivedAts, args.DeliveryIds = append(args.ReceivedAts, e.ReceivedAt), append(args.DeliveryIds, e.DeliveryID)
@@ -135,10 +150,10 @@ func (s *Store) findPerson(ctx context.Context, conn db.DBTX, customerID string)
 	for _, b := range bodies {
 		p.bodies = append(p.bodies, deliveryKey{b.StoreID, b.ReceivedAt, b.ID})
 	}
-	if p.customers, err = s.queries.PersonCustomers(ctx, conn, customerID); err != nil {
+	if p.customers, err = s.queries.PersonCustomers(ctx, conn, p.CustomerID); err != nil {
 		return p, fmt.Errorf("finding a person's customer rows: %w", err)
 	}
-	if p.Namesakes, err = s.queries.PersonNamesakes(ctx, conn, customerID); err != nil {
+	if p.Namesakes, err = s.queries.PersonNamesakes(ctx, conn, p.CustomerID); err != nil {
 		return p, fmt.Errorf("finding namesakes of a person: %w", err)
 	}
 	if err := s.identify(ctx, conn, &p); err != nil {
@@ -150,7 +165,7 @@ func (s *Store) findPerson(ctx context.Context, conn db.DBTX, customerID string)
 	}
 	p.Found = Found{
 		Events: int64(len(p.events)), Sessions: int64(len(p.sessions)), Customers: int64(len(p.customers)),
-		PersonalInfos: counts.PersonalInfos, Comments: counts.Comments,
+		PersonalInfos: counts.PersonalInfos, Comments: counts.Comments, Identified: p.identifiedEvents,
 	}
 	p.countDeliveries()
 	return p, nil
@@ -165,7 +180,10 @@ func (s *Store) identify(ctx context.Context, conn db.DBTX, p *Person) error {
 	if err != nil {
 		return fmt.Errorf("finding what names a person: %w", err)
 	}
-	p.identity.IDs = []string{p.CustomerID}
+	p.identity.Identifiers = p.Normal()
+	if p.CustomerID != "" {
+		p.identity.IDs = []string{p.CustomerID}
+	}
 	for _, r := range rows {
 		switch r.Kind {
 		case "id":
@@ -266,6 +284,16 @@ func (p *Person) sessionKeys() (stores []int64, sessions []string) {
 	return stores, sessions
 }
 
+// eachOnce are rows without those that stand there before.
+func eachOnce[T comparable](rows []T) []T {
+	seen := make(map[T]bool, len(rows))
+	return slices.DeleteFunc(rows, func(r T) bool {
+		was := seen[r]
+		seen[r] = true
+		return was
+	})
+}
+
 // eventKeys are the keys of events, as many statements take them.
 type eventKeys struct {
 	StoreIds []int64 //nolint:revive // as sqlc names them
@@ -278,12 +306,7 @@ func (p *Person) eventKeys() eventKeys { return eventKeysOf(p.events) }
 
 // eventKeysOf are the keys of events, each once.
 func eventKeysOf(events []db.PersonEventsRow) (k eventKeys) {
-	seen := make(map[db.PersonEventsRow]bool, len(events))
-	for _, e := range events {
-		if seen[e] {
-			continue
-		}
-		seen[e] = true
+	for _, e := range eachOnce(slices.Clone(events)) {
 		k.StoreIds, k.Kinds = append(k.StoreIds, e.StoreID), append(k.Kinds, e.Kind)
 		k.Times, k.Ids = append(k.Times, e.OccurredAt), append(k.Ids, e.ID)
 	}

@@ -30,9 +30,11 @@ var PersonalColumns = []PersonalColumn{
 	{"access_log", "path", "replaced, where it names him"},
 	{"access_log", "query", "replaced, where it names him"},
 	{"access_log", "detail", "replaced, where it names him"},
+	{"log_acts", "secret", "deleted, where the act named him"},
 	{"refused", "body", "deleted, where it mentions him"},
 	{"legal_holds", "customer_id", "replaced, if the hold is lifted"},
 	{"retention_sweeps", "id", "deleted"},
 	{"erasure_subjects", "customer_id", "deleted"},
+	{"erasure_subjects", "identifiers", "deleted"},
 	{"erasure_subjects", "secret", "deleted"},
 }

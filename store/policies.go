@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // RetentionPolicy says for how long deliveries are kept. Of those that fit a delivery
@@ -70,6 +71,9 @@ func (s *Store) SetRetention(ctx context.Context, by Actor, n NewPolicy) (Retent
 			return err
 		}
 		p.ID, p.At = set.ID, set.At
+		if err := s.acts().add(ctx, tx, translog.Policy, numbered(p.ID)); err != nil {
+			return err
+		}
 		return s.logAct(ctx, tx, by, policyRecord{Policy: p.ID, By: p.SetBy, StoreID: p.StoreID, Webhook: p.Webhook, Months: p.Months, Withdrawn: p.Withdrawn})
 	})
 	return p, known(err)

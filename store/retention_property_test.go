@@ -178,7 +178,7 @@ func TestExactlyWhatIsDueGoes(t *testing.T) {
 				place(t, s, n)
 			}
 			aged(t, d.url)
-			wait(t, published, int64(len(h.told)+len(h.policies)+len(h.holds)))
+			wait(t, published, d.sizeWithQueue(t))
 			done := retire(t, s)
 			var want, events []string
 			sessions := map[string]bool{}

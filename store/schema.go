@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
@@ -25,7 +26,8 @@ type Migration struct {
 }
 
 // Migrate brings the schema up to date and returns the steps taken. Of several
-// processes one does it, and the others wait.
+// processes one does it, and the others wait. When acts of staff come to have leaves in
+// the log, those that are there are adopted: see AdoptActs.
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
 	err := withProvider(databaseURL, func(p *goose.Provider) error {
@@ -38,6 +40,11 @@ func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	})
 	if err != nil {
 		return done, fmt.Errorf("migrating the database: %w", err)
+	}
+	if slices.ContainsFunc(done, func(m Migration) bool { return m.Version == actsVersion }) {
+		if err := adoptOnce(ctx, databaseURL); err != nil {
+			return done, fmt.Errorf("adopting what staff wrote before: %w", err)
+		}
 	}
 	return done, nil
 }

@@ -24,7 +24,7 @@ func (t *tally) add(sum [sha256.Size]byte) {
 
 // tallies are of what the log knows, or of what the tables have.
 type tallies struct {
-	deliveries, quarantine, events, flags, products, gondolas, access tally
+	deliveries, quarantine, events, flags, products, gondolas, access, acts tally
 }
 
 func (t *tallies) merge(o tallies) {
@@ -36,6 +36,7 @@ func (t *tallies) merge(o tallies) {
 		{&t.products, &o.products},
 		{&t.gondolas, &o.gondolas},
 		{&t.access, &o.access},
+		{&t.acts, &o.acts},
 	} {
 		pair[0].high += pair[1].high
 		pair[0].low += pair[1].low
@@ -73,6 +74,11 @@ func rowSum[T text](k *tallier, storeID int64, kind T, at time.Time, id uuid.UUI
 
 // tallyKinds are those that take one byte; a row that is no event's has none.
 var tallyKinds = []Kind{"", AlcoholInteraction, FraudAlert, Registration, Other}
+
+// act hashes the key of an act.
+func (k *tallier) act(kind string, id uuid.UUID) [sha256.Size]byte {
+	return rowSum(k, 0, kind, time.Time{}, id, "")
+}
 
 // delivery adds a delivery that the log knows.
 func (k *tallier) delivery(t *tallies, r *evidenceRow) {

@@ -34,8 +34,14 @@ type Finding struct {
 	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
 	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
 	RequestID    *uuid.UUID `json:"requestId,omitempty"`    // of an erasure
-	Leaf         *int64     `json:"leaf,omitempty"`         // its index
-	ErasedBy     *int64     `json:"erasedBy,omitempty"`     // the index of the leaf that says so
+	DecisionID   *uuid.UUID `json:"decisionId,omitempty"`   // of an erasure
+	NoteID       *uuid.UUID `json:"noteId,omitempty"`
+	EventID      *uuid.UUID `json:"eventId,omitempty"` // of a review: what the notes of an event come to
+	HoldID       *uuid.UUID `json:"holdId,omitempty"`
+	PolicyID     *int64     `json:"policyId,omitempty"`  // retention_policies.id
+	AccessRow    *int64     `json:"accessRow,omitempty"` // access_log.id, of an entry that has no entry_id
+	Leaf         *int64     `json:"leaf,omitempty"`      // its index
+	ErasedBy     *int64     `json:"erasedBy,omitempty"`  // the index of the leaf that says so
 	Detail       string     `json:"detail,omitempty"`
 }
 
@@ -44,8 +50,20 @@ func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
 	switch kind {
 	case translog.Access, translog.AccessErasure:
 		f.AccessID = &id
-	case translog.Certificate:
+	case translog.Certificate, translog.ErasureRequest, translog.ErasureResult:
 		f.RequestID = &id
+	case translog.ErasureDecision:
+		f.DecisionID = &id
+	case translog.Note, translog.NoteErasure:
+		f.NoteID = &id
+	case translog.Hold, translog.HoldErasure, translog.Lift:
+		f.HoldID = &id
+	case translog.Policy:
+		n := numberOf(id)
+		f.PolicyID = &n
+	case translog.EarlyAccess, translog.EarlyAccessErasure:
+		n := numberOf(id)
+		f.AccessRow = &n
 	case translog.Retirement:
 		f.RetirementID = &id
 	default:
@@ -57,17 +75,22 @@ func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
 // String is the finding on one line.
 func (f Finding) String() string {
 	s := string(f.Class) + " " + f.What
-	if f.DeliveryID != nil {
-		s += " of delivery " + f.DeliveryID.String()
+	for _, about := range []struct {
+		id   *uuid.UUID
+		what string
+	}{
+		{f.DeliveryID, "delivery %s"}, {f.AccessID, "entry %s of the access log"}, {f.RetirementID, "retirement %s"}, {f.RequestID, "erasure %s"},
+		{f.DecisionID, "decision %s"}, {f.NoteID, "note %s"}, {f.EventID, "event %s"}, {f.HoldID, "hold %s"},
+	} {
+		if about.id != nil {
+			s += fmt.Sprintf(" of "+about.what, about.id)
+		}
 	}
-	if f.AccessID != nil {
-		s += " of entry " + f.AccessID.String() + " of the access log"
+	if f.PolicyID != nil {
+		s += fmt.Sprintf(" of policy %d", *f.PolicyID)
 	}
-	if f.RetirementID != nil {
-		s += " of retirement " + f.RetirementID.String()
-	}
-	if f.RequestID != nil {
-		s += " of erasure " + f.RequestID.String()
+	if f.AccessRow != nil {
+		s += fmt.Sprintf(" of row %d of the access log", *f.AccessRow)
 	}
 	if f.Leaf != nil {
 		s += fmt.Sprintf(" (leaf %d)", *f.Leaf)
@@ -103,6 +126,8 @@ type Verification struct {
 	Leaves   int64         `json:"leaves"`  // opened
 	Waiting  int64         `json:"waiting"` // in the queue; no finding while they are young
 	Findings map[Class]int `json:"findings"`
+	// Adopted are acts of staff of which the log knows only from some time on.
+	Adopted []Adoption `json:"adopted,omitempty"`
 	// Anchors is how many trees that were signed the log was held against.
 	Anchors int `json:"anchors"`
 	// Cosigned is how many leaves each witness has cosigned, by his name.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -28,6 +29,7 @@ type chunk struct {
 	// Set when opened is closed.
 	leaves   []storedLeaf
 	erasures []erasedLeaf
+	adopted  []time.Time // of each act that was
 	tallies  tallies
 }
 
@@ -114,7 +116,7 @@ func (o *opener) open(ctx context.Context, c *chunk) error {
 	byKind := map[translog.Kind][]*storedLeaf{}
 	for i := range c.leaves {
 		switch l := &c.leaves[i]; {
-		case l.index < o.From.N:
+		case l.index < o.From.N && !l.kind.OfAct():
 			l.now = l.hash // verified before
 		case !l.absent:
 			byKind[l.kind] = append(byKind[l.kind], l)
@@ -156,6 +158,8 @@ func (o *opener) openKind(ctx context.Context, c *chunk, kind translog.Kind, lea
 		return o.openCertificates(ctx, leaves)
 	case kind == translog.Retirement:
 		return o.openRetirements(ctx, leaves)
+	case kind.OfAct():
+		return o.openActs(ctx, c, kind, leaves)
 	case kind == translog.Delivery || kind == translog.Replay || kind == translog.Erasure:
 		return o.openDeliveries(ctx, c, kind, leaves)
 	default:

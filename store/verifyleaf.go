@@ -47,11 +47,12 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 		twice[id] = byID[id] != nil
 		byID[id] = &rows[i]
 	}
-	var gone []*storedLeaf
+	gone := map[uuid.UUID][]*storedLeaf{}
 	for _, l := range leaves {
 		switch r := byID[l.id]; {
 		case r == nil:
-			gone = append(gone, l)
+			l.blame(Missing, "delivery", "its row is gone")
+			gone[l.id] = append(gone[l.id], l)
 		case twice[l.id]:
 			l.blame(Tampered, "row", "there is another of its id")
 		case openDelivery(l, r):
@@ -118,7 +119,7 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 
 // openCertificates makes the leaves of the statements of what was erased.
 func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
-	rows, err := o.queries.ErasureResults(ctx, o.log.conn, time.Time{})
+	rows, err := o.queries.ErasureResults(ctx, o.log.conn)
 	if err != nil {
 		return err
 	}
@@ -273,8 +274,11 @@ func (v *verification) eachErasure(ctx context.Context) error {
 			return err
 		}
 		f := Finding{Class: Tampered, What: "body", Leaf: &e.index, Detail: "it is gone, and the log does not know of its erasure"}.about(e.by, e.id)
-		if e.by == translog.AccessErasure {
+		switch e.by {
+		case translog.AccessErasure, translog.HoldErasure, translog.EarlyAccessErasure:
 			f.What = "customer"
+		case translog.NoteErasure:
+			f.What = "comment"
 		}
 		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"

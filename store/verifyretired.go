@@ -55,22 +55,17 @@ func (v *verification) readRetirements(ctx context.Context) error {
 	return nil
 }
 
-// retire finds, of leaves of deliveries whose rows are gone, those that were retired: by
-// the first retirement behind the leaf that speaks of it. What came later than the
-// retirement is not what it speaks of. The others are missing.
-func (o *opener) retire(ctx context.Context, gone []*storedLeaf) error {
-	if len(gone) == 0 {
+// retire finds, of leaves whose rows are gone, by the deliveries on which these stood,
+// those that were retired: by the first retirement behind the leaf that speaks of its
+// delivery. What came later than the retirement is not what it speaks of. The others
+// remain missing.
+func (o *opener) retire(ctx context.Context, gone map[uuid.UUID][]*storedLeaf) error {
+	if len(gone) == 0 || len(o.retirements) == 0 {
 		return nil
 	}
 	var args db.RetirementsOfParams
-	byID := map[uuid.UUID][]*storedLeaf{}
-	for _, l := range gone {
-		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, l.id), append(args.ReceivedAt, ReceivedAt(l.id))
-		byID[l.id] = append(byID[l.id], l)
-		l.blame(Missing, "delivery", "its row is gone")
-	}
-	if len(o.retirements) == 0 {
-		return nil
+	for id := range gone {
+		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, id), append(args.ReceivedAt, ReceivedAt(id))
 	}
 	found, err := o.queries.RetirementsOf(ctx, o.log.conn, args)
 	if err != nil {
@@ -78,7 +73,7 @@ func (o *opener) retire(ctx context.Context, gone []*storedLeaf) error {
 	}
 	for _, f := range found {
 		r := o.retirements[f.ID]
-		for _, l := range byID[f.DeliveryID] {
+		for _, l := range gone[f.DeliveryID] {
 			if r != nil && r.index > l.index && (l.retired == nil || r.index < l.retired.index) {
 				l.retired, l.fault = r, nil
 				l.now = l.hash // it cannot be made any more

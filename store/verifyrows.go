@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,8 +21,7 @@ func (v *verification) rows(ctx context.Context) error {
 		return err
 	}
 	differ := tables{true, true, true, true}
-	switch {
-	case v.From.N == 0 && v.Since.IsZero():
+	if v.From.N == 0 && v.Since.IsZero() {
 		if err := v.tallyWaiting(ctx); err != nil {
 			return err
 		}
@@ -28,7 +29,11 @@ func (v *verification) rows(ctx context.Context) error {
 		if differ, err = v.tallyTables(ctx); err != nil {
 			return err
 		}
-	case !v.Since.IsZero():
+	}
+	if err := v.actRows(ctx); err != nil {
+		return err
+	}
+	if !v.Since.IsZero() {
 		// What is new is a small part, and all sides of a join are bounded, whatever the
 		// statistics say.
 		for _, sql := range []string{"SET LOCAL enable_seqscan = off", "SET LOCAL enable_nestloop = off"} {
@@ -146,9 +151,10 @@ func (v *verification) unsequenced(ctx context.Context) error {
 	return nil
 }
 
-// certificates finds statements of erasures, made since, that the log does not know.
+// certificates finds statements of erasures that the log does not know, and such as speak
+// of other deliveries than were erased.
 func (v *verification) certificates(ctx context.Context) error {
-	results, err := v.queries.ErasureResults(ctx, v.log.conn, v.Since)
+	results, err := v.queries.ErasureResults(ctx, v.log.conn)
 	if err != nil {
 		return err
 	}
@@ -162,6 +168,17 @@ func (v *verification) certificates(ctx context.Context) error {
 			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
 		}
 		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
+		deliveries, err := v.queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
+		if err != nil {
+			return err
+		}
+		ids := make([]uuid.UUID, len(deliveries))
+		for i, d := range deliveries {
+			ids[i] = d.DeliveryID
+		}
+		if sum := SumOfDeliveries(ids); !strings.Contains(r.Statement, hex.EncodeToString(sum[:])) {
+			v.found(Finding{Class: Tampered, What: "certificate", RequestID: &r.RequestID, Detail: "the request did not erase the deliveries of which its statement speaks"})
+		}
 	}
 	return nil
 }
@@ -176,17 +193,24 @@ func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
 // unknown tells which ids the log does not know.
 func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}) {
 	for _, id := range ids {
-		if _, ok := logged[leafIDOf(kind, id)]; ok {
-			continue
+		if f := v.unlogged(kind, id, logged); f != nil {
+			v.found(*f)
 		}
-		since, ok := v.waiting[leafIDOf(kind, id)]
-		if ok && v.now.Sub(since.at) < waitsTooLong {
-			continue
-		}
-		f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
-		if ok {
-			f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
-		}
-		v.found(f)
 	}
+}
+
+// unlogged is nil if the log knows of an id, or its leaf has not waited for long.
+func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) *Finding {
+	if _, ok := logged[leafIDOf(kind, id)]; ok {
+		return nil
+	}
+	since, ok := v.waiting[leafIDOf(kind, id)]
+	if ok && v.now.Sub(since.at) < waitsTooLong {
+		return nil
+	}
+	f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)
+	if ok {
+		f.Detail = "its leaf waits in the queue since " + since.at.UTC().Format(time.RFC3339)
+	}
+	return &f
 }

@@ -57,6 +57,9 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	if err := v.before(reader, first*translog.TileWidth); err != nil {
 		return err
 	}
+	if err := v.earlierActs(ctx, reader, first); err != nil {
+		return err
+	}
 	err = v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
 		n, complete := c.first/translog.TileWidth, (c.end-c.first)/translog.TileWidth
 		roots, err := v.log.roots(ctx, 0, n, n+complete)
@@ -78,9 +81,7 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		}
 		v.last(ctx, edge, signed, c.leaves[complete*translog.TileWidth:])
 		v.result.Leaves += int64(len(c.leaves))
-		v.known.merge(c.tallies)
-		v.erasures = append(v.erasures, c.erasures...)
-		v.countRetired(c.leaves)
+		v.collect(c)
 		if v.Progress != nil {
 			v.Progress(c.end, signed.N)
 		}
@@ -92,6 +93,14 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	v.swaps()
 	v.mismatches()
 	return nil
+}
+
+// collect takes over what a chunk's leaves are about.
+func (v *verification) collect(c *chunk) {
+	v.known.merge(c.tallies)
+	v.erasures = append(v.erasures, c.erasures...)
+	v.adopt(c.adopted)
+	v.countRetired(c.leaves)
 }
 
 // tile verifies a complete tile and adds it to the edge. stored is its root in

@@ -19,6 +19,7 @@ type eraseCommand struct {
 	databaseFlags
 	logFlags
 	Customer        string `help:"AiFi's id of the customer. Alone: says what is kept about him. With --confirm: asks for his erasure." env:"AIFI_AUDIT_ERASE_CUSTOMER" xor:"what"`
+	identifierFlags `embed:"" envprefix:"AIFI_AUDIT_ERASE_"`
 	Request         string `help:"Id of a request. Alone: says how far it is. With --confirm: erases, if another administrator approved it." env:"AIFI_AUDIT_ERASE_REQUEST" xor:"what" placeholder:"ID"`
 	Actor           string `help:"Who you are. It is kept, and goes into the log and the certificate." env:"AIFI_AUDIT_ERASE_ACTOR" placeholder:"NAME"`
 	Reason          string `help:"On which ground, as Art. 17 GDPR, case 12. Without personal data: it is kept, and goes into the log and the certificate." env:"AIFI_AUDIT_ERASE_REASON"`
@@ -30,20 +31,29 @@ type eraseCommand struct {
 
 // Run looks for a customer, asks for his erasure, or carries it out.
 func (c eraseCommand) Run(env *environment) error {
+	whom := c.of(c.Customer)
+	asks := c.Customer != "" || !whom.None()
 	switch {
-	case c.Customer == "" && c.Request == "":
-		return errors.New("say whom, by --customer, or which request, by --request")
+	case !asks && c.Request == "":
+		return errors.New("say whom, by --customer, --email, --phone or --name, or which request, by --request")
+	case asks && c.Request != "":
+		return errors.New("a request says itself whom it is about: leave out --customer, --email, --phone and --name")
 	case c.Confirm && c.Actor == "":
 		return errors.New("say who you are, by --actor")
-	case c.Confirm && c.Customer != "" && c.Reason == "":
+	case c.Confirm && asks && c.Reason == "":
 		return errors.New("say on which ground, by --reason")
+	}
+	if asks {
+		if err := whom.Check(); err != nil {
+			return err
+		}
 	}
 	config, err := c.logConfig(env)
 	if err != nil {
 		return err
 	}
 	return c.withLog(env, config, func(s *store.Store) error {
-		if c.Customer == "" {
+		if !asks {
 			id, err := uuid.Parse(c.Request)
 			if err != nil {
 				return fmt.Errorf("%q is not the id of a request", c.Request)
@@ -51,9 +61,9 @@ func (c eraseCommand) Run(env *environment) error {
 			return c.request(env, s, id)
 		}
 		if !c.Confirm {
-			return c.look(env, s, c.Customer)
+			return c.look(env, s, whom)
 		}
-		return c.ask(env, s)
+		return c.ask(env, s, whom)
 	})
 }
 
@@ -70,9 +80,9 @@ func (c eraseCommand) logConfig(env *environment) (store.LogConfig, error) {
 }
 
 // look says what is kept about a customer.
-func (c eraseCommand) look(env *environment, s *store.Store, customer string) error {
+func (c eraseCommand) look(env *environment, s *store.Store, whom store.Whom) error {
 	shown := newBar(env, -1, "reading bodies", "bodies")
-	p, err := s.FindPerson(env.ctx, customer, true, func(int64) { shown.add(1) })
+	p, err := s.FindPerson(env.ctx, whom, true, func(int64) { shown.add(1) })
 	shown.end()
 	if err != nil {
 		return err
@@ -81,7 +91,7 @@ func (c eraseCommand) look(env *environment, s *store.Store, customer string) er
 	if len(p.Holds) > 0 {
 		return &store.HeldError{Holds: p.Holds}
 	}
-	if c.Customer != "" {
+	if c.Request == "" {
 		fmt.Fprintln(env.stdout, "Nothing was erased. To ask for it: add --actor, --reason and --confirm.")
 	}
 	return nil
@@ -94,6 +104,9 @@ func (c eraseCommand) tell(env *environment, p store.Person) {
 		}
 	}
 	tellFound(env.stdout, p.Found)
+	if len(p.Others) > 0 {
+		fmt.Fprintf(env.stdout, "Events of these customers have what he is known by. Of them only that is found; if one is he, say --customer too: %s\n", orDash(new(strings.Join(p.Others, ", "))))
+	}
 	if len(p.Namesakes) > 0 {
 		fmt.Fprintf(env.stdout, "The retailer knows these other customers by the same id, and they may be the same person: %s\n", orDash(new(strings.Join(p.Namesakes, ", "))))
 	}
@@ -123,13 +136,16 @@ func tellFound(out io.Writer, f store.Found) {
 	} {
 		fmt.Fprintf(out, "%-23s %d\n", line.what, line.n)
 	}
+	if f.Identified > 0 {
+		fmt.Fprintf(out, "of the events, %d by an e-mail address, a phone number or a name\n", f.Identified)
+	}
 }
 
 // ask files the request; without a second person it goes on to erase.
-func (c eraseCommand) ask(env *environment, s *store.Store) error {
+func (c eraseCommand) ask(env *environment, s *store.Store, whom store.Whom) error {
 	shown := newBar(env, -1, "reading bodies", "bodies")
 	e, err := s.RequestErasure(env.ctx, store.NewErasure{
-		CustomerID: c.Customer, Reason: c.Reason, By: c.Actor, Everything: true, Progress: func(int64) { shown.add(1) },
+		CustomerID: whom.CustomerID, Identifiers: whom.Identifiers, Reason: c.Reason, By: c.Actor, Everything: true, Progress: func(int64) { shown.add(1) },
 	})
 	shown.end()
 	if errors.Is(err, store.ErrNotFound) {
@@ -169,9 +185,7 @@ func (c eraseCommand) request(env *environment, s *store.Store, id uuid.UUID) er
 	switch e.State {
 	case store.ErasurePending, store.ErasureApproved:
 		fmt.Fprintf(env.stdout, "expires %s\n", e.ExpiresAt.Format(time.RFC3339))
-		if e.CustomerID != nil {
-			return c.look(env, s, *e.CustomerID)
-		}
+		return c.look(env, s, e.Whom())
 	case store.ErasureExecuted:
 		tellFound(env.stdout, *e.Erased)
 		return c.certificate(env, s, id)
@@ -206,14 +220,14 @@ func (c eraseCommand) erase(env *environment, s *store.Store, id uuid.UUID) erro
 // this machine: they would bring him back.
 func (c eraseCommand) spoolIsFree(env *environment, s *store.Store, id uuid.UUID) error {
 	e, err := s.Erasure(env.ctx, store.Scope{}, id)
-	if err != nil || e.CustomerID == nil {
+	if err != nil || e.CustomerID == nil && e.Identifiers.None() {
 		return err // it will be told what is wrong with it
 	}
 	dir, err := c.dataDir()
 	if err != nil {
 		return err
 	}
-	p, err := s.FindPerson(env.ctx, *e.CustomerID, false, nil)
+	p, err := s.FindPerson(env.ctx, e.Whom(), false, nil)
 	if err != nil {
 		return err
 	}

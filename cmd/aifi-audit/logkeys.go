@@ -155,6 +155,7 @@ type logCommand struct {
 	Rotate logRotateCommand `cmd:"" help:"Make a new key. Until 'log retire', checkpoints are signed by both. Restart the server."`
 	Retire logRetireCommand `cmd:"" help:"Forget all signing keys but the newest. Checkpoints that they signed can still be checked. Restart the server."`
 	Accept logAcceptCommand `cmd:"" help:"Go on signing after the database lost a part of the log, as by an old backup. It leaves a trace in the log. A dry run until --confirm."`
+	Adopt  logAdoptCommand  `cmd:"" help:"Have the log speak, from now on, of what staff wrote and it does not know. It leaves a trace in the log. A dry run until --confirm."`
 	Keys   logKeysCommand   `cmd:"" help:"Print the public keys, newest first."`
 }
 

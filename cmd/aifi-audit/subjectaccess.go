@@ -12,16 +12,24 @@ import (
 
 type subjectAccessCommand struct {
 	databaseFlags
-	Customer string `help:"AiFi's id of the customer." required:"" env:"AIFI_AUDIT_SUBJECT_ACCESS_CUSTOMER"`
-	Output   string `help:"File to write. - is standard output." short:"o" required:"" env:"AIFI_AUDIT_SUBJECT_ACCESS_OUTPUT" placeholder:"FILE.zip"`
-	Actor    string `help:"Who you are. It goes onto the cover, and into the access log." required:"" env:"AIFI_AUDIT_SUBJECT_ACCESS_ACTOR" placeholder:"NAME"`
+	Customer        string `help:"AiFi's id of the customer." env:"AIFI_AUDIT_SUBJECT_ACCESS_CUSTOMER"`
+	identifierFlags `embed:"" envprefix:"AIFI_AUDIT_SUBJECT_ACCESS_"`
+	Output          string `help:"File to write. - is standard output." short:"o" required:"" env:"AIFI_AUDIT_SUBJECT_ACCESS_OUTPUT" placeholder:"FILE.zip"`
+	Actor           string `help:"Who you are. It goes onto the cover, and into the access log." required:"" env:"AIFI_AUDIT_SUBJECT_ACCESS_ACTOR" placeholder:"NAME"`
 }
 
 // Run writes everything about a customer. That it was done is in the access log.
 func (c subjectAccessCommand) Run(env *environment) error {
+	whom := c.of(c.Customer)
+	if whom.CustomerID == "" && whom.None() {
+		return errors.New("say whom, by --customer, --email, --phone or --name")
+	}
+	if err := whom.Check(); err != nil {
+		return err
+	}
 	return c.withStore(env, func(s *store.Store) error {
 		shown := newBar(env, -1, "reading bodies", "bodies")
-		person, err := s.FindPerson(env.ctx, c.Customer, true, func(int64) { shown.add(1) })
+		person, err := s.FindPerson(env.ctx, whom, true, func(int64) { shown.add(1) })
 		shown.end()
 		if err != nil {
 			return err

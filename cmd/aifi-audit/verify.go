@@ -22,15 +22,16 @@ import (
 
 type verifyCommand struct {
 	databaseFlags
-	Pack        string   `arg:"" optional:"" help:"An evidence pack or a certificate of erasure, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"FILE"`
-	LogDir      string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
-	Key         []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
-	Incremental bool     `help:"Open only the leaves behind those of the last verification that found nothing; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
-	Anchor      []string `help:"A file with checkpoints from elsewhere, one after another, as --log-anchor-file writes them: the log must begin with each. Repeatable." type:"existingfile" sep:"none" aliases:"checkpoint" env:"AIFI_AUDIT_VERIFY_ANCHOR" placeholder:"FILE"`
-	Witness     []string `help:"The public key of a witness, whose cosignatures are checked too. Repeatable." sep:"none" env:"AIFI_AUDIT_VERIFY_WITNESS" placeholder:"KEY"`
-	Customer    string   `help:"Of a certificate of erasure: the customer whom it is to be about. Needs --subject-key." env:"AIFI_AUDIT_VERIFY_CUSTOMER"`
-	SubjectKey  string   `help:"The key that was given out when he was erased." env:"AIFI_AUDIT_VERIFY_SUBJECT_KEY" placeholder:"HEX"`
-	JSON        bool     `help:"Print JSON: a line for each finding, and one for the result." env:"AIFI_AUDIT_VERIFY_JSON"`
+	Pack            string   `arg:"" optional:"" help:"An evidence pack or a certificate of erasure, which is checked in place of the database: nothing else is needed but --key." type:"existingfile" placeholder:"FILE"`
+	LogDir          string   `help:"Where the log's public keys lie, and its newest checkpoint is remembered. Default: log, below --data-dir." env:"AIFI_AUDIT_LOG_DIR" type:"path" placeholder:"DIR"`
+	Key             []string `help:"A public key of the log, as 'log init' printed it. Repeatable. Default: those in --log-dir. Best is one that was written down elsewhere." env:"AIFI_AUDIT_VERIFY_KEY" sep:"none" placeholder:"KEY"`
+	Incremental     bool     `help:"Open only the leaves behind those of the last verification that found nothing, and those of all acts of staff; it is remembered in --log-dir." env:"AIFI_AUDIT_VERIFY_INCREMENTAL"`
+	Anchor          []string `help:"A file with checkpoints from elsewhere, one after another, as --log-anchor-file writes them: the log must begin with each. Repeatable." type:"existingfile" sep:"none" aliases:"checkpoint" env:"AIFI_AUDIT_VERIFY_ANCHOR" placeholder:"FILE"`
+	Witness         []string `help:"The public key of a witness, whose cosignatures are checked too. Repeatable." sep:"none" env:"AIFI_AUDIT_VERIFY_WITNESS" placeholder:"KEY"`
+	Customer        string   `help:"Of a certificate of erasure: the customer whom it is to be about. Needs --subject-key." env:"AIFI_AUDIT_VERIFY_CUSTOMER"`
+	identifierFlags `embed:"" envprefix:"AIFI_AUDIT_VERIFY_"`
+	SubjectKey      string `help:"The key that was given out when he was erased." env:"AIFI_AUDIT_VERIFY_SUBJECT_KEY" placeholder:"HEX"`
+	JSON            bool   `help:"Print JSON: a line for each finding, and one for the result." env:"AIFI_AUDIT_VERIFY_JSON"`
 }
 
 var errFindings = errors.New("the verification has findings")
@@ -152,9 +153,9 @@ func (c verifyCommand) certificate(env *environment, f io.Reader, verifier *tran
 		return fmt.Errorf("the certificate is not good: %w", err)
 	}
 	about := ""
-	if c.Customer != "" {
+	if whom := c.of(c.Customer); whom.CustomerID != "" || !whom.None() {
 		key, err := hex.DecodeString(c.SubjectKey)
-		if err != nil || !store.IsSubject(r.Statement["subject"], key, c.Customer) {
+		if err != nil || !store.IsSubject(r.Statement["subject"], key, whom) {
 			return errors.New("the certificate is good, but not about this customer; or it is another key")
 		}
 		about = "it is about this customer\n"
@@ -251,6 +252,9 @@ func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Du
 		v.Size, v.RootHash, v.Leaves, took.Round(time.Millisecond), v.Anchors, v.Waiting)
 	for _, name := range slices.Sorted(maps.Keys(v.Cosigned)) {
 		fmt.Fprintf(out, "%s has cosigned %d leaves\n", name, v.Cosigned[name])
+	}
+	for _, a := range v.Adopted {
+		fmt.Fprintf(out, "%d acts of staff had no leaf until %s, when they were adopted: the log says nothing of the time before\n", a.Acts, a.At.Format(time.RFC3339))
 	}
 	_, err := fmt.Fprintf(out, "findings: %s\n%s\n", counted(v.Findings), verdict)
 	return err

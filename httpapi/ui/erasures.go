@@ -12,10 +12,13 @@ type Erasures struct {
 // AskErasure is the form that asks for an erasure: first for what is kept, then, with
 // that in sight, for the erasure itself.
 type AskErasure struct {
-	Customer, Reason string
-	Fault            Fault
-	Found            []Fact // what is kept; nil at first
-	Namesakes        string // other customers whom the retailer knows by the same id; "" if there are none
+	Customer, Reason   string
+	Email, Phone, Name string // what he is known by beside, or instead
+	Whom               string // all of it in words
+	Fault              Fault
+	Found              []Fact // what is kept; nil at first
+	Others             string // customers who have some of it too; "" if there are none
+	Namesakes          string // customers whom the retailer knows by the same id; "" if there are none
 }
 
 // Erasure is a request.

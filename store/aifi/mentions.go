@@ -19,6 +19,8 @@ const telling = 6
 type Identity struct {
 	IDs   []string // AiFi's ids of the customer, and the retailer's: of any length
 	Other []string // e-mail addresses, phone numbers, loyalty cards, if Telling
+
+	Identifiers // in their normal form; looked for in members about a customer
 }
 
 // Telling are those of some identifiers that are long enough to tell a person apart,
@@ -31,8 +33,12 @@ func Telling(identifiers []string) []string {
 
 // Needles are texts of which each body that may mention the person has at least one:
 // to look for before a body is read. They are ASCII letters and digits, which JSON
-// never needs to escape.
+// never needs to escape. There are none if Identifiers are, which can be spelled in more
+// than one way.
 func (i Identity) Needles() []string {
+	if !i.None() {
+		return nil
+	}
 	var needles []string
 	for _, id := range slices.Concat(i.IDs, i.Other) {
 		longest := ""
@@ -51,9 +57,11 @@ func (i Identity) Needles() []string {
 }
 
 // Mentions reports whether a body names the person: by an identifier that tells him
-// apart anywhere, or by one of the IDs as the value of a member about a customer. A
-// body that is not JSON is searched as text. It never panics, whatever the bytes.
+// apart anywhere, or by one of the IDs or Identifiers as the value of a member about a
+// customer. A body that is not JSON is searched as text. It never panics, whatever the
+// bytes.
 func (i Identity) Mentions(body []byte) bool {
+	fields := customerFields{Identifiers: i.Identifiers}
 	text := bytes.TrimPrefix(body, byteOrderMark)
 	d := jsontext.NewDecoder(bytes.NewBuffer(text), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	for {
@@ -71,7 +79,11 @@ func (i Identity) Mentions(body []byte) bool {
 		}
 		parent, n := d.StackIndex(d.StackDepth())
 		isName := parent == '{' && n%2 == 1
-		if !isName && slices.Contains(i.IDs, value) && aboutCustomer(d.StackPointer()) {
+		if isName || i.None() && !slices.Contains(i.IDs, value) {
+			continue
+		}
+		at := d.StackPointer()
+		if aboutCustomer(at) && (slices.Contains(i.IDs, value) || fields.tell(at, value)) {
 			return true
 		}
 	}
@@ -99,7 +111,7 @@ func aboutCustomer(p jsontext.Pointer) bool {
 
 // inText looks for the person where there is no JSON to go by.
 func (i Identity) inText(text string) bool {
-	if i.tells(text) {
+	if i.tells(text) || i.Identifiers.inText(text) {
 		return true
 	}
 	for _, id := range i.IDs {
@@ -115,7 +127,7 @@ func (i Identity) inText(text string) bool {
 // NamedIn reports whether what somebody wrote about the person names him, by an
 // identifier of more than three characters.
 func (i Identity) NamedIn(text string) bool {
-	return i.inText(text) || slices.ContainsFunc(slices.Concat(i.IDs, i.Other), func(id string) bool {
+	return i.inText(text) || i.phoneInText(text) || slices.ContainsFunc(slices.Concat(i.IDs, i.Other), func(id string) bool {
 		return utf8.RuneCountInString(id) > 3 && hasWord(text, id)
 	})
 }

@@ -91,9 +91,12 @@ func Decode(dst []byte, e Encoding, stored []byte, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it does not say that it is of 1 to %d bytes", ErrCorrupt, most)
 	}
 	size := int(h.FrameContentSize) //nolint:gosec // at most MaxSize
-	body, err := decoder.DecodeAll(stored, slices.Grow(dst, size)[:len(dst):len(dst)+size])
-	if err != nil {
+	body, err := decoder.DecodeAll(stored, slices.Grow(dst, size))
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case len(body) != len(dst)+size:
+		return nil, fmt.Errorf("%w: there is more than one frame", ErrCorrupt)
 	}
 	return body, nil
 }

@@ -131,6 +131,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no frame":                      {bodycodec.Zstd1, body, size},
 		"half a frame":                  {bodycodec.Zstd1, frame[:len(frame)-4], size},
 		"a frame with another bit":      {bodycodec.Zstd1, append(bytes.Clone(frame[:len(frame)-1]), frame[len(frame)-1]^0x40), size},
+		"a frame, and a space":          {bodycodec.Zstd1, append(bytes.Clone(frame), ' '), size},
 		"two frames":                    {bodycodec.Zstd1, append(bytes.Clone(frame), frame...), size},
 		"more than is asked for":        {bodycodec.Zstd1, frame, size - 1},
 		"less than nothing":             {bodycodec.Zstd1, frame, -1},

@@ -64,7 +64,7 @@ func (f *Facts) Append(b []byte) []byte {
 	b = binary.AppendVarint(b, f.TokenID)
 	b = appendText(b, f.RemoteAddr)
 	b = appendText(b, f.Path)
-	b = appendHeaders(b, f.Headers)
+	b = appendNamed(b, f.Headers)
 	b = binary.AppendVarint(b, f.BodySize)
 	b = appendBool(b, f.Truncated)
 	b = appendBool(b, f.Event != nil)
@@ -101,16 +101,16 @@ func (e *EventFacts) append(b []byte) []byte {
 	return list(b, e.Unreadable)
 }
 
-func appendHeaders(b []byte, headers map[string]string) []byte {
+func appendNamed(b []byte, named map[string]string) []byte {
 	const usual = 8 // at most, so that their names need no memory of their own
 	names := make([]string, 0, usual)
-	for name := range headers {
+	for name := range named {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	b = binary.AppendUvarint(b, uint64(len(names)))
 	for _, name := range names {
-		b = appendText(appendText(b, name), headers[name])
+		b = appendText(appendText(b, name), named[name])
 	}
 	return b
 }
@@ -206,3 +206,9 @@ func (f *RetirementFacts) Append(b []byte) []byte {
 	b = binary.AppendVarint(binary.AppendVarint(b, f.Deliveries), f.Leaves)
 	return appendText(appendText(b, f.Actor), f.Reason)
 }
+
+// ActFacts are what the row of an act of staff says, as texts by their names.
+type ActFacts map[string]string
+
+// Append encodes the facts, each behind its length, in the order of their names.
+func (f ActFacts) Append(b []byte) []byte { return appendNamed(append(b, factsVersion), f) }

@@ -62,7 +62,7 @@ func (q *Queries) ErasedDeliveries(ctx context.Context, db DBTX, requestID uuid.
 }
 
 const erasureResults = `-- name: ErasureResults :many
-SELECT request_id, executed_at, statement, secret FROM erasure_results WHERE executed_at >= $1
+SELECT request_id, executed_at, statement, secret FROM erasure_results
 `
 
 type ErasureResultsRow struct {
@@ -72,8 +72,8 @@ type ErasureResultsRow struct {
 	Secret     []byte
 }
 
-func (q *Queries) ErasureResults(ctx context.Context, db DBTX, since time.Time) ([]ErasureResultsRow, error) {
-	rows, err := db.Query(ctx, erasureResults, since)
+func (q *Queries) ErasureResults(ctx context.Context, db DBTX) ([]ErasureResultsRow, error) {
+	rows, err := db.Query(ctx, erasureResults)
 	if err != nil {
 		return nil, err
 	}
@@ -126,14 +126,16 @@ const insertErasureRequest = `-- name: InsertErasureRequest :exec
 
 WITH request AS (
     INSERT INTO erasure_requests (id, requested_at, expires_at, token_id, requested_by, reason, subject, found, digest)
-    VALUES ($3, $4, $5, $6, $7, $8, $9, $10, $11)
+    VALUES ($4, $5, $6, $7, $8, $9, $10, $11, $12)
     RETURNING id
 )
-INSERT INTO erasure_subjects (request_id, customer_id, secret) SELECT id, $1::text, $2::bytea FROM request
+INSERT INTO erasure_subjects (request_id, customer_id, identifiers, secret)
+SELECT id, $1::text, $2::jsonb, $3::bytea FROM request
 `
 
 type InsertErasureRequestParams struct {
-	CustomerID  string
+	CustomerID  *string
+	Identifiers []byte
 	Secret      []byte
 	ID          uuid.UUID
 	RequestedAt time.Time
@@ -151,6 +153,7 @@ type InsertErasureRequestParams struct {
 func (q *Queries) InsertErasureRequest(ctx context.Context, db DBTX, arg InsertErasureRequestParams) error {
 	_, err := db.Exec(ctx, insertErasureRequest,
 		arg.CustomerID,
+		arg.Identifiers,
 		arg.Secret,
 		arg.ID,
 		arg.RequestedAt,
@@ -247,7 +250,7 @@ func (q *Queries) LeafRowsAtTimes(ctx context.Context, db DBTX, times []time.Tim
 
 const listErasures = `-- name: ListErasures :many
 SELECT r.id, r.requested_at, r.expires_at, r.token_id, r.requested_by, r.reason, r.subject, r.found, r.digest,
-    u.customer_id, u.secret, t.revoked_at AS requester_revoked_at,
+    u.customer_id, u.identifiers, u.secret, t.revoked_at AS requester_revoked_at,
     d.decision, d.at AS decided_at, d.token_id AS decided_by_token, d.decided_by, a.revoked_at AS decider_revoked_at,
     x.executed_at, x.erased, x.statement, x.secret AS statement_secret
 FROM erasure_requests r
@@ -281,6 +284,7 @@ type ListErasuresRow struct {
 	Found              []byte
 	Digest             []byte
 	CustomerID         *string
+	Identifiers        []byte
 	Secret             []byte
 	RequesterRevokedAt *time.Time
 	Decision           *string
@@ -321,6 +325,7 @@ func (q *Queries) ListErasures(ctx context.Context, db DBTX, arg ListErasuresPar
 			&i.Found,
 			&i.Digest,
 			&i.CustomerID,
+			&i.Identifiers,
 			&i.Secret,
 			&i.RequesterRevokedAt,
 			&i.Decision,

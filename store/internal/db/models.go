@@ -31,6 +31,15 @@ type AccessLog struct {
 	Detail string
 }
 
+// Each row that staff wrote, in one shape: the facts to which its leaf in the log commits. Other entries of the access log have leaves of their own.
+type Act struct {
+	Kind       string
+	ID         uuid.UUID
+	At         time.Time
+	DeliveryID uuid.UUID
+	Facts      []byte
+}
+
 // The dictionary of Zstandard of each encoding of delivery_bodies. It never changes, since nothing could be read any more.
 type BodyDictionary struct {
 	Encoding   int16
@@ -181,7 +190,7 @@ type ErasureRequest struct {
 	TokenID     *int64
 	RequestedBy string
 	Reason      string
-	// Commitment (HMAC-SHA-256) to the customer's id, under the secret in erasure_subjects: says nothing when that is gone
+	// Commitment (HMAC-SHA-256) to the customer's id and identifiers, under the secret in erasure_subjects: says nothing when that is gone
 	Subject []byte
 	// How many rows of each kind were found
 	Found []byte
@@ -202,8 +211,10 @@ type ErasureResult struct {
 // Whom an open request is about. The row is deleted when the request is closed.
 type ErasureSubject struct {
 	RequestID  uuid.UUID
-	CustomerID string
+	CustomerID *string
 	Secret     []byte
+	// emails, phones and names that he is known by; null: none beside the customer's id
+	Identifiers []byte
 }
 
 // What deliveries state, each fact once. Insert only.
@@ -469,6 +480,33 @@ type LogAccessErasure struct {
 	// What its leaf committed to
 	FactsCommitment []byte
 	// From it comes the salt of the commitment to the entry as it is now
+	Secret    []byte
+	RequestID uuid.UUID
+}
+
+// A row an act that has a leaf: what its leaf was made of, so that it can be made again when the act is gone by the rules. Insert only.
+type LogAct struct {
+	Kind string
+	ID   uuid.UUID
+	// The time of the leaf: of the act, or if it was adopted when it was
+	At time.Time
+	// Of a note: the delivery by which the event was named. Zero of others
+	DeliveryID uuid.UUID
+	// It was found without a leaf, from before acts had any: the log speaks of it from then on
+	Adopted    bool
+	Commitment []byte
+	// 32 random bytes from which the salt of the commitment to the facts comes; null: a person was erased of it
+	Secret []byte
+}
+
+// An act that named an erased customer, or had words about him, and does no more. Insert only.
+type LogActErasure struct {
+	Kind     string
+	ID       uuid.UUID
+	ErasedAt time.Time
+	// To its facts as they are now
+	Commitment []byte
+	// From it comes the salt of that commitment
 	Secret    []byte
 	RequestID uuid.UUID
 }

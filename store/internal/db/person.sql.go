@@ -736,3 +736,88 @@ func (q *Queries) PersonSessions(ctx context.Context, db DBTX, customerID string
 	}
 	return items, nil
 }
+
+const personalInfos = `-- name: PersonalInfos :many
+SELECT store_id, kind, occurred_at, event_id, customer_id, email, first_name, last_name, phone, phone_number FROM event_personal_info
+`
+
+func (q *Queries) PersonalInfos(ctx context.Context, db DBTX) ([]EventPersonalInfo, error) {
+	rows, err := db.Query(ctx, personalInfos)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EventPersonalInfo
+	for rows.Next() {
+		var i EventPersonalInfo
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.OccurredAt,
+			&i.EventID,
+			&i.CustomerID,
+			&i.Email,
+			&i.FirstName,
+			&i.LastName,
+			&i.Phone,
+			&i.PhoneNumber,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sessionsOfEvents = `-- name: SessionsOfEvents :many
+SELECT DISTINCT e.store_id, e.session_id::text AS session_id
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at, unnest($4::uuid[]) AS id) k
+JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
+LEFT JOIN sessions s ON s.store_id = e.store_id AND s.session_id = e.session_id
+WHERE e.session_id IS NOT NULL AND coalesce(s.customer_id, $5::text) = $5::text
+    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND o.store_id = e.store_id AND o.customer_id <> $5::text)
+`
+
+type SessionsOfEventsParams struct {
+	StoreIds   []int64
+	Kinds      []string
+	Times      []time.Time
+	Ids        []uuid.UUID
+	CustomerID string
+}
+
+type SessionsOfEventsRow struct {
+	StoreID   int64
+	SessionID string
+}
+
+// SessionsOfEvents are the sessions of some events, but for those that name another
+// customer, be it in one of their events.
+func (q *Queries) SessionsOfEvents(ctx context.Context, db DBTX, arg SessionsOfEventsParams) ([]SessionsOfEventsRow, error) {
+	rows, err := db.Query(ctx, sessionsOfEvents,
+		arg.StoreIds,
+		arg.Kinds,
+		arg.Times,
+		arg.Ids,
+		arg.CustomerID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SessionsOfEventsRow
+	for rows.Next() {
+		var i SessionsOfEventsRow
+		if err := rows.Scan(&i.StoreID, &i.SessionID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

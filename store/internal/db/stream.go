@@ -64,6 +64,13 @@ func (q *Queries) StreamEventDays(ctx context.Context, tx DBTX, a ListEventDaysP
 	return stream(ctx, tx, asked(ctx, a, q.ListEventDays), each)
 }
 
+// StreamPersonalInfos is PersonalInfos, row by row.
+func (q *Queries) StreamPersonalInfos(ctx context.Context, tx DBTX, each func(EventPersonalInfo) error) error {
+	var s statement
+	_, _ = q.PersonalInfos(ctx, &s) // errNotRun
+	return stream(ctx, tx, s, each)
+}
+
 // StreamMentioningRefused is MentioningRefused, row by row.
 func (q *Queries) StreamMentioningRefused(ctx context.Context, tx DBTX, each func(MentioningRefusedRow) error) error {
 	var s statement

@@ -1,0 +1,127 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
+)
+
+// Adoption is when acts were found that had no leaf, since they were written before acts
+// had any. The log speaks for them from then on, and not of the time before.
+type Adoption struct {
+	At   time.Time `json:"at"`
+	Acts int64     `json:"acts"`
+}
+
+// adopt notes that acts were adopted.
+func (v *verification) adopt(times []time.Time) {
+	for _, at := range times {
+		i, found := slices.BinarySearchFunc(v.result.Adopted, at, func(a Adoption, t time.Time) int { return a.At.Compare(t) })
+		if !found {
+			v.result.Adopted = slices.Insert(v.result.Adopted, i, Adoption{At: at.UTC()})
+		}
+		v.result.Adopted[i].Acts++
+	}
+}
+
+// actRows looks for acts that the log does not know. The leaves of all acts were opened,
+// also where others were not.
+func (v *verification) actRows(ctx context.Context) error {
+	k, have := tallier{key: v.tallyKey}, tally{}
+	err := db.Each(ctx, v.log.conn, v.queries.AllActs, func(r *db.RawRow) error {
+		kind, id := r.Text(), r.UUID()
+		have.add(k.act(kind, id))
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("reading the keys of acts: %w", err)
+	}
+	if have != v.known.acts {
+		for _, kind := range translog.Acts {
+			if err := v.unknownActs(ctx, kind); err != nil {
+				return fmt.Errorf("looking for leaves of kind %s: %w", kind, err)
+			}
+		}
+	}
+	if err := v.subjects(ctx); err != nil {
+		return err
+	}
+	return v.reviews(ctx)
+}
+
+// unknownActs finds acts of a kind without a leaf.
+func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) error {
+	for p := (db.ActTimesParams{Kind: kind.String(), RowLimit: leafTimes / 2}); ; {
+		rows, err := v.queries.ActTimes(ctx, v.log.conn, p)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		times := make([]time.Time, 0, leafTimes)
+		for _, r := range rows {
+			times = append(times, r.At, r.LeafAt)
+		}
+		found, err := v.queries.LeafRowsAtTimes(ctx, v.log.conn, times)
+		if err != nil {
+			return err
+		}
+		logged := map[leafID]struct{}{}
+		for _, row := range found {
+			for i := 0; i+idSize <= len(row.Ids); i += idSize {
+				logged[leafID(row.Ids[i:i+idSize])] = struct{}{}
+			}
+		}
+		for _, r := range rows {
+			v.unknownAct(kind, r.ID, logged)
+		}
+		p.AfterID = rows[len(rows)-1].ID
+	}
+}
+
+// unknownAct tells of an act that the log does not know. If those that had no leaf were
+// adopted, it was not there then.
+func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) {
+	f := v.unlogged(kind, id, logged)
+	if f == nil {
+		return
+	}
+	f.What = actWhat[kind]
+	if _, waits := v.waiting[leafIDOf(kind, id)]; !waits && len(v.result.Adopted) > 0 {
+		f.Class = Tampered
+		f.Detail = "it has no leaf, and was not there when acts without one were adopted, on " + v.result.Adopted[0].At.Format(time.RFC3339)
+	}
+	v.found(*f)
+}
+
+// subjects finds open requests for erasure that would erase somebody else.
+func (v *verification) subjects(ctx context.Context) error {
+	open, err := v.queries.OpenSubjects(ctx, v.log.conn)
+	for _, r := range open {
+		if whom, err := whomOf(r.CustomerID, r.Identifiers); err == nil && len(r.Secret) == len(translog.Secret{}) {
+			if subject, err := subjectOf(translog.Secret(r.Secret), whom); err == nil && bytes.Equal(subject[:], r.Subject) {
+				continue
+			}
+		}
+		v.found(Finding{Class: Tampered, What: "subject", RequestID: &r.RequestID, Detail: "it is not whom the request is about"})
+	}
+	return err
+}
+
+// reviews finds events whose disposition is not what their notes come to.
+func (v *verification) reviews(ctx context.Context) error {
+	wrong, err := v.queries.WrongReviews(ctx, v.log.conn)
+	for _, r := range wrong {
+		f := Finding{Class: Tampered, What: "review", EventID: &r.EventID, Detail: "it is not what the notes of the event come to"}
+		if r.Missing {
+			f.Class, f.Detail = Missing, "the event has notes, and search does not know of them"
+		}
+		v.found(f)
+	}
+	return err
+}
