@@ -15,10 +15,18 @@ import (
 func (a *API) authenticate(r *http.Request, right store.Right) (store.Token, *Problem) {
 	t, why := a.findToken(r)
 	if why != "" {
-		a.metrics.refuse(surfaceFor(right), why)
-		return store.Token{}, problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
+		return t, a.turnAway(right, why)
 	}
 	return t, a.authorize(t, right)
+}
+
+// turnAway is the answer to who has no token that is good.
+func (a *API) turnAway(right store.Right, why refusal) *Problem {
+	a.metrics.refuse(surfaceFor(right), why)
+	if why == undecidedToken {
+		return problemOf(store.ErrUnavailable)
+	}
+	return problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
 }
 
 // findToken gives the token of a request, or says why there is none that is good.
@@ -27,15 +35,8 @@ func (a *API) findToken(r *http.Request) (store.Token, refusal) {
 	if secret == "" {
 		return store.Token{}, noToken
 	}
-	switch t, ok := a.store.Authenticate(r.Context(), secret); {
-	case ok:
-		return t, ""
-	case t.RevokedAt != nil:
-		return store.Token{}, revokedToken
-	case t.ExpiresAt != nil:
-		return store.Token{}, expiredToken
-	}
-	return store.Token{}, unknownToken
+	t, why := a.store.Authenticate(r.Context(), secret)
+	return t, refusal(why)
 }
 
 // bearer is the token that a request presents; "" if it presents none.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 )
@@ -18,7 +20,6 @@ const (
 	recordTimeout  = 30 * time.Second
 	maxHeaderValue = 1 << 10 // bytes of a kept header
 	maxPath        = 2 << 10
-	maxRefusedBody = 256 << 10 // bytes of what came without a good token
 	readStep       = 64 << 10
 )
 
@@ -37,12 +38,22 @@ type received struct {
 func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	defer func() { a.metrics.ingest.Observe(time.Since(start).Seconds()) }()
-	token, refusal := a.authenticate(r, store.MayIngest)
-	if refusal != nil {
-		if refusal.Status != http.StatusTooManyRequests {
-			a.keepRefused(r)
+	token, why := a.findToken(r)
+	switch why {
+	case "":
+	case undecidedToken:
+		a.keepUndecided(w, r)
+		return
+	default:
+		a.keepRefused(r, store.Refusal(why))
+		writeProblem(w, a.turnAway(store.MayIngest, why))
+		return
+	}
+	if refused := a.authorize(token, store.MayIngest); refused != nil {
+		if refused.Status == http.StatusForbidden {
+			a.keepRefused(r, store.NoIngestScope)
 		}
-		writeProblem(w, refusal)
+		writeProblem(w, refused)
 		return
 	}
 	release, err := a.bodies.take(r.Context(), expected(r, a.maxBody))
@@ -59,8 +70,7 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 	}
 	d.TokenID, d.TokenScope = token.ID, token.Scope()
 	id, webhook := d.ID, d.Webhook
-	// The webhook is kept even if the sender has hung up.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
+	ctx, cancel := recording(r)
 	defer cancel()
 	receipt, err := a.store.Record(ctx, d)
 	if err != nil {
@@ -70,6 +80,17 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 	if !webhook.Documented() {
 		a.log.Warn("kept a webhook that AiFi does not document; is the URL in AiFi's console mistyped?", "deliveryId", id)
 	}
+	answerKept(w, r, id, webhook, receipt, whole)
+}
+
+// recording is the context to keep a webhook with: it is kept even if the sender has
+// hung up.
+func recording(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), recordTimeout)
+}
+
+// answerKept answers a webhook that is kept.
+func answerKept(w http.ResponseWriter, r *http.Request, id uuid.UUID, webhook aifi.Webhook, receipt store.Receipt, whole error) {
 	if p := answerTo(webhook, receipt, whole); p != nil {
 		p.DeliveryID = id.String()
 		writeProblem(w, p)
@@ -82,15 +103,42 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, r, status, received{id.String(), receipt.Status})
 }
 
+// keepUndecided keeps a webhook whose token can be looked up only later. It is answered as
+// any other that is spooled, but that nothing is said of what its body states: it may yet
+// be refused.
+func (a *API) keepUndecided(w http.ResponseWriter, r *http.Request) {
+	release, err := a.bodies.takeForStranger(r.Context(), expected(r, a.maxBody))
+	if err != nil {
+		a.metrics.refuse(fromAiFi, noMemory)
+		writeProblem(w, problemOf(store.ErrOverloaded))
+		return
+	}
+	defer release()
+	d, whole, err := readDelivery(r, a.maxBody)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	ctx, cancel := recording(r)
+	defer cancel()
+	if err := a.store.KeepUndecided(ctx, bearer(r), d); err != nil {
+		a.metrics.refuse(fromAiFi, undecidedToken)
+		a.store.KeepRefused(bearer(r), store.UndecidedToken, d)
+		writeProblem(w, problemOf(err)) // strangers must not fill the log
+		return
+	}
+	answerKept(w, r, d.ID, d.Webhook, store.Receipt{Status: store.Spooled}, whole)
+}
+
 // keepRefused keeps a webhook apart whose token was refused: it may be mistyped in
 // AiFi's console. Who presents no token at all is no sender of AiFi's.
-func (a *API) keepRefused(r *http.Request) {
+func (a *API) keepRefused(r *http.Request, why store.Refusal) {
 	secret := bearer(r)
 	if secret == "" || !a.store.KeepsRefusals() {
 		return
 	}
-	maxBody := min(a.maxBody, maxRefusedBody)
-	release, err := a.bodies.take(r.Context(), expected(r, maxBody))
+	maxBody := min(a.maxBody, store.MaxRefusedBody)
+	release, err := a.bodies.takeForStranger(r.Context(), expected(r, maxBody))
 	if err != nil {
 		return // memory is for those with a good token
 	}
@@ -100,7 +148,7 @@ func (a *API) keepRefused(r *http.Request) {
 		a.log.Error("a refused webhook cannot be kept", "error", err)
 		return
 	}
-	a.store.KeepRefused(secret, d)
+	a.store.KeepRefused(secret, why, d)
 }
 
 // readDelivery reads a request, of its body up to a limit. whole says why not all of it.

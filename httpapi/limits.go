@@ -134,15 +134,38 @@ func tooFast(delay time.Duration) *Problem {
 // refuse, since it is sent once.
 const bodyPatience = 10 * time.Second
 
+// strangersShare is one byte in so many of the memory for bodies: who has no token that
+// is known to be good gets no more.
+const strangersShare = 4
+
 // bodies bounds the memory that bodies of webhooks take.
 type bodies struct {
-	free    *semaphore.Weighted
-	most    int64
-	metrics *metrics
+	free, forStrangers *semaphore.Weighted
+	most               int64
+	metrics            *metrics
 }
 
 func newBodies(most int64, m *metrics) *bodies {
-	return &bodies{free: semaphore.NewWeighted(most), most: most, metrics: m}
+	return &bodies{free: semaphore.NewWeighted(most), forStrangers: semaphore.NewWeighted(most / strangersShare), most: most, metrics: m}
+}
+
+// takeForStranger is take for who has no token that is known to be good.
+func (b *bodies) takeForStranger(ctx context.Context, size int64) (release func(), err error) {
+	size = min(size, b.most/strangersShare)
+	waiting, cancel := context.WithTimeout(ctx, bodyPatience)
+	defer cancel()
+	if err := b.forStrangers.Acquire(waiting, size); err != nil {
+		return nil, fmt.Errorf("waiting for memory: %w", err)
+	}
+	releaseAll, err := b.take(ctx, size)
+	if err != nil {
+		b.forStrangers.Release(size)
+		return nil, err
+	}
+	return func() {
+		releaseAll()
+		b.forStrangers.Release(size)
+	}, nil
 }
 
 // take sets memory aside, or fails after a while.

@@ -46,17 +46,18 @@ func surfaceFor(right store.Right) surface {
 type refusal string
 
 const (
-	noToken      refusal = "no_token"
-	unknownToken refusal = "unknown_token"
-	expiredToken refusal = "expired_token"
-	revokedToken refusal = "revoked_token"
-	missingScope refusal = "missing_scope"
-	rateLimited  refusal = "rate_limited"
-	noMemory     refusal = "no_memory" // as many bodies are held as may be
-	tooManyOnes  refusal = "too_many"  // exports
+	noToken        = refusal("no_token")
+	unknownToken   = refusal(store.UnknownToken)
+	expiredToken   = refusal(store.ExpiredToken)
+	revokedToken   = refusal(store.RevokedToken)
+	undecidedToken = refusal(store.UndecidedToken)
+	missingScope   = refusal("missing_scope")
+	rateLimited    = refusal("rate_limited")
+	noMemory       = refusal("no_memory") // as many bodies are held as may be
+	tooManyOnes    = refusal("too_many")  // exports
 )
 
-var refusalReasons = []refusal{noToken, unknownToken, expiredToken, revokedToken, missingScope, rateLimited, noMemory, tooManyOnes}
+var refusalReasons = []refusal{noToken, unknownToken, expiredToken, revokedToken, undecidedToken, missingScope, rateLimited, noMemory, tooManyOnes}
 
 // metrics are what the API counts of itself. All is made beforehand: looking it up
 // costs next to nothing, and an alarm sees the first of it as an increase from zero.

@@ -108,8 +108,11 @@ func spoolAttention(state store.State) (found []ui.Attention) {
 		}
 		add("warn", text+" ("+taken+")", "They are recorded by themselves as soon as the database can be used. If they do not become fewer, see the server's log.")
 	}
-	if spool.DamagedBytes > 0 {
-		add("warn", ui.Bytes(spool.DamagedBytes)+" of the spool are damaged, and were set aside", "Run aifi-audit spool verify on the server, and have its disk looked at.")
+	if n := state.Undecided.Records; n > 0 {
+		add("warn", counted(n, "webhook waits until its token can be looked up", "webhooks wait until their token can be looked up"), "They came with a token that the server does not know. When the database is back, they are recorded or refused by themselves.")
+	}
+	if damaged := spool.DamagedBytes + state.Undecided.DamagedBytes; damaged > 0 {
+		add("warn", ui.Bytes(damaged)+" of the spool are damaged, and were set aside", "Run aifi-audit spool verify on the server, and have its disk looked at.")
 	}
 	return found
 }

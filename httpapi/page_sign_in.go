@@ -110,10 +110,14 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		a.showSignIn(w, r, http.StatusTooManyRequests, form)
 		return
 	}
-	t, ok := a.store.Authenticate(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
-	if !ok {
+	t, why := a.store.Authenticate(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
+	if why == store.UndecidedToken {
+		a.failPage(w, r, nil, a.turnAway(store.MayRead, undecidedToken))
+		return
+	}
+	if why != "" {
 		a.attempts.failed(remoteAddr(r), time.Now())
-		a.metrics.refuse(fromStaff, unknownToken)
+		a.metrics.refuse(fromStaff, refusal(why))
 		form.Problem = "This token is not valid. It may be mistyped, expired or revoked."
 		a.showSignIn(w, r, http.StatusUnauthorized, form)
 		return

@@ -75,6 +75,9 @@ func statusFacts(c *pageContext, v visitor, state store.State) []ui.Fact {
 		facts = append(facts, fact("Spool", "there is none"))
 	} else {
 		facts = append(facts, fact("Waiting in the spool", ui.Number(s.Records)), fact("Spool on disk", ui.Bytes(s.DiskBytes)+" of "+ui.Bytes(s.MaxBytes)))
+		if n := state.Undecided.Records; n > 0 {
+			facts = append(facts, fact("Waiting until their token can be looked up", ui.Number(n)))
+		}
 	}
 	refused := v.api.metrics.refusedWebhooks()
 	line := fact("Webhooks refused since the start", ui.Number(refused.Count))

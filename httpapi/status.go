@@ -22,6 +22,15 @@ type status struct {
 }
 
 type spoolStatus struct {
+	Records    int64           `json:"records"`
+	DiskBytes  int64           `json:"diskBytes"`
+	LimitBytes int64           `json:"limitBytes"`
+	OldestAt   *time.Time      `json:"oldestAt"`
+	Undecided  undecidedStatus `json:"undecided"`
+}
+
+// undecidedStatus is of the webhooks beside the spool whose token has still to be looked up.
+type undecidedStatus struct {
 	Records    int64      `json:"records"`
 	DiskBytes  int64      `json:"diskBytes"`
 	LimitBytes int64      `json:"limitBytes"`
@@ -71,7 +80,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
 		health := a.logHealth()
-		s.Spool, s.RefusedWebhooks, s.Log = spoolJSON(state.Spool), a.metrics.refusedWebhooks(), &health
+		s.Spool, s.RefusedWebhooks, s.Log = spoolJSON(state), a.metrics.refusedWebhooks(), &health
 		if r := state.Replica; r != nil {
 			s.Replica = &replicaStatus{r.Standing, r.Lag.Seconds()}
 		}
@@ -93,11 +102,15 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	return nil
 }
 
-func spoolJSON(s *store.SpoolStats) *spoolStatus {
+func spoolJSON(state store.State) *spoolStatus {
+	s, u := state.Spool, state.Undecided
 	if s == nil {
 		return nil
 	}
-	return &spoolStatus{Records: s.Records, DiskBytes: s.DiskBytes, LimitBytes: s.MaxBytes, OldestAt: known(s.Oldest)}
+	return &spoolStatus{
+		Records: s.Records, DiskBytes: s.DiskBytes, LimitBytes: s.MaxBytes, OldestAt: known(s.Oldest),
+		Undecided: undecidedStatus{Records: u.Records, DiskBytes: u.DiskBytes, LimitBytes: u.MaxBytes, OldestAt: known(u.Oldest)},
+	}
 }
 
 // refusedWebhooks are those since the process began.

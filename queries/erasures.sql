@@ -60,7 +60,7 @@ INSERT INTO log_queue (leaves) SELECT ARRAY[@leaf::bytea] FROM result;
 SELECT x.received_at, x.delivery_id FROM log_erasures x WHERE x.request_id = @request_id::uuid ORDER BY x.delivery_id;
 
 -- name: ErasureResults :many
-SELECT request_id, executed_at, statement, secret FROM erasure_results;
+SELECT request_id, executed_at, statement, secret FROM erasure_results WHERE executed_at >= @since;
 
 -- LeafRowsAtTimes are the rows that may have a leaf of one of some times.
 -- name: LeafRowsAtTimes :many

@@ -26,9 +26,9 @@ SELECT ids FROM log_leaves WHERE tstzrange(first_at, last_at, '[]') && tstzrange
 -- name: UnstatedEvents :many
 SELECT e.delivery_id FROM events e
 LEFT JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery_id AND d.event_id = e.id AND d.store_id = e.store_id
-    AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at
+    AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at AND d.received_at >= @since
 LEFT JOIN quarantine q ON q.received_at = e.received_at AND q.delivery_id = e.delivery_id AND q.event_id = e.id AND q.event_store_id = e.store_id
-    AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at
+    AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at AND q.received_at >= @since
 WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL AND NOT (
     EXISTS (SELECT 1 FROM log_retirements r WHERE tstzrange(r.from_time, r.to_time) @> e.received_at
         AND (r.delivery_ids IS NULL OR e.delivery_id = ANY (r.delivery_ids)))
@@ -36,45 +36,65 @@ WHERE e.received_at >= @since AND d.id IS NULL AND q.delivery_id IS NULL AND NOT
         OR EXISTS (SELECT 1 FROM deliveries o WHERE o.event_occurred_at = e.occurred_at AND o.event_id = e.id AND o.store_id = e.store_id AND o.event_kind = e.kind)
         OR EXISTS (SELECT 1 FROM quarantine o WHERE o.event_occurred_at = e.occurred_at AND o.event_id = e.id AND o.event_store_id = e.store_id AND o.event_kind = e.kind)));
 
+-- NewEventHours are the hours in which events happened that were received since.
+-- name: NewEventHours :many
+SELECT DISTINCT date_trunc('hour', occurred_at, 'UTC')::timestamptz AS hour FROM events
+WHERE received_at >= @since AND isfinite(occurred_at) ORDER BY hour;
+
 -- MissingListEntries are flags, products and gondolas of events by which the events
--- cannot be found.
+-- cannot be found. If the time is given in which the events happened, no more is read.
 -- name: MissingListEntries :many
 SELECT 'flag'::text AS list, e.delivery_id, coalesce(f.value, '')::text AS value
 FROM events e CROSS JOIN LATERAL unnest(e.flags) AS f (value)
 LEFT JOIN event_flags x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.flag = f.value
-WHERE e.received_at >= @since AND x.event_id IS NULL
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time)) AND x.event_id IS NULL
 UNION ALL
 SELECT 'product', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.product_ids) AS f (value)
 LEFT JOIN event_products x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.product_id = f.value
-WHERE e.received_at >= @since AND x.event_id IS NULL
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time)) AND x.event_id IS NULL
 UNION ALL
 SELECT 'gondola', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.gondola_ids) AS f (value)
 LEFT JOIN event_gondolas x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.gondola_id = f.value
-WHERE e.received_at >= @since AND x.event_id IS NULL;
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time)) AND x.event_id IS NULL;
 
 -- AddedListEntries are flags, products and gondolas by which search finds events that do
--- not state them.
+-- not state them. If the time is given in which these happened, no more is read.
 -- name: AddedListEntries :many
 SELECT 'flag'::text AS list, e.delivery_id, x.flag AS value
 FROM event_flags x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= @since AND (x.flag = ANY (e.flags)) IS NOT TRUE
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+    AND (x.flag = ANY (e.flags)) IS NOT TRUE
 UNION ALL
 SELECT 'product', e.delivery_id, x.product_id
 FROM event_products x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= @since AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+    AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
 UNION ALL
 SELECT 'gondola', e.delivery_id, x.gondola_id
 FROM event_gondolas x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= @since AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE;
+WHERE e.received_at >= @since
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
+    AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE;
 
 -- name: MissingQuarantine :many
 SELECT d.id FROM deliveries d
-LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
+LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id AND q.received_at >= @since
 WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
 
 -- Cosignatures are those that a witness gave, with the checkpoints that they are of.
@@ -82,6 +102,9 @@ WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
 SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
 WHERE s.witness = @witness AND s.size > @after_size
 ORDER BY s.size LIMIT @row_limit;
+
+-- name: CosignedBefore :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = @witness AND size <= @up_to;
 
 -- The statements that follow are read row by row, as they come from the wire: see
 -- store/internal/db/raw.go and store/verifywindow.go.

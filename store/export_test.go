@@ -77,6 +77,28 @@ func TraceReads(ctx context.Context, s *Store, databaseURL string) (*Statements,
 	return noted, s.reads.open(ctx, config)
 }
 
+// TraceWrites replaces the pool of s for writing by one whose statements are noted.
+func TraceWrites(ctx context.Context, s *Store, databaseURL string) (*Statements, error) {
+	noted := new(Statements)
+	config, err := recordConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	config.ConnConfig.Tracer = noted
+	return noted, s.writes.open(ctx, config)
+}
+
+// Texts gives the statements since it was last called.
+func (n *Statements) Texts() (texts []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, q := range n.all {
+		texts = append(texts, q.SQL)
+	}
+	n.all = nil
+	return texts
+}
+
 // TraceQueryStart implements pgx.QueryTracer.
 func (n *Statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
 	n.mu.Lock()
@@ -128,7 +150,7 @@ func SpoolForTest(t testing.TB, dir string, records ...any) {
 	for _, r := range records {
 		payload, ok := r.([]byte)
 		if d, isDelivery := r.(Delivery); isDelivery {
-			if payload, err = encodeSpooled(d); err != nil {
+			if payload, err = encodeSpooled(d, nil); err != nil {
 				t.Fatal(err)
 			}
 		} else if !ok {

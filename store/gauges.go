@@ -19,6 +19,9 @@ type gauges struct {
 	spoolRecords, spoolOldest                     *prometheus.Desc
 	spoolDisk, spoolLimit, spoolDamagedBytes      *prometheus.Desc
 	spoolAppended, spoolDrained, spoolDamagedOnes *prometheus.Desc
+	undecidedRecords, undecidedOldest             *prometheus.Desc
+	undecidedDisk, undecidedLimit                 *prometheus.Desc
+	undecidedRecorded, undecidedRefused           *prometheus.Desc
 }
 
 func newGauges(s *Store) *gauges {
@@ -46,6 +49,12 @@ func newGauges(s *Store) *gauges {
 		spoolAppended:     desc("spool_appended_records_total", "Deliveries spooled since the start."),
 		spoolDrained:      desc("spool_drained_records_total", "Deliveries recorded from the spool since the start."),
 		spoolDamagedOnes:  desc("spool_damaged_records_total", "Damaged pieces of the spool set aside since the start."),
+		undecidedRecords:  desc("undecided_records", "Webhooks on disk whose token has still to be looked up."),
+		undecidedOldest:   desc("undecided_oldest_timestamp_seconds", "When the oldest of them came; 0 if there is none."),
+		undecidedDisk:     desc("undecided_disk_bytes", "What they take on disk."),
+		undecidedLimit:    desc("undecided_limit_bytes", "What they may take on disk."),
+		undecidedRecorded: desc("undecided_recorded_total", "Those of them that were recorded since the start: their token was good."),
+		undecidedRefused:  desc("undecided_refused_total", "Those of them that were refused since the start, by reason.", "reason"),
 	}
 	g.descs = all
 	return g
@@ -63,8 +72,8 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
 	}
-	counter := func(d *prometheus.Desc, value int64) {
-		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value))
+	counter := func(d *prometheus.Desc, value int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 	}
 	s := g.store
 	for key, a := range s.arrivals.all() {
@@ -89,15 +98,23 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	if s.spool == nil {
 		return
 	}
-	st := s.spool.Stats()
+	st, undecided := s.spool.Stats(), s.Undecided()
 	gauge(g.spoolRecords, float64(st.Records))
 	gauge(g.spoolOldest, timestamp(st.Oldest))
 	gauge(g.spoolDisk, float64(st.DiskBytes))
 	gauge(g.spoolLimit, float64(st.MaxBytes))
-	gauge(g.spoolDamagedBytes, float64(st.DamagedBytes))
+	gauge(g.spoolDamagedBytes, float64(st.DamagedBytes+undecided.DamagedBytes))
 	counter(g.spoolAppended, st.Appended)
 	counter(g.spoolDrained, st.Drained)
-	counter(g.spoolDamagedOnes, st.Damaged)
+	counter(g.spoolDamagedOnes, st.Damaged+undecided.Damaged)
+	gauge(g.undecidedRecords, float64(undecided.Records))
+	gauge(g.undecidedOldest, timestamp(undecided.Oldest))
+	gauge(g.undecidedDisk, float64(undecided.DiskBytes))
+	gauge(g.undecidedLimit, float64(undecided.MaxBytes))
+	counter(g.undecidedRecorded, undecided.Recorded)
+	for why, n := range undecided.Refused {
+		counter(g.undecidedRefused, n, string(why))
+	}
 }
 
 func number(b bool) float64 {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -12,10 +14,14 @@ import (
 // SpoolDir is where the spool of a Local lies.
 func (l Local) SpoolDir() string { return filepath.Join(l.Dir, "spool") }
 
+// UndecidedDir is where webhooks wait whose token has still to be looked up.
+func (l Local) UndecidedDir() string { return filepath.Join(l.Dir, "undecided") }
+
 // SpooledDelivery is a delivery as it waits in the spool.
 type SpooledDelivery struct {
 	Delivery
-	SpooledAt time.Time
+	SpooledAt        time.Time
+	TokenFingerprint string // as in Refused; "" unless the token has still to be looked up
 }
 
 // SpoolReport is what an inspection of a spool has found.
@@ -24,6 +30,8 @@ type SpoolReport struct {
 	// NotDeliveries are intact records that are no deliveries: draining will set them
 	// aside.
 	NotDeliveries int64
+	// Undecided are deliveries whose token has still to be looked up.
+	Undecided int64
 }
 
 // Damage reports whether anything cannot be recorded, or was set aside earlier. A
@@ -32,30 +40,60 @@ func (r SpoolReport) Damage() bool {
 	return r.Damaged > 0 || r.Unreadable > 0 || r.NotDeliveries > 0 || r.AsideFiles > 0
 }
 
-// InspectSpool reads a spool and verifies all of it: the checksums, and that each
-// record is a delivery. It changes nothing and takes no lock, so it may run beside a
+// InspectSpool reads a spool, and what is undecided beside it, and verifies all of it: the
+// checksums, and that each record is a delivery. It changes nothing and takes no lock, so it may run beside a
 // server. Deliveries that the server has recorded are found until their file is
 // deleted, and those of the last moment may be missed. each gets the deliveries,
 // oldest first, and progress the bytes read and their sum; both may be nil. The error
 // is fs.ErrNotExist if there is no spool.
 func InspectSpool(ctx context.Context, l Local, each func(SpooledDelivery) error, progress func(read, total int64)) (SpoolReport, error) {
 	var r SpoolReport
+	record := func(record spool.Record) error {
+		d, tokenHash, err := decodeSpooled(record.Payload)
+		if err != nil {
+			r.NotDeliveries++
+			return nil
+		}
+		found := SpooledDelivery{Delivery: d, SpooledAt: record.AppendedAt}
+		if tokenHash != nil {
+			r.Undecided++
+			found.TokenFingerprint = fingerprintOf(tokenHash)
+		}
+		if each == nil {
+			return nil
+		}
+		return each(found)
+	}
 	var err error
-	r.Report, err = spool.Inspect(ctx, l.SpoolDir(), spool.Inspection{
-		Progress: progress,
-		Record: func(record spool.Record) error {
-			d, err := decodeSpooled(record.Payload)
-			switch {
-			case err != nil:
-				r.NotDeliveries++
-				return nil
-			case each == nil:
-				return nil
-			}
-			return each(SpooledDelivery{Delivery: d, SpooledAt: record.AppendedAt})
-		},
-	})
+	if r.Report, err = spool.Inspect(ctx, l.SpoolDir(), spool.Inspection{Record: record, Progress: progress}); err != nil {
+		return r, err
+	}
+	undecided, err := spool.Inspect(ctx, l.UndecidedDir(), spool.Inspection{Record: record, Progress: progress})
+	if errors.Is(err, fs.ErrNotExist) { // an older program had none
+		err = nil
+	}
+	r.add(undecided)
 	return r, err
+}
+
+// add adds what was found in another directory.
+func (r *SpoolReport) add(other spool.Report) {
+	r.Segments += other.Segments
+	r.Bytes += other.Bytes
+	r.Records += other.Records
+	r.Damaged += other.Damaged
+	r.DamagedBytes += other.DamagedBytes
+	r.Torn += other.Torn
+	r.TornBytes += other.TornBytes
+	r.Unreadable += other.Unreadable
+	r.AsideFiles += other.AsideFiles
+	r.AsideBytes += other.AsideBytes
+	if r.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(r.Oldest) {
+		r.Oldest = other.Oldest
+	}
+	if other.Newest.After(r.Newest) {
+		r.Newest = other.Newest
+	}
 }
 
 // Stores are the stores of a scope, and whether it is limited to them.

@@ -102,8 +102,8 @@ func grace(t testing.TB) (d signed, s *store.Store, hers, others []uuid.UUID, cl
 			t.Fatal(err)
 		}
 	}
-	s.KeepRefused("wrong", deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"cust-graceh-8812"}}`))
-	s.KeepRefused("wrong", deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"somebody"}}`))
+	s.KeepRefused("wrong", store.UnknownToken, deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"cust-graceh-8812"}}`))
+	s.KeepRefused("wrong", store.UnknownToken, deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"somebody"}}`))
 	for storetest.Query(t, d.url, "SELECT count(*) FROM refused")[0] != "2" {
 		if t.Context().Err() != nil {
 			t.Fatal("what was refused is not written")
@@ -120,9 +120,9 @@ func token(t testing.TB, s *store.Store, name string, rights ...store.Right) sto
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, ok := s.Authenticate(t.Context(), secret)
-	if !ok {
-		t.Fatal("the token is not good")
+	found, why := s.Authenticate(t.Context(), secret)
+	if why != "" {
+		t.Fatal("the token is not good: ", why)
 	}
 	return found
 }

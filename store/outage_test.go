@@ -156,12 +156,12 @@ func TestStartWithoutTheDatabase(t *testing.T) {
 
 	proxy.Cut()
 	s = spooling(t, proxy.URL, dir)
-	token, ok := s.Authenticate(t.Context(), good)
-	if !ok || !token.May(store.MayIngest) || token.Scope().Allows(4) || !token.Scope().Allows(3) {
-		t.Errorf("a good token is %+v, %v", token, ok)
+	token, why := s.Authenticate(t.Context(), good)
+	if why != "" || !token.May(store.MayIngest) || token.Scope().Allows(4) || !token.Scope().Allows(3) {
+		t.Errorf("a good token is %+v, %v", token, why)
 	}
 	for name, secret := range map[string]string{"revoked": revoked, "unknown": "aifi_audit_x"} {
-		if _, ok := s.Authenticate(t.Context(), secret); ok {
+		if _, why := s.Authenticate(t.Context(), secret); why == "" {
 			t.Errorf("a token that is %s passes", name)
 		}
 	}
@@ -209,8 +209,8 @@ func TestTokensAreGoodForAWhileOnly(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, ok := s.Authenticate(t.Context(), secret); ok != want {
-			t.Errorf("after %s the token is good: %v", age, ok)
+		if _, why := s.Authenticate(t.Context(), secret); (why == "") != want {
+			t.Errorf("after %s the token is %q", age, why)
 		}
 		s.Close()
 	}

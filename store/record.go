@@ -37,17 +37,18 @@ type recorder struct {
 // pending is a delivery on its way to a commit. Its flusher owns it until it is
 // answered.
 type pending struct {
-	delivery   Delivery
-	receivedAt time.Time
-	statement  *aifi.Statement // nil if it goes to quarantine
-	problem    *aifi.Problem
-	replayed   *quarantined // not nil: it is kept already, and only to be understood
-	stored     []byte       // the body as it is to be kept
-	encoding   bodycodec.Encoding
-	evidence   *evidence   // nil: a replay of what was received before there was a log
-	answer     chan answer // room for one
-	spooled    atomic.Bool // it is safe in the spool, and need not be committed now
-	fromSpool  bool        // it may have been kept before it was spooled, or drained once
+	delivery     Delivery
+	receivedAt   time.Time
+	statement    *aifi.Statement // nil if it goes to quarantine
+	problem      *aifi.Problem
+	replayed     *quarantined // not nil: it is kept already, and only to be understood
+	stored       []byte       // the body as it is to be kept
+	encoding     bodycodec.Encoding
+	evidence     *evidence   // nil: a replay of what was received before there was a log
+	answer       chan answer // room for one
+	spooled      atomic.Bool // it is safe in the spool, and need not be committed now
+	fromSpool    bool        // it may have been kept before it was spooled, or drained once
+	wasUndecided bool        // its token was looked up only when it was drained
 }
 
 // quarantined names a row of quarantine.
@@ -126,7 +127,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 }
 
 func (s *Store) spoolPending(ctx context.Context, p *pending) error {
-	record, err := encodeSpooled(p.delivery)
+	record, err := encodeSpooled(p.delivery, nil)
 	if err == nil {
 		err = s.spool.Append(ctx, record)
 	}

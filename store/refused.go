@@ -23,11 +23,16 @@ type Refusals struct {
 	MostBytes int64 // of their bodies together
 }
 
+// MaxRefusedBody is how many bytes of a refused webhook's body are kept.
+const MaxRefusedBody = 256 << 10
+
 // refusedEvery is how often what was refused is written. A crash loses as much.
 const refusedEvery = time.Second
 
 // fingerprintSize is how many hexadecimal digits of a token's hash name it.
 const fingerprintSize = 12
+
+func fingerprintOf(tokenHash []byte) string { return hex.EncodeToString(tokenHash)[:fingerprintSize] }
 
 // Refused is a webhook that was refused. Nobody vouches for it.
 type Refused struct {
@@ -55,8 +60,15 @@ type refusals struct {
 
 type refusal struct {
 	delivery Delivery
-	hash     [sha256.Size]byte
-	reason   string
+	hash     []byte // SHA-256 of the token
+	reason   Refusal
+}
+
+func refusalOf(d Delivery, hash []byte, why Refusal) refusal {
+	if len(d.Body) > MaxRefusedBody {
+		d.Body, d.Truncated = d.Body[:MaxRefusedBody], true
+	}
+	return refusal{d, hash, why}
 }
 
 // KeepsRefusals reports whether refused webhooks are kept at all.
@@ -66,35 +78,21 @@ func (s *Store) KeepsRefusals() bool {
 
 // KeepRefused keeps a webhook whose token was refused, if such are kept. It waits for
 // nothing.
-func (s *Store) KeepRefused(secret string, d Delivery) {
+func (s *Store) KeepRefused(secret string, why Refusal, d Delivery) {
 	if !s.KeepsRefusals() {
 		return
 	}
 	hash := sha256.Sum256([]byte(secret))
 	r := &s.refusals
-	reason := s.whyRefused(hash)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.fresh = append(r.fresh, refusal{d, hash, reason})
-	r.bytes += int64(len(d.Body))
+	r.fresh = append(r.fresh, refusalOf(d, hash[:], why))
+	r.bytes += int64(len(r.fresh[len(r.fresh)-1].delivery.Body))
 	for len(r.fresh) > r.limits.Most || r.bytes > r.limits.MostBytes {
 		r.bytes -= int64(len(r.fresh[0].delivery.Body))
 		r.fresh[0] = refusal{}
 		r.fresh = r.fresh[1:]
 	}
-}
-
-func (s *Store) whyRefused(hash [sha256.Size]byte) string {
-	t, ok := s.tokens.find(hash, s.now())
-	switch {
-	case !ok:
-		return "unknown_token"
-	case t.RevokedAt != nil:
-		return "revoked_token"
-	case t.ExpiresAt != nil && !s.now().Before(*t.ExpiresAt):
-		return "expired_token"
-	}
-	return "no_ingest_scope"
 }
 
 // keepRefusals writes what was refused, and deletes the oldest.
@@ -128,12 +126,7 @@ func (s *Store) writeRefusals(ctx context.Context) error {
 	if len(fresh) == 0 {
 		return nil
 	}
-	err := pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
-		if err := s.queries.InsertRefused(ctx, tx, refusedParams(fresh)); err != nil {
-			return err
-		}
-		return s.queries.DeleteOldRefused(ctx, tx, db.DeleteOldRefusedParams{MostRows: int64(r.limits.Most), MostBytes: r.limits.MostBytes})
-	})
+	err := s.insertRefused(ctx, fresh)
 	if err != nil && !ownFault(err) {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -146,6 +139,18 @@ func (s *Store) writeRefusals(ctx context.Context) error {
 	return known(err)
 }
 
+// insertRefused writes what was refused, and deletes the oldest. What is there already
+// is left alone.
+func (s *Store) insertRefused(ctx context.Context, fresh []refusal) error {
+	limits := s.refusals.limits
+	return pgx.BeginFunc(ctx, s.writes, func(tx pgx.Tx) error {
+		if err := s.queries.InsertRefused(ctx, tx, refusedParams(fresh)); err != nil {
+			return err
+		}
+		return s.queries.DeleteOldRefused(ctx, tx, db.DeleteOldRefusedParams{MostRows: int64(limits.Most), MostBytes: limits.MostBytes})
+	})
+}
+
 func refusedParams(fresh []refusal) (a db.InsertRefusedParams) {
 	for _, f := range fresh {
 		d := f.delivery
@@ -154,7 +159,7 @@ func refusedParams(fresh []refusal) (a db.InsertRefusedParams) {
 			body = []byte{} // nil would be NULL
 		}
 		a.ReceivedAt, a.DeliveryID = append(a.ReceivedAt, ReceivedAt(d.ID)), append(a.DeliveryID, d.ID)
-		a.TokenHash, a.Reason = append(a.TokenHash, f.hash[:]), append(a.Reason, f.reason)
+		a.TokenHash, a.Reason = append(a.TokenHash, f.hash), append(a.Reason, string(f.reason))
 		a.Webhook, a.RemoteAddr = append(a.Webhook, cleanText(string(d.Webhook))), append(a.RemoteAddr, cleanText(d.RemoteAddr))
 		a.Path, a.Headers = append(a.Path, cleanText(d.Path)), append(a.Headers, headersJSON(cleanHeaders(d.Headers)))
 		a.Body, a.BodySize = append(a.Body, body), append(a.BodySize, int64(len(body)))
@@ -205,7 +210,7 @@ func refusedOf(r db.ListRefusedRow) Refused {
 	headers := map[string]string{}
 	_ = json.Unmarshal(r.Headers, &headers) // written by ourselves
 	return Refused{
-		ID: r.DeliveryID, ReceivedAt: r.ReceivedAt, TokenFingerprint: hex.EncodeToString(r.TokenHash)[:fingerprintSize], Reason: r.Reason,
+		ID: r.DeliveryID, ReceivedAt: r.ReceivedAt, TokenFingerprint: fingerprintOf(r.TokenHash), Reason: r.Reason,
 		Webhook: r.Webhook, RemoteAddr: r.RemoteAddr, Path: r.Path, Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated, ReplayedAt: r.ReplayedAt,
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/hex"
 	"time"
 )
 
@@ -32,7 +31,7 @@ func (s *Store) RefusedTokens(ctx context.Context, scope Scope) ([]RefusedToken,
 	found := make([]RefusedToken, len(rows))
 	for i, r := range rows {
 		found[i] = RefusedToken{
-			Fingerprint: hex.EncodeToString(r.TokenHash)[:fingerprintSize], Reason: r.Reason, Kept: r.Kept, Open: r.Open,
+			Fingerprint: fingerprintOf(r.TokenHash), Reason: r.Reason, Kept: r.Kept, Open: r.Open,
 			First: r.FirstAt, Last: r.LastAt, Webhooks: r.Webhooks, RemoteAddrs: r.RemoteAddrs,
 		}
 	}

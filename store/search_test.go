@@ -263,19 +263,19 @@ func TestTokens(t *testing.T) {
 	if _, err := s.CreateToken(t.Context(), "a", nil, nil, nil); !errors.Is(err, store.ErrNameTaken) {
 		t.Errorf("a name given twice: %v", err)
 	}
-	token, ok := s.Authenticate(t.Context(), secret)
-	if !ok || !token.May(store.MayRead) || token.May(store.MayIngest) || token.Scope().Allows(8) || !token.Scope().Allows(7) {
-		t.Errorf("got %+v, %v", token, ok)
+	token, why := s.Authenticate(t.Context(), secret)
+	if why != "" || !token.May(store.MayRead) || token.May(store.MayIngest) || token.Scope().Allows(8) || !token.Scope().Allows(7) {
+		t.Errorf("got %+v, %v", token, why)
 	}
 	for name, bad := range map[string]string{"expired": expired, "cut": secret[:len(secret)-1], "empty": ""} {
-		if _, ok := s.Authenticate(t.Context(), bad); ok {
+		if _, why := s.Authenticate(t.Context(), bad); why == "" {
 			t.Errorf("%s passes", name)
 		}
 	}
 	if err := s.RevokeToken(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := s.Authenticate(t.Context(), secret); ok {
+	if _, why := s.Authenticate(t.Context(), secret); why == "" {
 		t.Error("a revoked token passes")
 	}
 	if err := s.RevokeToken(t.Context(), "nobody"); err == nil {

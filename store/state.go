@@ -19,9 +19,10 @@ type State struct {
 	// AwaySince is since when the database cannot be used; the zero time while it can.
 	// Then Traffic has only what this process knows: no counts, and nothing usual.
 	AwaySince      time.Time
-	Spool          *SpoolStats   // nil if there is none
-	SpoolFull      bool          // it had no room a moment ago: webhooks are lost
-	Replica        *ReplicaState // nil if there is none
+	Spool          *SpoolStats     // nil if there is none
+	SpoolFull      bool            // it had no room a moment ago: webhooks are lost
+	Undecided      *UndecidedStats // nil if there is no spool
+	Replica        *ReplicaState   // nil if there is none
 	Log            LogStatus
 	OpenQuarantine *int64 // what was not replayed, of the stores in scope; at most MaxOpenQuarantine; nil while the database is away
 	Traffic        []Traffic
@@ -35,8 +36,8 @@ func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State 
 		At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Replica: s.replica.state(), Log: s.LogStatus(),
 	}
 	if s.spool != nil {
-		stats := s.spool.Stats()
-		state.Spool, state.SpoolFull = &stats, s.health.spoolIsFull()
+		stats, undecided := s.spool.Stats(), s.Undecided()
+		state.Spool, state.SpoolFull, state.Undecided = &stats, s.health.spoolIsFull(), &undecided
 	}
 	if state.AwaySince.IsZero() {
 		ctx, cancel := context.WithTimeout(ctx, stateTimeout)

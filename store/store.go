@@ -51,6 +51,8 @@ type Config struct {
 }
 
 // Local is what lies on local disk so that nothing is lost while the database is away.
+// Beside the spool, webhooks whose token is not known take a 16th of its limit, and at
+// most 64 MiB.
 type Local struct {
 	Dir            string        // made if it is missing; of this process alone
 	SpoolBytes     int64         // the most that the spool may take; 0 is 10 GiB
@@ -91,7 +93,8 @@ type Store struct {
 	recorder  recorder
 	sequencer sequencer
 	tiles     translog.Tiles
-	spool     *spool.Spool       // nil if there is none
+	spool     *spool.Spool // nil if there is none
+	undecided undecided
 	stop      context.CancelFunc // of the background work
 	work      sync.WaitGroup
 	stopDrain context.CancelFunc
@@ -146,7 +149,8 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
 		s.stopDrain = stopDrain
-		s.drained.Go(func() { s.drain(draining) })
+		s.drained.Go(func() { s.drain(draining, s.spool) })
+		s.drained.Go(func() { s.drain(draining, s.undecided.spool) })
 	}
 	if r := s.metrics.registerer; r != nil { // else nobody watches
 		r.MustRegister(newGauges(s))
@@ -179,6 +183,7 @@ func newStore(c Config) *Store {
 		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
 	}
 	s.refusals.limits = c.Refusals
+	s.undecided.begin()
 	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	s.health.begin(s.log)
 	return s
@@ -186,12 +191,11 @@ func newStore(c Config) *Store {
 
 func (s *Store) openLocal(l Local) (err error) {
 	s.commitDeadline = cmp.Or(l.CommitDeadline, defaultCommitDeadline)
-	s.spool, err = spool.Open(spool.Config{Dir: l.SpoolDir(), MaxBytes: l.SpoolBytes, Logger: s.log, Now: s.now})
-	if errors.Is(err, spool.ErrLocked) {
-		return fmt.Errorf("%w: %s", ErrSpoolInUse, l.SpoolDir())
+	if s.spool, err = s.openSpool(l.SpoolDir(), l.SpoolBytes); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("opening the spool: %w", err)
+	if s.undecided.spool, err = s.openSpool(l.UndecidedDir(), undecidedBytes(s.spool.Stats().MaxBytes)); err != nil {
+		return errors.Join(err, s.spool.Close())
 	}
 	s.tokens.file = filepath.Join(l.Dir, "tokens.json")
 	s.tokens.grace = cmp.Or(l.TokenGrace, defaultTokenGrace)
@@ -199,6 +203,18 @@ func (s *Store) openLocal(l Local) (err error) {
 		s.log.Warn("the tokens kept for when the database is away cannot be read", "error", err)
 	}
 	return nil
+}
+
+// openSpool opens a spool; 0 bytes are its default.
+func (s *Store) openSpool(dir string, most int64) (*spool.Spool, error) {
+	q, err := spool.Open(spool.Config{Dir: dir, MaxBytes: most, Logger: s.log, Now: s.now})
+	if errors.Is(err, spool.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", ErrSpoolInUse, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening the spool: %w", err)
+	}
+	return q, nil
 }
 
 // connectFirst connects. If the database does not come, and need not, it leaves that
@@ -343,8 +359,11 @@ func (s *Store) closeAll() {
 	s.office.Close()
 	s.reads.Close()
 	s.replica.close()
-	if s.spool != nil {
-		if err := s.spool.Close(); err != nil {
+	for _, q := range []*spool.Spool{s.spool, s.undecided.spool} {
+		if q == nil {
+			continue
+		}
+		if err := q.Close(); err != nil {
 			s.log.Error("closing the spool", "error", err)
 		}
 	}

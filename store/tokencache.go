@@ -13,6 +13,9 @@ import (
 const (
 	tokenRefresh = 2 * time.Second // so long a revoked token may stay good
 	tokenTimeout = time.Second     // for reading the tokens again on a miss
+	// missPause is between two reads that misses start: strangers cannot ask the
+	// database more often than that.
+	missPause = 100 * time.Millisecond
 )
 
 // tokenCache holds all tokens, so that no request waits for the database. With a
@@ -30,9 +33,16 @@ type tokenCache struct {
 	written time.Time // guarded by fileMu; loadedAt of the file
 
 	missMu sync.Mutex // held by the one reload that a miss starts
+	looked look       // guarded by missMu; the last of them
 
 	useMu sync.Mutex
 	used  map[int64]time.Time // guarded by useMu; not yet written
+}
+
+// look is a reload that a miss started.
+type look struct {
+	began, ended time.Time // by the monotonic clock
+	err          error
 }
 
 func (c *tokenCache) reload(ctx context.Context, s *Store) error {
@@ -48,6 +58,10 @@ func (c *tokenCache) reload(ctx context.Context, s *Store) error {
 		}
 	}
 	c.mu.Lock()
+	if began.Before(c.loaded) { // another asked later, and was answered first
+		c.mu.Unlock()
+		return nil
+	}
 	changed := !sameTokens(c.byHash, byHash)
 	c.byHash, c.loaded, c.loadedAt = byHash, began, s.now()
 	c.mu.Unlock()
@@ -72,30 +86,27 @@ func (c *tokenCache) find(hash [sha256.Size]byte, now time.Time) (Token, bool) {
 	return t, ok && (c.grace == 0 || now.Sub(c.loadedAt) <= c.grace)
 }
 
-// Authenticate gives the token of a secret, unless it is unknown, expired or
-// revoked; of one that is not good it gives what is known, the zero Token if nothing.
-// The look-up is by hash, so its time tells nothing of the secret.
-func (s *Store) Authenticate(ctx context.Context, secret string) (Token, bool) {
+// Authenticate gives the token of a secret, or why it is refused. The look-up is by
+// hash, so its time tells nothing of the secret.
+func (s *Store) Authenticate(ctx context.Context, secret string) (Token, Refusal) {
 	hash := sha256.Sum256([]byte(secret))
 	c := &s.tokens
+	missed := time.Now()
 	t, ok := c.find(hash, s.now())
-	if !ok && !s.health.away.Load() {
-		t, ok = c.lookAgain(ctx, s, hash)
+	if !ok {
+		if s.health.away.Load() || c.lookAgain(ctx, s, missed) != nil {
+			return Token{}, UndecidedToken
+		}
+		if t, ok = c.find(hash, s.now()); !ok {
+			return Token{}, UnknownToken
+		}
 	}
 	now := s.now()
-	if !ok {
-		return Token{}, false
-	}
-	if !t.good(now) {
-		return t, false
+	if why := t.refusal(now); why != "" {
+		return Token{}, why
 	}
 	c.use(t.ID, now)
-	return t, true
-}
-
-// good reports whether the token is neither revoked nor expired.
-func (t Token) good(now time.Time) bool {
-	return t.RevokedAt == nil && (t.ExpiresAt == nil || now.Before(*t.ExpiresAt))
+	return t, ""
 }
 
 // use notes the last use of a token.
@@ -105,7 +116,9 @@ func (c *tokenCache) use(id int64, now time.Time) {
 	if c.used == nil {
 		c.used = map[int64]time.Time{}
 	}
-	c.used[id] = now
+	if now.After(c.used[id]) {
+		c.used[id] = now
+	}
 }
 
 // byID finds a token among the few that there are.
@@ -120,23 +133,29 @@ func (c *tokenCache) byID(id int64) (Token, bool) {
 	return Token{}, false
 }
 
-// lookAgain finds a token that was made after the last reload: the first webhook
-// with it must not be lost. Those who miss at the same time share a reload.
-func (c *tokenCache) lookAgain(ctx context.Context, s *Store, hash [sha256.Size]byte) (Token, bool) {
-	missed := time.Now()
+// lookAgain reads the tokens, unless they were read since a moment at which one was
+// missed: it may have been made after the last reload, and the first webhook with it
+// must not be lost. Those who miss at the same time share a read, and its failure.
+func (c *tokenCache) lookAgain(ctx context.Context, s *Store, missed time.Time) error {
 	c.missMu.Lock()
 	defer c.missMu.Unlock()
 	c.mu.RLock()
-	fresh := c.loaded.After(missed)
+	loaded := c.loaded
 	c.mu.RUnlock()
-	if !fresh {
-		ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
-		defer cancel()
-		if err := c.reload(ctx, s); err != nil {
-			return Token{}, false
-		}
+	switch {
+	case loaded.After(missed):
+		return nil
+	case c.looked.err != nil && loaded.Before(c.looked.ended) && missed.Sub(c.looked.ended) < tokenTimeout:
+		return c.looked.err
 	}
-	return c.find(hash, s.now())
+	ctx = context.WithoutCancel(ctx) // others wait for it too
+	pause(ctx, missPause-time.Since(c.looked.began))
+	ctx, cancel := context.WithTimeout(ctx, tokenTimeout)
+	defer cancel()
+	c.looked.began = time.Now()
+	c.looked.err = c.reload(ctx, s)
+	c.looked.ended = time.Now()
+	return c.looked.err
 }
 
 // keepTokens reads the tokens again and again, and writes when they were used.

@@ -55,6 +55,29 @@ func (t Token) Scope() Scope {
 	return OnlyStores(t.StoreIDs)
 }
 
+// Refusal is why a token is not good for a request; "" is that it is.
+type Refusal string
+
+// The refusals.
+const (
+	UnknownToken   Refusal = "unknown_token"
+	ExpiredToken   Refusal = "expired_token"
+	RevokedToken   Refusal = "revoked_token"
+	NoIngestScope  Refusal = "no_ingest_scope"
+	UndecidedToken Refusal = "undecided_token" // it is not known, and the database cannot be asked just now
+)
+
+// refusal is why the token is not good at a time, whatever it is for.
+func (t Token) refusal(now time.Time) Refusal {
+	switch {
+	case t.RevokedAt != nil:
+		return RevokedToken
+	case t.ExpiresAt != nil && !now.Before(*t.ExpiresAt):
+		return ExpiredToken
+	}
+	return ""
+}
+
 // CreateToken makes a token and returns its secret, which cannot be had again.
 // ErrNameTaken if the name was ever used.
 func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, storeIDs []int64, expires *time.Time) (string, error) {

@@ -48,8 +48,9 @@ type signedTrees struct {
 // checkpointsRead is how many kept checkpoints are read at a time.
 const checkpointsRead = 10_000
 
-// expect collects the trees that the log must begin with.
-func (v *verification) expect(ctx context.Context) error {
+// expect collects the trees that the log must begin with. Of those that were kept with
+// it, the trees of up to some leaves were held against it before.
+func (v *verification) expect(ctx context.Context, before int64) error {
 	v.trees.byTile = map[int64][]Anchor{}
 	expect := func(a Anchor) {
 		if a.N > 0 {
@@ -58,7 +59,11 @@ func (v *verification) expect(ctx context.Context) error {
 			v.result.Anchors++
 		}
 	}
-	for after := int64(-1); ; {
+	after := int64(-1)
+	if before > 0 {
+		after = before
+	}
+	for {
 		kept, err := v.queries.ListCheckpoints(ctx, v.log.conn, db.ListCheckpointsParams{AfterSize: after, RowLimit: checkpointsRead})
 		if err != nil {
 			return err
@@ -195,8 +200,15 @@ func (v *verification) mismatches() {
 // cosignatures checks what witnesses said.
 func (v *verification) cosignatures(ctx context.Context) error {
 	for _, w := range v.Witnesses {
-		cosigned := int64(0)
-		for after := int64(-1); ; {
+		cosigned, after := int64(0), int64(-1)
+		if v.From.N > 0 { // the newest of those that were checked before, and what came since
+			newest, err := v.queries.CosignedBefore(ctx, v.log.conn, db.CosignedBeforeParams{Witness: w.ID(), UpTo: v.From.N})
+			if err != nil {
+				return err
+			}
+			after = newest - 1
+		}
+		for {
 			kept, err := v.queries.Cosignatures(ctx, v.log.conn, db.CosignaturesParams{Witness: w.ID(), AfterSize: after, RowLimit: checkpointsRead})
 			if err != nil {
 				return err

@@ -119,7 +119,7 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 
 // openCertificates makes the leaves of the statements of what was erased.
 func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
-	rows, err := o.queries.ErasureResults(ctx, o.log.conn)
+	rows, err := o.queries.ErasureResults(ctx, o.log.conn, time.Time{})
 	if err != nil {
 		return err
 	}

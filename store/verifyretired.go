@@ -27,9 +27,11 @@ const (
 	unknown = -1            // it speaks of nothing
 )
 
-// readRetirements reads what was retired by the rules, and where the log says so.
+// readRetirements reads what was retired by the rules since, and where the log says so.
+// A retirement speaks of leaves that lie before its own: those before were verified
+// before.
 func (v *verification) readRetirements(ctx context.Context) error {
-	rows, err := v.queries.ListRetirements(ctx, v.log.conn)
+	rows, err := v.queries.ListRetirements(ctx, v.log.conn, v.Since)
 	if err != nil {
 		return err
 	}

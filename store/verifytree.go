@@ -41,13 +41,13 @@ func (l *storedLeaf) blame(class Class, what, detail string) (right bool) {
 // three things against each other: the root that the signed tree has for it, the
 // hashes in log_leaves, and those made again from the rows.
 func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
-	if err := v.expect(ctx); err != nil {
-		return err
-	}
 	reader := translog.NewReader(signed, v.log.tiles(ctx))
 	first := v.From.N / translog.TileWidth
 	if v.From.N > signed.N {
 		first = 0
+	}
+	if err := v.expect(ctx, first*translog.TileWidth); err != nil {
+		return err
 	}
 	edge, err := v.log.edge(ctx, first*translog.TileWidth)
 	if err != nil {

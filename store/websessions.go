@@ -53,7 +53,7 @@ func (s *Store) SignedIn(ctx context.Context, secret string) (Token, bool, error
 		return Token{}, false, nil
 	}
 	t, ok := s.tokens.byID(session.TokenID)
-	if !ok || !t.good(now) {
+	if !ok || t.refusal(now) != "" {
 		return Token{}, false, nil
 	}
 	if now.Sub(session.LastUsedAt) >= webSessionTouch {

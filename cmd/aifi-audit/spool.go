@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -26,6 +28,9 @@ func (spoolCommand) Help() string {
 	return `While the database is away or slow, "serve" keeps webhooks in a spool on local disk: the
 folder "spool" of its data directory. It records them by itself as soon as it can, so
 none of these commands is needed in ordinary times.
+
+What comes while the database cannot even be asked for its token waits in the folder
+"undecided" beside it. These commands look there too.
 
 "status", "verify" and "export" change nothing, and work while a server runs. What a
 server has recorded stays in the spool's files until a whole file is done, so it may
@@ -82,7 +87,10 @@ func (c spoolStatusCommand) Run(env *environment) error {
 func writeSpoolReport(env *environment, local store.Local, r store.SpoolReport) error {
 	w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "spool\t%s\n", local.SpoolDir())
-	fmt.Fprintf(w, "deliveries\t%d\n", r.Records-r.NotDeliveries)
+	fmt.Fprintf(w, "deliveries\t%d\n", r.Records-r.NotDeliveries-r.Undecided)
+	if r.Undecided > 0 {
+		fmt.Fprintf(w, "undecided\t%d\n", r.Undecided)
+	}
 	fmt.Fprintf(w, "files\t%d, %d bytes\n", r.Segments, r.Bytes)
 	if r.Records > 0 {
 		fmt.Fprintf(w, "oldest\t%s, %s ago\n", r.Oldest.UTC().Format(time.RFC3339), time.Since(r.Oldest).Round(time.Second))
@@ -191,19 +199,30 @@ func (spoolDrainCommand) drain(env *environment, s *store.Store, local store.Loc
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	for {
-		st := s.Spool()
-		b.set(st.Drained, st.Drained+st.Records)
-		if st.Records == 0 && !st.Counting {
-			fmt.Fprintf(env.stdout, "recorded %d deliveries; the spool is empty\n", st.Drained)
-			if st.Damaged > 0 {
-				return fmt.Errorf("%d damaged records were set aside, in %s", st.Damaged, filepath.Join(local.SpoolDir(), "damaged"))
+		st, undecided := s.Spool(), s.Undecided()
+		recorded, left := st.Drained+undecided.Recorded, st.Records+undecided.Records
+		b.set(recorded, recorded+left)
+		if left == 0 && !st.Counting && !undecided.Counting {
+			fmt.Fprintf(env.stdout, "recorded %d deliveries; the spool is empty\n", recorded)
+			for _, why := range slices.Sorted(maps.Keys(undecided.Refused)) {
+				if n := undecided.Refused[why]; n > 0 {
+					fmt.Fprintf(env.stdout, "refused %d webhooks: %s\n", n, why)
+				}
 			}
-			return nil
+			return errors.Join(damagedIn(st, local.SpoolDir()), damagedIn(undecided.SpoolStats, local.UndecidedDir()))
 		}
 		select {
 		case <-tick.C:
 		case <-env.ctx.Done():
-			return fmt.Errorf("interrupted after %d deliveries; %d are still in the spool", st.Drained, st.Records)
+			return fmt.Errorf("interrupted after %d deliveries; %d are still in the spool", recorded, left)
 		}
 	}
+}
+
+// damagedIn is an error if anything of a spool was damaged.
+func damagedIn(st store.SpoolStats, dir string) error {
+	if st.Damaged == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d damaged records were set aside, in %s", st.Damaged, filepath.Join(dir, "damaged"))
 }

@@ -176,3 +176,35 @@ func TestSpoolDrain(t *testing.T) {
 	}
 	command(t, "spool", "status", data)
 }
+
+// What waits for its token to be looked up is told apart.
+func TestSpoolOfUndecided(t *testing.T) {
+	dir, _ := spooled(t, `{"storeId":7}`)
+	proxy := storetest.NewProxy(t, storetest.URL(t))
+	proxy.Cut()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: proxy.URL, Local: &store.Local{Dir: dir}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := store.NewDeliveryID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.KeepUndecided(t.Context(), "secret", store.Delivery{ID: id, Webhook: aifi.Tracking, Path: "/api/push/tracking", Body: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	data := "--data-dir=" + dir
+	for _, c := range []string{"status", "verify"} {
+		if out := command(t, "spool", c, data); !strings.Contains(out, "deliveries  1\nundecided   1\n") {
+			t.Errorf("%s says %s", c, out)
+		}
+	}
+	if out := command(t, "spool", "export", data); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"tokenFingerprint":"2bb80d537b1d"`) {
+		t.Errorf("export says %s", out)
+	}
+	if out := command(t, "spool", "drain", data, "--database-url="+storetest.URL(t)); out != "recorded 1 deliveries; the spool is empty\nrefused 1 webhooks: unknown_token\n" {
+		t.Errorf("drain says %s", out)
+	}
+}

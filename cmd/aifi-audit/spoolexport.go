@@ -19,30 +19,32 @@ type spoolExportCommand struct {
 func (spoolExportCommand) Help() string {
 	return `Each line is a JSON object: deliveryId, receivedAt, spooledAt, webhook, path, headers,
 remoteAddr, tokenId, truncated, storeIds (the stores that the token is limited to; absent
-if it is not), and the verbatim body. A body in UTF-8 is the string "body"; any other is
+if it is not), tokenFingerprint (instead of these two, if the token has still to be looked
+up: the first 12 digits of its SHA-256), and the verbatim body. A body in UTF-8 is the string "body"; any other is
 "bodyBase64". Bodies hold personal data: keep the file as safe as the database.`
 }
 
 // spooledLine is a line of an export.
 type spooledLine struct {
-	DeliveryID string            `json:"deliveryId"`
-	ReceivedAt time.Time         `json:"receivedAt"`
-	SpooledAt  time.Time         `json:"spooledAt"`
-	Webhook    string            `json:"webhook"`
-	Path       string            `json:"path"`
-	Headers    map[string]string `json:"headers"`
-	RemoteAddr string            `json:"remoteAddr"`
-	TokenID    int64             `json:"tokenId"`
-	StoreIDs   []int64           `json:"storeIds,omitempty"`
-	Truncated  bool              `json:"truncated"`
-	Body       *string           `json:"body,omitempty"`
-	BodyBase64 []byte            `json:"bodyBase64,omitempty"`
+	DeliveryID       string            `json:"deliveryId"`
+	ReceivedAt       time.Time         `json:"receivedAt"`
+	SpooledAt        time.Time         `json:"spooledAt"`
+	Webhook          string            `json:"webhook"`
+	Path             string            `json:"path"`
+	Headers          map[string]string `json:"headers"`
+	RemoteAddr       string            `json:"remoteAddr"`
+	TokenID          int64             `json:"tokenId"`
+	StoreIDs         []int64           `json:"storeIds,omitempty"`
+	TokenFingerprint string            `json:"tokenFingerprint,omitempty"`
+	Truncated        bool              `json:"truncated"`
+	Body             *string           `json:"body,omitempty"`
+	BodyBase64       []byte            `json:"bodyBase64,omitempty"`
 }
 
 func lineOf(d store.SpooledDelivery) spooledLine {
 	line := spooledLine{
 		DeliveryID: d.ID.String(), ReceivedAt: store.ReceivedAt(d.ID), SpooledAt: d.SpooledAt.UTC(), Webhook: string(d.Webhook),
-		Path: d.Path, Headers: d.Headers, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID, Truncated: d.Truncated,
+		Path: d.Path, Headers: d.Headers, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID, TokenFingerprint: d.TokenFingerprint, Truncated: d.Truncated,
 	}
 	line.StoreIDs, _ = d.TokenScope.Stores()
 	if utf8.Valid(d.Body) {

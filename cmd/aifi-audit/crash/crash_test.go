@@ -36,6 +36,8 @@ func TestNothingIsLost(t *testing.T) {
 // episode sends load, makes faults, heals them, and checks.
 func (w *world) episode(faults int) {
 	w.t.Helper()
+	// Also what comes with a token that the server has not seen yet must be kept.
+	w.newToken()
 	l, stop := w.load()
 	for range faults {
 		w.pause(600 * time.Millisecond)

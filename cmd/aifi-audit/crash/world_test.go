@@ -23,7 +23,6 @@ import (
 
 	"aifi-audit/store"
 	"aifi-audit/store/pgprivate"
-	"aifi-audit/store/spool"
 	"aifi-audit/store/storetest"
 )
 
@@ -39,6 +38,7 @@ type world struct {
 	databaseURL string // straight to PostgreSQL
 	ingest      string // tokens
 	staff       string
+	tokens      int // for ingest, so far
 
 	server   *exec.Cmd         // nil while it is down
 	ended    chan error        // of server
@@ -99,7 +99,7 @@ func newWorld(t *testing.T, o options, rnd *rand.Rand) *world {
 		w.databaseURL = attached.URL()
 		_ = attached.Close(t.Context())
 	}
-	w.ingest = w.token("--name=AiFi", "--scope=ingest")
+	w.newToken()
 	w.staff = w.token("--name=staff", "--scope=read")
 	return w
 }
@@ -130,6 +130,13 @@ func (w *world) token(args ...string) string {
 		w.t.Fatal(err)
 	}
 	return strings.TrimSpace(string(out))
+}
+
+// newToken makes the token that webhooks come with from now on.
+func (w *world) newToken() {
+	w.t.Helper()
+	w.tokens++
+	w.ingest = w.token(fmt.Sprintf("--name=AiFi %d", w.tokens), "--scope=ingest")
 }
 
 // startServer starts the program with limits that hurt now and then, unless told
@@ -242,11 +249,11 @@ func (w *world) ready() bool {
 
 func (w *world) spoolIsEmpty() bool {
 	w.alive()
-	r, err := spool.Inspect(w.t.Context(), filepath.Join(w.dataDir, "spool"), spool.Inspection{})
+	r, err := store.InspectSpool(w.t.Context(), store.Local{Dir: w.dataDir}, nil, nil)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		w.fail("%v", err)
 	}
-	if r.AsideFiles+r.Damaged+int64(r.Unreadable) > 0 {
+	if r.Damage() {
 		w.fail("the spool is damaged: %+v", r)
 	}
 	return r.Records == 0

@@ -62,7 +62,7 @@ func (q *Queries) ErasedDeliveries(ctx context.Context, db DBTX, requestID uuid.
 }
 
 const erasureResults = `-- name: ErasureResults :many
-SELECT request_id, executed_at, statement, secret FROM erasure_results
+SELECT request_id, executed_at, statement, secret FROM erasure_results WHERE executed_at >= $1
 `
 
 type ErasureResultsRow struct {
@@ -72,8 +72,8 @@ type ErasureResultsRow struct {
 	Secret     []byte
 }
 
-func (q *Queries) ErasureResults(ctx context.Context, db DBTX) ([]ErasureResultsRow, error) {
-	rows, err := db.Query(ctx, erasureResults)
+func (q *Queries) ErasureResults(ctx context.Context, db DBTX, since time.Time) ([]ErasureResultsRow, error) {
+	rows, err := db.Query(ctx, erasureResults, since)
 	if err != nil {
 		return nil, err
 	}

@@ -16,18 +16,33 @@ const addedListEntries = `-- name: AddedListEntries :many
 SELECT 'flag'::text AS list, e.delivery_id, x.flag AS value
 FROM event_flags x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= $1 AND (x.flag = ANY (e.flags)) IS NOT TRUE
+WHERE e.received_at >= $1
+    AND ($2::timestamptz IS NULL OR e.occurred_at >= $2 AND e.occurred_at < $3)
+    AND ($2::timestamptz IS NULL OR x.occurred_at >= $2 AND x.occurred_at < $3)
+    AND (x.flag = ANY (e.flags)) IS NOT TRUE
 UNION ALL
 SELECT 'product', e.delivery_id, x.product_id
 FROM event_products x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= $1 AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
+WHERE e.received_at >= $1
+    AND ($2::timestamptz IS NULL OR e.occurred_at >= $2 AND e.occurred_at < $3)
+    AND ($2::timestamptz IS NULL OR x.occurred_at >= $2 AND x.occurred_at < $3)
+    AND (x.product_id = ANY (e.product_ids)) IS NOT TRUE
 UNION ALL
 SELECT 'gondola', e.delivery_id, x.gondola_id
 FROM event_gondolas x
 JOIN events e ON e.store_id = x.store_id AND e.kind = x.kind AND e.occurred_at = x.occurred_at AND e.id = x.event_id
-WHERE e.received_at >= $1 AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE
+WHERE e.received_at >= $1
+    AND ($2::timestamptz IS NULL OR e.occurred_at >= $2 AND e.occurred_at < $3)
+    AND ($2::timestamptz IS NULL OR x.occurred_at >= $2 AND x.occurred_at < $3)
+    AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE
 `
+
+type AddedListEntriesParams struct {
+	Since    time.Time
+	FromTime *time.Time
+	ToTime   *time.Time
+}
 
 type AddedListEntriesRow struct {
 	List       string
@@ -36,9 +51,9 @@ type AddedListEntriesRow struct {
 }
 
 // AddedListEntries are flags, products and gondolas by which search finds events that do
-// not state them.
-func (q *Queries) AddedListEntries(ctx context.Context, db DBTX, since time.Time) ([]AddedListEntriesRow, error) {
-	rows, err := db.Query(ctx, addedListEntries, since)
+// not state them. If the time is given in which these happened, no more is read.
+func (q *Queries) AddedListEntries(ctx context.Context, db DBTX, arg AddedListEntriesParams) ([]AddedListEntriesRow, error) {
+	rows, err := db.Query(ctx, addedListEntries, arg.Since, arg.FromTime, arg.ToTime)
 	if err != nil {
 		return nil, err
 	}
@@ -330,6 +345,22 @@ func (q *Queries) Cosignatures(ctx context.Context, db DBTX, arg CosignaturesPar
 	return items, nil
 }
 
+const cosignedBefore = `-- name: CosignedBefore :one
+SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = $1 AND size <= $2
+`
+
+type CosignedBeforeParams struct {
+	Witness string
+	UpTo    int64
+}
+
+func (q *Queries) CosignedBefore(ctx context.Context, db DBTX, arg CosignedBeforeParams) (int64, error) {
+	row := db.QueryRow(ctx, cosignedBefore, arg.Witness, arg.UpTo)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const deliveryIDs = `-- name: DeliveryIDs :many
 SELECT id FROM deliveries WHERE received_at >= $1 AND received_at < $2
 `
@@ -457,18 +488,30 @@ const missingListEntries = `-- name: MissingListEntries :many
 SELECT 'flag'::text AS list, e.delivery_id, coalesce(f.value, '')::text AS value
 FROM events e CROSS JOIN LATERAL unnest(e.flags) AS f (value)
 LEFT JOIN event_flags x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.flag = f.value
-WHERE e.received_at >= $1 AND x.event_id IS NULL
+    AND ($1::timestamptz IS NULL OR x.occurred_at >= $1 AND x.occurred_at < $2)
+WHERE e.received_at >= $3
+    AND ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2) AND x.event_id IS NULL
 UNION ALL
 SELECT 'product', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.product_ids) AS f (value)
 LEFT JOIN event_products x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.product_id = f.value
-WHERE e.received_at >= $1 AND x.event_id IS NULL
+    AND ($1::timestamptz IS NULL OR x.occurred_at >= $1 AND x.occurred_at < $2)
+WHERE e.received_at >= $3
+    AND ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2) AND x.event_id IS NULL
 UNION ALL
 SELECT 'gondola', e.delivery_id, coalesce(f.value, '')
 FROM events e CROSS JOIN LATERAL unnest(e.gondola_ids) AS f (value)
 LEFT JOIN event_gondolas x ON x.store_id = e.store_id AND x.kind = e.kind AND x.occurred_at = e.occurred_at AND x.event_id = e.id AND x.gondola_id = f.value
-WHERE e.received_at >= $1 AND x.event_id IS NULL
+    AND ($1::timestamptz IS NULL OR x.occurred_at >= $1 AND x.occurred_at < $2)
+WHERE e.received_at >= $3
+    AND ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2) AND x.event_id IS NULL
 `
+
+type MissingListEntriesParams struct {
+	FromTime *time.Time
+	ToTime   *time.Time
+	Since    time.Time
+}
 
 type MissingListEntriesRow struct {
 	List       string
@@ -477,9 +520,9 @@ type MissingListEntriesRow struct {
 }
 
 // MissingListEntries are flags, products and gondolas of events by which the events
-// cannot be found.
-func (q *Queries) MissingListEntries(ctx context.Context, db DBTX, since time.Time) ([]MissingListEntriesRow, error) {
-	rows, err := db.Query(ctx, missingListEntries, since)
+// cannot be found. If the time is given in which the events happened, no more is read.
+func (q *Queries) MissingListEntries(ctx context.Context, db DBTX, arg MissingListEntriesParams) ([]MissingListEntriesRow, error) {
+	rows, err := db.Query(ctx, missingListEntries, arg.FromTime, arg.ToTime, arg.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -500,7 +543,7 @@ func (q *Queries) MissingListEntries(ctx context.Context, db DBTX, since time.Ti
 
 const missingQuarantine = `-- name: MissingQuarantine :many
 SELECT d.id FROM deliveries d
-LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id
+LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id AND q.received_at >= $1
 WHERE d.received_at >= $1 AND d.event_id IS NULL AND q.delivery_id IS NULL
 `
 
@@ -517,6 +560,32 @@ func (q *Queries) MissingQuarantine(ctx context.Context, db DBTX, since time.Tim
 			return nil, err
 		}
 		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const newEventHours = `-- name: NewEventHours :many
+SELECT DISTINCT date_trunc('hour', occurred_at, 'UTC')::timestamptz AS hour FROM events
+WHERE received_at >= $1 AND isfinite(occurred_at) ORDER BY hour
+`
+
+// NewEventHours are the hours in which events happened that were received since.
+func (q *Queries) NewEventHours(ctx context.Context, db DBTX, since time.Time) ([]time.Time, error) {
+	rows, err := db.Query(ctx, newEventHours, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []time.Time
+	for rows.Next() {
+		var hour time.Time
+		if err := rows.Scan(&hour); err != nil {
+			return nil, err
+		}
+		items = append(items, hour)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -556,9 +625,9 @@ func (q *Queries) QueuedLeaves(ctx context.Context, db DBTX) ([]QueuedLeavesRow,
 const unstatedEvents = `-- name: UnstatedEvents :many
 SELECT e.delivery_id FROM events e
 LEFT JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery_id AND d.event_id = e.id AND d.store_id = e.store_id
-    AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at
+    AND d.event_kind = e.kind AND d.event_occurred_at = e.occurred_at AND d.received_at >= $1
 LEFT JOIN quarantine q ON q.received_at = e.received_at AND q.delivery_id = e.delivery_id AND q.event_id = e.id AND q.event_store_id = e.store_id
-    AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at
+    AND q.event_kind = e.kind AND q.event_occurred_at = e.occurred_at AND q.received_at >= $1
 WHERE e.received_at >= $1 AND d.id IS NULL AND q.delivery_id IS NULL AND NOT (
     EXISTS (SELECT 1 FROM log_retirements r WHERE tstzrange(r.from_time, r.to_time) @> e.received_at
         AND (r.delivery_ids IS NULL OR e.delivery_id = ANY (r.delivery_ids)))
