@@ -291,7 +291,7 @@ func TestADeliveryRecordedTwiceAtOnceCountsOnce(t *testing.T) {
 	}
 }
 
-const compressed = 18 // the migration since which bodies are
+const compressedSince = 18 // the migration that compresses bodies
 
 // downTo takes back the migrations behind a version.
 func downTo(t testing.TB, url string, version int64) {
@@ -305,7 +305,7 @@ func downTo(t testing.TB, url string, version int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provider.DownTo(t.Context(), version); version < compressed {
+	if _, err := provider.DownTo(t.Context(), version); version < compressedSince {
 		// The way back would lose bodies, which the schema of then could not read.
 		if err == nil || !strings.Contains(err.Error(), "there are compressed bodies") {
 			t.Fatal(err)

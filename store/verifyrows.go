@@ -20,6 +20,9 @@ func (v *verification) rows(ctx context.Context) error {
 	if err := v.certificates(ctx); err != nil {
 		return err
 	}
+	if err := v.actRows(ctx); err != nil {
+		return err
+	}
 	differ := tables{true, true, true, true}
 	if v.From.N == 0 && v.Since.IsZero() {
 		if err := v.tallyWaiting(ctx); err != nil {
@@ -29,9 +32,6 @@ func (v *verification) rows(ctx context.Context) error {
 		if differ, err = v.tallyTables(ctx); err != nil {
 			return err
 		}
-	}
-	if err := v.actRows(ctx); err != nil {
-		return err
 	}
 	if !v.Since.IsZero() {
 		// What is new is a small part, and all sides of a join are bounded, whatever the
