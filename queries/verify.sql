@@ -92,6 +92,42 @@ WHERE e.received_at >= @since
     AND (sqlc.narg(from_time)::timestamptz IS NULL OR x.occurred_at >= sqlc.narg(from_time) AND x.occurred_at < sqlc.narg(to_time))
     AND (x.gondola_id = ANY (e.gondola_ids)) IS NOT TRUE;
 
+-- UnknownFacets are the stores, flags, products and gondolas of events that the catalogue
+-- does not know, or not of all times: search does not look there. What it knows of last
+-- times is up to a minute behind.
+-- name: UnknownFacets :many
+SELECT f.store_id, f.facet, f.value
+FROM (
+    SELECT 'store'::text AS facet, e.store_id, ''::text AS value, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
+    FROM events e WHERE (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    GROUP BY e.store_id
+    UNION ALL
+    SELECT 'flag', e.store_id, e.flag, min(e.occurred_at), max(e.occurred_at)
+    FROM event_flags e WHERE (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    GROUP BY e.store_id, e.flag
+    UNION ALL
+    SELECT 'product', e.store_id, e.product_id, min(e.occurred_at), max(e.occurred_at)
+    FROM event_products e WHERE (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    GROUP BY e.store_id, e.product_id
+    UNION ALL
+    SELECT 'gondola', e.store_id, e.gondola_id, min(e.occurred_at), max(e.occurred_at)
+    FROM event_gondolas e WHERE (sqlc.narg(from_time)::timestamptz IS NULL OR e.occurred_at >= sqlc.narg(from_time) AND e.occurred_at < sqlc.narg(to_time))
+    GROUP BY e.store_id, e.gondola_id
+) f
+LEFT JOIN store_facets c ON c.store_id = f.store_id AND c.facet = f.facet AND c.value = f.value
+WHERE c.store_id IS NULL OR f.first_at < c.first_seen_at OR f.last_at >= c.last_seen_at + interval '1 minute'
+ORDER BY f.store_id, f.facet, f.value;
+
+-- UnknownValues are the webhooks of deliveries, and the flags of sessions, that the
+-- catalogue does not know.
+-- name: UnknownValues :many
+(SELECT d.store_id, 'webhook'::text AS facet, d.webhook AS value FROM deliveries d WHERE d.received_at >= @since
+    EXCEPT SELECT store_id, 'webhook', webhook FROM store_webhooks)
+UNION ALL
+(SELECT f.store_id, 'session flag', f.flag FROM session_flags f WHERE f.first_seen_at >= @since
+    EXCEPT SELECT store_id, 'session flag', flag FROM store_flags)
+ORDER BY store_id, facet, value;
+
 -- name: MissingQuarantine :many
 SELECT d.id FROM deliveries d
 LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id AND q.received_at >= @since

@@ -94,10 +94,11 @@ func kindOf(w aifi.Webhook) Kind {
 	return Other
 }
 
-// occurredAt is when the event happened, as far as is known.
+// occurredAt is when the event happened, as far as is known, in PostgreSQL's whole
+// microseconds.
 func (p *pending) occurredAt() time.Time {
 	if t := p.statement.TimeOfOrigin; !t.IsZero() {
-		return t
+		return t.Truncate(time.Microsecond)
 	}
 	return p.receivedAt
 }

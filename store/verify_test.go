@@ -283,7 +283,7 @@ var tampers = map[string]tamper{
 		 UPDATE event_products SET occurred_at = occurred_at + interval '1 hour' WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
 		 UPDATE event_gondolas SET occurred_at = occurred_at + interval '1 hour' WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
 		 UPDATE deliveries SET event_occurred_at = event_occurred_at + interval '1 hour' WHERE id = '%[2]s'`,
-		[]string{"TAMPERED event of 1"},
+		[]string{"MISSING catalogue", "TAMPERED event of 1"},
 	},
 	"an event that two deliveries state is edited": {
 		`UPDATE events SET shopper_id = 'y' WHERE delivery_id = '%[1]s'`, []string{"TAMPERED event of 0", "TAMPERED event of 2"},
@@ -323,7 +323,7 @@ var tampers = map[string]tamper{
 	},
 	"search finds an event by a product that it does not state": {
 		`INSERT INTO event_products SELECT store_id, 'z', kind, occurred_at, id FROM events WHERE delivery_id = '%[2]s'`,
-		[]string{"TAMPERED product of 1"},
+		[]string{"MISSING catalogue", "TAMPERED product of 1"},
 	},
 	"a product moves from one event to another": {
 		`UPDATE event_products SET event_id = (SELECT id FROM events WHERE delivery_id = '%[4]s'), kind = 'registration',
@@ -335,7 +335,7 @@ var tampers = map[string]tamper{
 		`UPDATE deliveries SET remote_addr = '192.0.2.2' WHERE id = '%[2]s'`, []string{"TAMPERED row of 1"},
 	},
 	"a delivery's store is edited": {
-		`UPDATE deliveries SET store_id = 0 WHERE id = '%[5]s'; UPDATE deliveries SET webhook = 'tracking' WHERE id = '%[5]s'`, []string{"TAMPERED row of 4"},
+		`UPDATE deliveries SET store_id = 0 WHERE id = '%[5]s'; UPDATE deliveries SET webhook = 'tracking' WHERE id = '%[5]s'`, []string{"MISSING catalogue", "TAMPERED row of 4"},
 	},
 	"a delivery is deleted with all that it states": {
 		`DELETE FROM event_flags WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s'); DELETE FROM event_products WHERE event_id = (SELECT id FROM events WHERE delivery_id = '%[2]s');
@@ -360,13 +360,13 @@ var tampers = map[string]tamper{
 	"a delivery is copied to another store": {
 		`INSERT INTO deliveries SELECT 8, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
-		[]string{"TAMPERED row of 1"},
+		[]string{"MISSING catalogue", "TAMPERED row of 1"},
 	},
 	"an event is copied to another time": {
 		`INSERT INTO events SELECT store_id, kind, occurred_at + interval '1 hour', id, occurred_at_known, delivery_id, received_at, issued_at, webhook, event_id,
 			session_id, customer_id, shopper_id, store_external_id, '{}', '{}', '{}', payment_provider, token_type, check_in_device_id, unreadable
 			FROM events WHERE delivery_id = '%[2]s'`,
-		[]string{"TAMPERED event of 1"},
+		[]string{"MISSING catalogue", "TAMPERED event of 1"},
 	},
 	"an event's list holds a null": {
 		`UPDATE events SET product_ids = '{p,NULL}' WHERE delivery_id = '%[2]s'`, []string{"MISSING product of 1", "TAMPERED product of 1", "TAMPERED row of 1"},
@@ -374,6 +374,21 @@ var tampers = map[string]tamper{
 	"a time never ends": {
 		`UPDATE deliveries SET issued_at = 'infinity' WHERE id = '%[2]s'; UPDATE events SET issued_at = '-infinity' WHERE delivery_id = '%[1]s'`,
 		[]string{"TAMPERED row of 0", "TAMPERED row of 1", "TAMPERED row of 2"},
+	},
+	"the catalogue forgets a product": {
+		`DELETE FROM products WHERE product_id = 'q'`, []string{"MISSING catalogue"},
+	},
+	"the catalogue forgets when a gondola was seen": {
+		`UPDATE gondolas SET last_seen_at = first_seen_at - interval '1 day', first_seen_at = first_seen_at - interval '1 day'`, []string{"MISSING catalogue"},
+	},
+	"the catalogue forgets a store's first day": {
+		`UPDATE stores SET first_seen_at = last_seen_at + interval '1 day'`, []string{"MISSING catalogue"},
+	},
+	"the catalogue forgets flags": {
+		`DELETE FROM store_flags`, []string{"MISSING catalogue"},
+	},
+	"the catalogue forgets webhooks": {
+		`DELETE FROM store_webhooks WHERE webhook = 'remote-register'`, []string{"MISSING catalogue"},
 	},
 	"a leaf of a complete tile is edited": {
 		`UPDATE log_leaves SET hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1) WHERE first_index = 0`, []string{"TAMPERED leaf of 1"},

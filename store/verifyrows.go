@@ -42,6 +42,9 @@ func (v *verification) rows(ctx context.Context) error {
 			}
 		}
 	}
+	if err := v.uncatalogued(ctx); err != nil {
+		return err
+	}
 	for _, look := range []struct {
 		needed bool
 		at     func(context.Context) error
@@ -69,8 +72,14 @@ func (v *verification) unstated(ctx context.Context) error {
 // unlisted finds flags, products and gondolas of events by which search cannot find
 // them, and such by which it finds events that do not state them.
 func (v *verification) unlisted(ctx context.Context) error {
+	return v.eachNewTime(ctx, v.unlistedIn)
+}
+
+// eachNewTime calls look for the times in which events happened that are new: once with
+// nil, which is all times, if all are.
+func (v *verification) eachNewTime(ctx context.Context, look func(ctx context.Context, from, to *time.Time) error) error {
 	if v.Since.IsZero() {
-		return v.unlistedIn(ctx, nil, nil)
+		return look(ctx, nil, nil)
 	}
 	hours, err := v.queries.NewEventHours(ctx, v.log.conn, v.Since)
 	if err != nil {
@@ -82,7 +91,7 @@ func (v *verification) unlisted(ctx context.Context) error {
 			n++
 		}
 		end := hours[n-1].Add(time.Hour)
-		if err := v.unlistedIn(ctx, &hours[0], &end); err != nil {
+		if err := look(ctx, &hours[0], &end); err != nil {
 			return err
 		}
 		hours = hours[n:]

@@ -622,6 +622,101 @@ func (q *Queries) QueuedLeaves(ctx context.Context, db DBTX) ([]QueuedLeavesRow,
 	return items, nil
 }
 
+const unknownFacets = `-- name: UnknownFacets :many
+SELECT f.store_id, f.facet, f.value
+FROM (
+    SELECT 'store'::text AS facet, e.store_id, ''::text AS value, min(e.occurred_at) AS first_at, max(e.occurred_at) AS last_at
+    FROM events e WHERE ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2)
+    GROUP BY e.store_id
+    UNION ALL
+    SELECT 'flag', e.store_id, e.flag, min(e.occurred_at), max(e.occurred_at)
+    FROM event_flags e WHERE ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2)
+    GROUP BY e.store_id, e.flag
+    UNION ALL
+    SELECT 'product', e.store_id, e.product_id, min(e.occurred_at), max(e.occurred_at)
+    FROM event_products e WHERE ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2)
+    GROUP BY e.store_id, e.product_id
+    UNION ALL
+    SELECT 'gondola', e.store_id, e.gondola_id, min(e.occurred_at), max(e.occurred_at)
+    FROM event_gondolas e WHERE ($1::timestamptz IS NULL OR e.occurred_at >= $1 AND e.occurred_at < $2)
+    GROUP BY e.store_id, e.gondola_id
+) f
+LEFT JOIN store_facets c ON c.store_id = f.store_id AND c.facet = f.facet AND c.value = f.value
+WHERE c.store_id IS NULL OR f.first_at < c.first_seen_at OR f.last_at >= c.last_seen_at + interval '1 minute'
+ORDER BY f.store_id, f.facet, f.value
+`
+
+type UnknownFacetsParams struct {
+	FromTime *time.Time
+	ToTime   *time.Time
+}
+
+type UnknownFacetsRow struct {
+	StoreID int64
+	Facet   string
+	Value   string
+}
+
+// UnknownFacets are the stores, flags, products and gondolas of events that the catalogue
+// does not know, or not of all times: search does not look there. What it knows of last
+// times is up to a minute behind.
+func (q *Queries) UnknownFacets(ctx context.Context, db DBTX, arg UnknownFacetsParams) ([]UnknownFacetsRow, error) {
+	rows, err := db.Query(ctx, unknownFacets, arg.FromTime, arg.ToTime)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UnknownFacetsRow
+	for rows.Next() {
+		var i UnknownFacetsRow
+		if err := rows.Scan(&i.StoreID, &i.Facet, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const unknownValues = `-- name: UnknownValues :many
+(SELECT d.store_id, 'webhook'::text AS facet, d.webhook AS value FROM deliveries d WHERE d.received_at >= $1
+    EXCEPT SELECT store_id, 'webhook', webhook FROM store_webhooks)
+UNION ALL
+(SELECT f.store_id, 'session flag', f.flag FROM session_flags f WHERE f.first_seen_at >= $1
+    EXCEPT SELECT store_id, 'session flag', flag FROM store_flags)
+ORDER BY store_id, facet, value
+`
+
+type UnknownValuesRow struct {
+	StoreID int64
+	Facet   string
+	Value   string
+}
+
+// UnknownValues are the webhooks of deliveries, and the flags of sessions, that the
+// catalogue does not know.
+func (q *Queries) UnknownValues(ctx context.Context, db DBTX, since time.Time) ([]UnknownValuesRow, error) {
+	rows, err := db.Query(ctx, unknownValues, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []UnknownValuesRow
+	for rows.Next() {
+		var i UnknownValuesRow
+		if err := rows.Scan(&i.StoreID, &i.Facet, &i.Value); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const unstatedEvents = `-- name: UnstatedEvents :many
 SELECT e.delivery_id FROM events e
 LEFT JOIN deliveries d ON d.received_at = e.received_at AND d.id = e.delivery_id AND d.event_id = e.id AND d.store_id = e.store_id
