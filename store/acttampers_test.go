@@ -185,6 +185,7 @@ func tamperInRounds(t *testing.T, all map[string]map[string]actTamper) {
 	}
 	for round := range rounds {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			t.Parallel()
 			d := template
 			d.url = storetest.Clone(t, template.url)
 			statements := []string{}

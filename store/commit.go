@@ -20,8 +20,8 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 		return nil, err
 	}
 	defer conn.Release()
-	if made := f.store.writes.made(); made != f.made {
-		f.seen, f.made = newSeen(), made // another connection may lead to another database: one that was restored
+	if database := databaseOf(conn); database != f.in {
+		f.seen, f.in = newSeen(), database
 	}
 	have, err := f.known(ctx, conn, batch, again)
 	if err != nil {

@@ -72,14 +72,6 @@ func (p *pool) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) {
 	return nil, errNotConnected
 }
 
-// made is how many connections there were so far: while it stays, so does the database.
-func (p *pool) made() int64 {
-	if ready := p.ready.Load(); ready != nil {
-		return ready.Stat().NewConnsCount()
-	}
-	return 0
-}
-
 // connConfig is how to connect outside of the pool.
 func (p *pool) connConfig() (*pgx.ConnConfig, error) {
 	if ready := p.ready.Load(); ready != nil {
@@ -131,9 +123,29 @@ func writeConfig(url string, connections int32) (*pgxpool.Config, error) {
 	config.MaxConns = connections
 	prepare := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn))
+		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn), identify(ctx, conn))
 	}
 	return config, nil
+}
+
+// identity is the key of what identify notes.
+const identity = "aifi-audit database"
+
+// identify notes which database a connection leads to: one that is restored is another,
+// or its server was started anew.
+func identify(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	var database string
+	err := conn.QueryRow(ctx, "SELECT oid || ' ' || pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()").Scan(&database)
+	conn.PgConn().CustomData()[identity] = database
+	return err
+}
+
+// databaseOf is the database that a connection of writeConfig leads to.
+func databaseOf(conn *pgxpool.Conn) string {
+	database, _ := conn.Conn().PgConn().CustomData()[identity].(string)
+	return database
 }
 
 // commitDurably makes a commit last before it is answered, whatever the database or

@@ -244,8 +244,8 @@ func (r *recorder) close() {
 // flusher commits batches: whatever waits while it commits is its next batch.
 type flusher struct {
 	store *Store
-	seen  *seen
-	made  int64 // connections, when seen began
+	seen  *seen // what it has written
+	in    string // which database
 }
 
 func (f *flusher) run(queue <-chan *pending) {

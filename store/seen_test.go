@@ -11,7 +11,13 @@ import (
 
 // A process remembers what it has written; a database that is restored below it does not.
 func TestARestoredDatabaseGetsWhatItLacks(t *testing.T) {
-	s, url := open(t)
+	url, elsewhere := storetest.URL(t), storetest.URL(t)
+	backup := storetest.Clone(t, url)
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
 	recordNumber := func(n int) {
 		t.Helper()
 		body := fmt.Sprintf(`{"storeId":7,"sessionId":"s","eventId":"%d","timeOfOrigin":"2026-01-02T03:04:05Z","productIds":["p"],"gondolaIds":[3]}`, n)
@@ -21,10 +27,13 @@ func TestARestoredDatabaseGetsWhatItLacks(t *testing.T) {
 	}
 	recordNumber(1)
 	recordNumber(2)
-	const rest = "DELETE FROM products; DELETE FROM gondolas; DELETE FROM stores; DELETE FROM sessions"
-	storetest.SQL(t, url, rest, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	name := func(databaseURL string) string {
+		return storetest.Query(t, databaseURL, "SELECT quote_ident(current_database())")[0]
+	}
+	old, copied := name(url), name(backup)
+	storetest.SQL(t, elsewhere, "DROP DATABASE "+old+" WITH (FORCE)", "CREATE DATABASE "+old+" TEMPLATE "+copied)
 	recordNumber(3)
-	for _, table := range []string{"products", "gondolas", "stores", "sessions"} {
+	for _, table := range []string{"products", "gondolas", "stores", "sessions", "store_webhooks", "deliveries"} {
 		if n := storetest.Query(t, url, "SELECT count(*) FROM "+table); n[0] != "1" {
 			t.Errorf("%s has %s rows", table, n[0])
 		}

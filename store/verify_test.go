@@ -509,6 +509,7 @@ func TestTamperMatrix(t *testing.T) {
 	names := append(ids[:], other)
 	for name, c := range tampers {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := template
 			d.url = storetest.Clone(t, template.url)
 			unguarded(t, d.url, named(c.sql, names))

@@ -35,6 +35,7 @@ func TestVerifyingWhatIsNewFindsTheSame(t *testing.T) {
 		"cosignatures":     {tampers["cosignatures are deleted"].sql, []string{"UNVERIFIABLE cosignature"}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			d := template
 			d.url = storetest.Clone(t, template.url)
 			other, err := store.NewDeliveryID()

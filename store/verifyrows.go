@@ -131,7 +131,8 @@ func (v *verification) unsequenced(ctx context.Context) error {
 	if err != nil || span.LastAt.IsZero() {
 		return err
 	}
-	for from := span.FirstAt.Truncate(time.Hour); !from.After(span.LastAt); from = from.Add(time.Hour) {
+	end := span.LastAt
+	for from := span.FirstAt.Truncate(time.Hour); !from.After(end); from = from.Add(time.Hour) {
 		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(time.Hour)}
 		deliveries, err := v.queries.DeliveryIDs(ctx, v.log.conn, period)
 		if err != nil {
@@ -141,7 +142,14 @@ func (v *verification) unsequenced(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(deliveries)+len(entries) == 0 {
+		if len(deliveries)+len(entries) == 0 { // there may be years without any
+			span, err = v.queries.LoggedSpan(ctx, v.log.conn, period.ToTime)
+			if err != nil {
+				return err
+			}
+			if next := span.FirstAt.Truncate(time.Hour); next.After(period.ToTime) {
+				from = next.Add(-time.Hour)
+			}
 			continue
 		}
 		rows, err := v.queries.LeafIDsBetween(ctx, v.log.conn, db.LeafIDsBetweenParams(period))
