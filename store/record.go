@@ -244,7 +244,7 @@ func (r *recorder) close() {
 // flusher commits batches: whatever waits while it commits is its next batch.
 type flusher struct {
 	store *Store
-	seen  *seen // what it has written
+	seen  *seen  // what it has written
 	in    string // which database
 }
 

@@ -79,8 +79,14 @@ func (f Finding) String() string {
 		id   *uuid.UUID
 		what string
 	}{
-		{f.DeliveryID, "delivery %s"}, {f.AccessID, "entry %s of the access log"}, {f.RetirementID, "retirement %s"}, {f.RequestID, "erasure %s"},
-		{f.DecisionID, "decision %s"}, {f.NoteID, "note %s"}, {f.EventID, "event %s"}, {f.HoldID, "hold %s"},
+		{f.DeliveryID, "delivery %s"},
+		{f.AccessID, "entry %s of the access log"},
+		{f.RetirementID, "retirement %s"},
+		{f.RequestID, "erasure %s"},
+		{f.DecisionID, "decision %s"},
+		{f.NoteID, "note %s"},
+		{f.EventID, "event %s"},
+		{f.HoldID, "hold %s"},
 	} {
 		if about.id != nil {
 			s += fmt.Sprintf(" of "+about.what, about.id)

@@ -30,11 +30,13 @@ func TestAnOldBackupIsRestored(t *testing.T) {
 	ingest := strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", at))
 	staff := strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read,admin", at))
 	s = serveAlone(t, serve...)
+	s.get(t, "/api/v1/status", staff, has(`"database":"ok"`)) // until then its tokens are not known
 	command(t, "simulate", "--url="+s.url, "--token="+ingest, "--rate=0", "--count=30")
 	s.stop()
 	shell(t, "cp", "-a", cluster, backup)
 
 	s = serveAlone(t, serve...)
+	s.get(t, "/api/v1/status", staff, has(`"database":"ok"`))
 	command(t, "simulate", "--url="+s.url, "--token="+ingest, "--rate=0", "--count=20", "--seed=2")
 	s.stop()
 	shell(t, "rm", "-r", cluster)

@@ -46,8 +46,11 @@ func TestWhichBodiesHaveAnIdentifier(t *testing.T) {
 func TestWhoseIdentifiersTheyAre(t *testing.T) {
 	for want, infos := range map[bool][]aifi.PersonalInfo{
 		true: {
-			{Email: "grace@EXAMPLE.com"}, {Phone: "+44-20-7946-0958", Email: "other@example.com"}, {PhoneNumber: "442079460958"},
-			{FirstName: " grace ", LastName: "hopper"}, {LastName: "Grace Hopper"},
+			{Email: "grace@EXAMPLE.com"},
+			{Phone: "+44-20-7946-0958", Email: "other@example.com"},
+			{PhoneNumber: "442079460958"},
+			{FirstName: " grace ", LastName: "hopper"},
+			{LastName: "Grace Hopper"},
 		},
 		false: {{}, {Email: "grace"}, {Phone: "0"}, {FirstName: "Grace"}, {FirstName: "Hopper", LastName: "Grace"}},
 	} {
