@@ -64,7 +64,7 @@ func rowSum[T text](k *tallier, storeID int64, kind T, at time.Time, id uuid.UUI
 	const named = 0xff
 	switch n := slices.Index(tallyKinds, Kind(kind)); {
 	case n >= 0:
-		b = append(b, byte(n)) //nolint:gosec // there are four
+		b = append(b, byte(n)) //nolint:gosec // there are few
 	default:
 		b = append(binary.AppendUvarint(append(b, named), uint64(len(kind))), kind...)
 	}
