@@ -111,6 +111,7 @@ func TestTheCheckNotices(t *testing.T) {
 	l := newLedger(t, *seed)
 	shops := simulator.New(simulator.Config{Seed: l.seed, Stores: 2, Start: time.Now(), Rate: loadRate})
 	simulator.Run(t.Context(), shops, simulator.RunConfig{URL: w.url, Token: w.ingest, Count: 200, RunID: l.runID, Answered: l.add})
+	w.until("the spool is empty", w.spoolIsEmpty)
 	problems := func() []string { return append(l.compare(t, w.databaseURL), invariants(t, w.databaseURL)...) }
 	if got := problems(); len(got) > 0 || len(l.kept) != 200 {
 		t.Fatalf("%d are kept: %q", len(l.kept), got)
