@@ -40,7 +40,12 @@ type load struct {
 }
 
 func TestNoPageIsHeavyOrShifts(t *testing.T) {
-	const most = 100 << 10
+	const (
+		most = 100 << 10
+		// still is what nobody sees: a browser that is given a page in pieces, on a busy
+		// machine, may move a column by a fraction of a pixel. A good page stays below 0.1.
+		still = 0.001
+	)
 	s := serve(t)
 	fillTo(t, s, 60)
 	b := s.browse(t)
@@ -51,7 +56,7 @@ func TestNoPageIsHeavyOrShifts(t *testing.T) {
 			b.open(path)
 			got := ask[load](b, settled)
 			t.Logf("%4d px: %6d bytes in %d requests  %s", width, got.Weight, got.Requests, path)
-			if got.Shift != 0 {
+			if got.Shift > still {
 				t.Errorf("%s at %d px shifts by %v", path, width, got.Shift)
 			}
 			if got.Weight > most || got.Weight == 0 {
