@@ -94,14 +94,16 @@ func kindOf(w aifi.Webhook) Kind {
 	return Other
 }
 
-// occurredAt is when the event happened, as far as is known, in PostgreSQL's whole
-// microseconds.
-func (p *pending) occurredAt() time.Time {
-	if t := p.statement.TimeOfOrigin; !t.IsZero() {
+// occurredAt is when a statement's event happened, as far as is known, in PostgreSQL's
+// whole microseconds.
+func occurredAt(s *aifi.Statement, receivedAt time.Time) time.Time {
+	if t := s.TimeOfOrigin; !t.IsZero() {
 		return t.Truncate(time.Microsecond)
 	}
-	return p.receivedAt
+	return receivedAt
 }
+
+func (p *pending) occurredAt() time.Time { return occurredAt(p.statement, p.receivedAt) }
 
 func (r *rows) addEvent(p *pending) {
 	s, e := p.statement, &r.events
@@ -138,7 +140,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 		eventID, kind, occurredAt = uuidOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
-	webhook := cleanText(string(d.Webhook))
+	webhook := string(d.Webhook)
 	if r.seen.once(catalogueKey("webhook", p.storeID(), webhook)) {
 		r.storeWebhooks[storeKey{p.storeID(), webhook}] = struct{}{}
 	}
@@ -173,7 +175,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 		q.StoreID = append(q.StoreID, p.storeID())
 		q.ReceivedAt = append(q.ReceivedAt, p.receivedAt)
 		q.DeliveryID = append(q.DeliveryID, d.ID)
-		q.Webhook = append(q.Webhook, cleanText(string(d.Webhook)))
+		q.Webhook = append(q.Webhook, webhook)
 		q.Reason = append(q.Reason, string(p.problem.Reason))
 		q.Pointer = append(q.Pointer, p.problem.Pointer)
 		q.Detail = append(q.Detail, p.problem.Detail)

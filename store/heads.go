@@ -20,20 +20,18 @@ var ofOneRequest = []string{"Date", "Traceparent", "X-Correlation-Id", "X-Reques
 // headOf parts a delivery's request into its head and the headers, as JSON, that are
 // its own; "" if there are none.
 func headOf(d *Delivery) (shared head, own string) {
-	shared = head{cleanText(d.RemoteAddr), cleanText(d.Path), ""}
-	headers := cleanHeaders(d.Headers)
-	apart := map[string]string{}
-	for _, name := range ofOneRequest {
-		if value, ok := headers[name]; ok {
+	alike, apart := map[string]string{}, map[string]string{}
+	for name, value := range d.Headers {
+		if slices.Contains(ofOneRequest, name) {
 			apart[name] = value
-			delete(headers, name)
+		} else {
+			alike[name] = value
 		}
 	}
 	if len(apart) > 0 {
 		own = headersJSON(apart)
 	}
-	shared.headers = headersJSON(headers)
-	return shared, own
+	return head{d.RemoteAddr, d.Path, headersJSON(alike)}, own
 }
 
 // id is the same for the same head.
@@ -54,19 +52,19 @@ func headersJSON(headers map[string]string) string {
 	return string(text)
 }
 
-// addHead adds what came before a delivery's body. A head is shared from the second
-// time on that it is seen: one that never comes again would take more room apart.
+// addHead adds what came before a delivery's body. A head is shared once a batch with
+// it was committed: one that never comes again would take more room apart.
 func (r *rows) addHead(d *Delivery) {
 	h, own := headOf(d)
 	id := h.id()
 	a := &r.deliveries
-	if r.seen.head(id) {
-		r.heads[id] = h
-		a.HeadID, a.RemoteAddr, a.Path, a.Headers = append(a.HeadID, id), append(a.RemoteAddr, ""), append(a.Path, ""), append(a.Headers, own)
+	if r.seen.once(catalogueKey("head", 0, string(id[:]))) {
+		a.HeadID, a.RemoteAddr, a.Path = append(a.HeadID, uuid.Nil), append(a.RemoteAddr, h.remoteAddr), append(a.Path, h.path)
+		a.Headers = append(a.Headers, headersJSON(d.Headers))
 		return
 	}
-	a.HeadID, a.RemoteAddr, a.Path = append(a.HeadID, uuid.Nil), append(a.RemoteAddr, h.remoteAddr), append(a.Path, h.path)
-	a.Headers = append(a.Headers, headersJSON(cleanHeaders(d.Headers)))
+	r.heads[id] = h
+	a.HeadID, a.RemoteAddr, a.Path, a.Headers = append(a.HeadID, id), append(a.RemoteAddr, ""), append(a.Path, ""), append(a.Headers, own)
 }
 
 // headParams are in the order of ids: two processes must name rows in one order.

@@ -31,7 +31,7 @@ func (p *pending) leaf(first bool) translog.Leaf {
 	facts := p.facts(first)
 	l := translog.Leaf{
 		Kind: translog.Delivery, ID: p.delivery.ID, At: p.receivedAt, StoreID: p.storeID(),
-		Webhook: cleanText(string(p.delivery.Webhook)), Body: p.evidence.body,
+		Webhook: string(p.delivery.Webhook), Body: p.evidence.body,
 		Facts: p.evidence.secret.Facts().Commit(facts.Append(nil)),
 	}
 	if p.replayed != nil {
@@ -44,7 +44,7 @@ func (p *pending) leaf(first bool) translog.Leaf {
 func (p *pending) facts(first bool) translog.Facts {
 	d := &p.delivery
 	f := translog.Facts{
-		TokenID: d.TokenID, RemoteAddr: cleanText(d.RemoteAddr), Path: cleanText(d.Path), Headers: cleanHeaders(d.Headers),
+		TokenID: d.TokenID, RemoteAddr: d.RemoteAddr, Path: d.Path, Headers: d.Headers,
 		BodySize: int64(len(d.Body)), Truncated: d.Truncated,
 	}
 	s := p.statement

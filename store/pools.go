@@ -112,6 +112,10 @@ func recordConfig(url string) (*pgxpool.Config, error) {
 	} {
 		config.ConnConfig.RuntimeParams[name] = value
 	}
+	prepare := config.AfterConnect
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		return errors.Join(prepare(ctx, conn), identify(ctx, conn))
+	}
 	return config, nil
 }
 
@@ -123,7 +127,7 @@ func writeConfig(url string, connections int32) (*pgxpool.Config, error) {
 	config.MaxConns = connections
 	prepare := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn), identify(ctx, conn))
+		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn))
 	}
 	return config, nil
 }
@@ -142,7 +146,7 @@ func identify(ctx context.Context, conn *pgx.Conn) error {
 	return err
 }
 
-// databaseOf is the database that a connection of writeConfig leads to.
+// databaseOf is the database that a connection of recordConfig leads to.
 func databaseOf(conn *pgxpool.Conn) string {
 	database, _ := conn.Conn().PgConn().CustomData()[identity].(string)
 	return database

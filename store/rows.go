@@ -220,9 +220,18 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		{len(r.gondolas.GondolaID), func() error { return q.InsertEventGondolas(ctx, p, r.gondolas) }},
 		{len(r.personal.EventID), func() error { return q.InsertEventPersonalInfo(ctx, p, r.personal) }},
 		{len(r.stores), func() error { return q.UpsertStores(ctx, p, r.storeParams()) }},
-		{len(r.storeExternalIDs), func() error { return q.InsertStoreExternalIDs(ctx, p, r.storeExternalIDParams()) }},
-		{len(r.storeFlags), func() error { return q.InsertStoreFlags(ctx, p, r.storeFlagParams()) }},
-		{len(r.storeWebhooks), func() error { return q.InsertStoreWebhooks(ctx, p, r.storeWebhookParams()) }},
+		{len(r.storeExternalIDs), func() error {
+			stores, ids := columns(r.storeExternalIDs)
+			return q.InsertStoreExternalIDs(ctx, p, db.InsertStoreExternalIDsParams{StoreID: stores, ExternalID: ids})
+		}},
+		{len(r.storeFlags), func() error {
+			stores, flags := columns(r.storeFlags)
+			return q.InsertStoreFlags(ctx, p, db.InsertStoreFlagsParams{StoreID: stores, Flag: flags})
+		}},
+		{len(r.storeWebhooks), func() error {
+			stores, webhooks := columns(r.storeWebhooks)
+			return q.InsertStoreWebhooks(ctx, p, db.InsertStoreWebhooksParams{StoreID: stores, Webhook: webhooks})
+		}},
 		{len(r.productCatalogue), func() error { return q.UpsertProducts(ctx, p, r.productParams()) }},
 		{len(r.gondolaCatalogue), func() error { return q.UpsertGondolas(ctx, p, r.gondolaParams()) }},
 		{len(r.customers), func() error { return q.UpsertCustomers(ctx, p, r.customerParams()) }},
@@ -280,25 +289,12 @@ func (r *rows) storeParams() (a db.UpsertStoresParams) {
 	return a
 }
 
-func (r *rows) storeExternalIDParams() (a db.InsertStoreExternalIDsParams) {
-	for _, k := range sortedKeys(r.storeExternalIDs) {
-		a.StoreID, a.ExternalID = append(a.StoreID, k.storeID), append(a.ExternalID, k.id)
+// columns are the keys of rows that have nothing else, in order.
+func columns(m map[storeKey]struct{}) (stores []int64, ids []string) {
+	for _, k := range sortedKeys(m) {
+		stores, ids = append(stores, k.storeID), append(ids, k.id)
 	}
-	return a
-}
-
-func (r *rows) storeFlagParams() (a db.InsertStoreFlagsParams) {
-	for _, k := range sortedKeys(r.storeFlags) {
-		a.StoreID, a.Flag = append(a.StoreID, k.storeID), append(a.Flag, k.id)
-	}
-	return a
-}
-
-func (r *rows) storeWebhookParams() (a db.InsertStoreWebhooksParams) {
-	for _, k := range sortedKeys(r.storeWebhooks) {
-		a.StoreID, a.Webhook = append(a.StoreID, k.storeID), append(a.Webhook, k.id)
-	}
-	return a
+	return stores, ids
 }
 
 func (r *rows) productParams() (a db.UpsertProductsParams) {

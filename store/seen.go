@@ -5,8 +5,6 @@ import (
 	"reflect"
 	"time"
 
-	"github.com/google/uuid"
-
 	"aifi-audit/store/aifi"
 )
 
@@ -16,7 +14,6 @@ const (
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
 
-	seenHeads    = 10_000
 	seenSessions = 20_000 // of about 2 kB each
 	// stateEvery is how long a session's row may go without the state that it has:
 	// until then somebody else's change of it, or its removal, would stay.
@@ -31,8 +28,6 @@ type seen struct {
 
 	sessions      map[storeKey]writtenSession
 	freshSessions map[storeKey]writtenSession // of the batch under way
-
-	heads map[uuid.UUID]struct{} // that came at least once, written or not
 }
 
 // writtenSession is a state of a session that was written.
@@ -48,7 +43,6 @@ func newSeen() *seen {
 	return &seen{
 		rows: map[string]span{}, fresh: map[string]span{},
 		sessions: map[storeKey]writtenSession{}, freshSessions: map[storeKey]writtenSession{},
-		heads: map[uuid.UUID]struct{}{},
 	}
 }
 
@@ -87,18 +81,6 @@ func (s *seen) needs(key string, at time.Time) bool {
 
 // once is needs for a row without times.
 func (s *seen) once(key string) bool { return s.needs(key, time.Time{}) }
-
-// head reports whether a request head came before.
-func (s *seen) head(id uuid.UUID) bool {
-	if _, ok := s.heads[id]; ok {
-		return true
-	}
-	if len(s.heads) == seenHeads {
-		clear(s.heads)
-	}
-	s.heads[id] = struct{}{}
-	return false
-}
 
 func (s *seen) begin() {
 	clear(s.fresh)
