@@ -205,16 +205,16 @@ func (s *Store) erasedDeliveries(ctx context.Context, request uuid.UUID, at time
 
 // notePlaces notes where the leaves of a row are.
 func notePlaces(row db.LeafRowsAtTimesRow, place map[uuid.UUID]*ErasedDelivery) {
-	for i := 0; i+idSize <= len(row.Ids); i += idSize {
-		d := place[uuid.UUID(row.Ids[i+1:i+idSize])]
+	for i, l := range leafIDsOf(row.Ids) {
+		d := place[l.id()]
 		if d == nil {
 			continue
 		}
-		switch translog.Kind(row.Ids[i]) {
+		switch l.kind() {
 		case translog.Delivery:
-			d.Leaf = row.FirstIndex + int64(i/idSize)
+			d.Leaf = row.FirstIndex + i
 		case translog.Erasure:
-			d.Erasure = row.FirstIndex + int64(i/idSize)
+			d.Erasure = row.FirstIndex + i
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -194,9 +193,9 @@ func (r logReader) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]lo
 	}
 	var found []located
 	for _, row := range rows {
-		for i := 0; i+idSize <= len(row.Ids); i += idSize {
-			if bytes.Equal(row.Ids[i+1:i+idSize], id[:]) {
-				found = append(found, located{row.FirstIndex + int64(i/idSize), translog.Kind(row.Ids[i])})
+		for i, l := range leafIDsOf(row.Ids) {
+			if l.id() == id {
+				found = append(found, located{row.FirstIndex + i, l.kind()})
 			}
 		}
 	}

@@ -26,7 +26,6 @@ const (
 	// checkpointEvery is how often a checkpoint is kept. The others are replaced by
 	// the next: the tree can show that it grew from any of them.
 	checkpointEvery = 10 * time.Minute
-	idSize          = 17 // bytes of log_leaves.ids a leaf
 )
 
 // LogConfig says who signs the log.

@@ -73,8 +73,8 @@ func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) erro
 		}
 		logged := map[leafID]struct{}{}
 		for _, row := range found {
-			for i := 0; i+idSize <= len(row.Ids); i += idSize {
-				logged[leafID(row.Ids[i:i+idSize])] = struct{}{}
+			for _, l := range leafIDsOf(row.Ids) {
+				logged[l] = struct{}{}
 			}
 		}
 		for _, r := range rows {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"aifi-audit/store/internal/db"
 )
@@ -17,8 +16,8 @@ type unknownTo struct {
 }
 
 // uncatalogued finds the stores of which the catalogue does not know all: search looks
-// only where it says that there is something.
-func (v *verification) uncatalogued(ctx context.Context) error {
+// only where it says that there is something. times are those of events that are new.
+func (v *verification) uncatalogued(ctx context.Context, times []happened) error {
 	stores := map[int64]unknownTo{}
 	add := func(storeID int64, facet, value string) {
 		u, ok := stores[storeID]
@@ -28,15 +27,14 @@ func (v *verification) uncatalogued(ctx context.Context) error {
 		u.values++
 		stores[storeID] = u
 	}
-	err := v.eachNewTime(ctx, func(ctx context.Context, from, to *time.Time) error {
-		facets, err := v.queries.UnknownFacets(ctx, v.log.conn, db.UnknownFacetsParams{FromTime: from, ToTime: to})
+	for _, t := range times {
+		facets, err := v.queries.UnknownFacets(ctx, v.log.conn, db.UnknownFacetsParams{FromTime: t.from, ToTime: t.to})
+		if err != nil {
+			return err
+		}
 		for _, f := range facets {
 			add(f.StoreID, f.Facet, f.Value)
 		}
-		return err
-	})
-	if err != nil {
-		return err
 	}
 	values, err := v.queries.UnknownValues(ctx, v.log.conn, v.Since)
 	for _, f := range values {

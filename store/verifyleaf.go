@@ -229,21 +229,12 @@ func diagnose(l *storedLeaf) Finding {
 	sum := sha256.Sum256(kept.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), kept.Body); problem == nil && r.EventID != nil {
-		facts := new(openedRoom).factsOf(&r, headersOf(r.Headers))
-		at := s.TimeOfOrigin
-		if at.IsZero() {
-			at = r.ReceivedAt
-		}
-		stated := eventFacts(s, at)
-		if facts.Event.First {
-			stated.First, stated.ReceivedAt, stated.IssuedAt = true, r.ReceivedAt, s.TimeOfIssue
-		}
-		for _, first := range []bool{facts.Event.First, !facts.Event.First} {
-			stated.First, stated.ReceivedAt, stated.IssuedAt = first, r.ReceivedAt, s.TimeOfIssue
-			facts.Event = stated
-			o, err := openRow(l.kind, &r)
-			o.Leaf.Facts = o.FactsSalt.Commit(facts.Append(nil))
-			if err == nil && o.Leaf.Hash() == l.hash {
+		stated := eventFacts(s, occurredAt(s, r.ReceivedAt))
+		stated.ReceivedAt, stated.IssuedAt = r.ReceivedAt, s.TimeOfIssue
+		kept.Facts.Event = stated
+		for _, stated.First = range []bool{true, false} {
+			kept.Leaf.Facts = kept.FactsSalt.Commit(kept.Facts.Append(nil))
+			if kept.Leaf.Hash() == l.hash {
 				f.What, f.Detail = "event", "the row of what it states was changed: the body says otherwise"
 				return f
 			}

@@ -42,14 +42,19 @@ func (v *verification) rows(ctx context.Context) error {
 			}
 		}
 	}
-	if err := v.uncatalogued(ctx); err != nil {
+	times, err := v.newTimes(ctx)
+	if err != nil {
 		return err
 	}
+	if err := v.uncatalogued(ctx, times); err != nil {
+		return err
+	}
+	unlisted := func(ctx context.Context) error { return v.unlisted(ctx, times) }
 	for _, look := range []struct {
 		needed bool
 		at     func(context.Context) error
 	}{
-		{differ.received, v.unsequenced}, {differ.events, v.unstated}, {differ.lists, v.unlisted}, {differ.quarantine, v.unquarantined},
+		{differ.received, v.unsequenced}, {differ.events, v.unstated}, {differ.lists, unlisted}, {differ.quarantine, v.unquarantined},
 	} {
 		if look.needed {
 			if err := look.at(ctx); err != nil {
@@ -69,50 +74,51 @@ func (v *verification) unstated(ctx context.Context) error {
 	return err
 }
 
-// unlisted finds flags, products and gondolas of events by which search cannot find
-// them, and such by which it finds events that do not state them.
-func (v *verification) unlisted(ctx context.Context) error {
-	return v.eachNewTime(ctx, v.unlistedIn)
-}
+// happened is a time in which events happened; nil is without end.
+type happened struct{ from, to *time.Time }
 
-// eachNewTime calls look for the times in which events happened that are new: once with
-// nil, which is all times, if all are.
-func (v *verification) eachNewTime(ctx context.Context, look func(ctx context.Context, from, to *time.Time) error) error {
+// newTimes are the times in which the events happened that are new: all, if all are.
+func (v *verification) newTimes(ctx context.Context) ([]happened, error) {
 	if v.Since.IsZero() {
-		return look(ctx, nil, nil)
+		return []happened{{}}, nil
 	}
 	hours, err := v.queries.NewEventHours(ctx, v.log.conn, v.Since)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var times []happened
 	for len(hours) > 0 {
 		n := 1 // hours that follow each other
 		for n < len(hours) && hours[n].Sub(hours[n-1]) == time.Hour {
 			n++
 		}
 		end := hours[n-1].Add(time.Hour)
-		if err := look(ctx, &hours[0], &end); err != nil {
-			return err
-		}
+		times = append(times, happened{&hours[0], &end})
 		hours = hours[n:]
 	}
-	return nil
+	return times, nil
 }
 
-// unlistedIn is unlisted for events that happened in a time; nil is at any.
-func (v *verification) unlistedIn(ctx context.Context, from, to *time.Time) error {
-	missing, err := v.queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: from, ToTime: to})
-	if err != nil {
-		return err
+// unlisted finds flags, products and gondolas of events by which search cannot find
+// them, and such by which it finds events that do not state them.
+func (v *verification) unlisted(ctx context.Context, times []happened) error {
+	for _, t := range times {
+		missing, err := v.queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		if err != nil {
+			return err
+		}
+		for _, l := range missing {
+			v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
+		}
+		added, err := v.queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		if err != nil {
+			return err
+		}
+		for _, l := range added {
+			v.found(Finding{Class: Tampered, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search finds the event by %q, which it does not state", l.Value)})
+		}
 	}
-	for _, l := range missing {
-		v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
-	}
-	added, err := v.queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: from, ToTime: to})
-	for _, l := range added {
-		v.found(Finding{Class: Tampered, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search finds the event by %q, which it does not state", l.Value)})
-	}
-	return err
+	return nil
 }
 
 // unquarantined finds deliveries that state nothing, and are not in quarantine.
@@ -158,8 +164,8 @@ func (v *verification) unsequenced(ctx context.Context) error {
 		}
 		logged := make(map[leafID]struct{}, len(deliveries)+len(entries))
 		for _, row := range rows {
-			for i := 0; i+idSize <= len(row); i += idSize {
-				logged[leafID(row[i:i+idSize])] = struct{}{}
+			for _, l := range leafIDsOf(row) {
+				logged[l] = struct{}{}
 			}
 		}
 		v.unknown(translog.Delivery, deliveries, logged)
@@ -198,13 +204,6 @@ func (v *verification) certificates(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// leafID names what a leaf is about, as log_leaves does: its kind, and its id.
-type leafID [idSize]byte
-
-func leafIDOf(kind translog.Kind, id uuid.UUID) leafID {
-	return leafID(append([]byte{byte(kind)}, id[:]...))
 }
 
 // unknown tells which ids the log does not know.
