@@ -210,19 +210,16 @@ func (s *Store) findMentions(ctx context.Context, conn db.DBTX, p *Person, progr
 		needles = append(needles, []byte(n))
 	}
 	var read int64
-	var room []byte
+	var room bodycodec.Room
 	err := db.Each(ctx, conn, s.queries.AllBodies, func(r *db.RawRow) error {
 		if read++; progress != nil {
 			progress(read)
 		}
 		b := deliveryKey{r.Int64(), r.Time(), r.UUID()}
 		stored, encoding := r.Bytes(), r.Int16()
-		body, err := bodycodec.Decode(room[:0], encoding, stored, bodycodec.MaxSize)
+		body, err := room.Decode(encoding, stored, bodycodec.MaxSize)
 		if err != nil {
 			return fmt.Errorf("the body of delivery %s: %w: %w", b.id, ErrAltered, err)
-		}
-		if encoding != bodycodec.Verbatim {
-			room = body
 		}
 		if !known[b.id] && hasOneOf(needles, body) && p.identity.Mentions(body) {
 			p.bodies = append(p.bodies, b)

@@ -24,7 +24,7 @@ type window struct {
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
 	evidence   evidenceRow                  // scratch
 	room       openedRoom                   // scratch
-	body       []byte                       // scratch
+	body       bodycodec.Room               // scratch
 }
 
 // windowDelivery is a leaf of a window, and its delivery.
@@ -206,14 +206,9 @@ func (w *window) eachBody(ctx context.Context, log logReader, from, to time.Time
 		if d.rows != 1 || !d.ReceivedAt.Equal(receivedAt) {
 			return nil
 		}
-		body, err := bodycodec.Decode(w.body[:0], encoding, stored, d.BodySize)
-		if err != nil {
-			return nil
+		if body, err := w.body.Decode(encoding, stored, d.BodySize); err == nil {
+			each(d, body, secret)
 		}
-		if encoding != bodycodec.Verbatim {
-			w.body = body
-		}
-		each(d, body, secret)
 		return nil
 	})
 }

@@ -37,17 +37,26 @@ var ErrCorrupt = errors.New("the stored body cannot be decoded")
 
 // The fastest level: a better one takes two to four times as long, for 2 percent.
 // Without a checksum, since a body's SHA-256 lies beside it.
-var encoder = must(zstd.NewWriter(nil, zstd.WithEncoderDict(Dictionary1), zstd.WithEncoderLevel(zstd.SpeedFastest),
-	zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true)))
+var encoder = once(func() (*zstd.Encoder, error) {
+	return zstd.NewWriter(nil, zstd.WithEncoderDict(Dictionary1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true))
+})
 
-var decoder = must(zstd.NewReader(nil, zstd.WithDecoderDicts(Dictionary1), zstd.WithDecoderConcurrency(0),
-	zstd.WithDecoderMaxMemory(MaxSize), zstd.WithDecoderMaxWindow(MaxSize), zstd.WithDecodeAllCapLimit(true)))
+var decoder = once(func() (*zstd.Decoder, error) {
+	return zstd.NewReader(nil, zstd.WithDecoderDicts(Dictionary1), zstd.WithDecoderConcurrency(0),
+		zstd.WithDecoderMaxMemory(MaxSize), zstd.WithDecoderMaxWindow(MaxSize), zstd.WithDecodeAllCapLimit(true))
+})
 
-func must[T any](made T, err error) T {
-	if err != nil {
-		panic(err) // the options and the dictionary are constants
-	}
-	return made
+// once makes something when it is first asked for: most commands of the program have no
+// body to read.
+func once[T any](create func() (T, error)) func() T {
+	return sync.OnceValue(func() T {
+		made, err := create()
+		if err != nil {
+			panic(err) // the options and the dictionary are constants
+		}
+		return made
+	})
 }
 
 // rooms are where frames are made, before it is known how long they are.
@@ -64,11 +73,23 @@ func Encode(body []byte) ([]byte, Encoding) {
 	}
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
-	*room = encoder.EncodeAll(body, (*room)[:0])
+	*room = encoder().EncodeAll(body, (*room)[:0])
 	if len(*room) >= len(body) {
 		return body, Verbatim
 	}
 	return slices.Clone(*room), Zstd1
+}
+
+// Room is memory in which one body after another is decoded.
+type Room struct{ b []byte }
+
+// Decode is Decode into the room: the body is valid until the next.
+func (r *Room) Decode(e Encoding, stored []byte, most int64) ([]byte, error) {
+	body, err := Decode(r.b[:0], e, stored, most)
+	if err == nil && e != Verbatim { // which is not ours to write over
+		r.b = body
+	}
+	return body, err
 }
 
 // Decode appends to dst the body that stored bytes stand for, or gives the bytes
@@ -91,7 +112,7 @@ func Decode(dst []byte, e Encoding, stored []byte, most int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: it does not say that it is of 1 to %d bytes", ErrCorrupt, most)
 	}
 	size := int(h.FrameContentSize) //nolint:gosec // at most MaxSize
-	body, err := decoder.DecodeAll(stored, slices.Grow(dst, size))
+	body, err := decoder().DecodeAll(stored, slices.Grow(dst, size))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
