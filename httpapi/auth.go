@@ -48,11 +48,15 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(secret)
 }
 
+func lacks(right store.Right) *Problem {
+	return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+}
+
 // authorize checks the right of a token, and whether its turn has come.
 func (a *API) authorize(t store.Token, right store.Right) *Problem {
 	if !t.May(right) {
 		a.metrics.refuse(surfaceFor(right), missingScope)
-		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(right)+".")
+		return lacks(right)
 	}
 	if delay := a.rates.wait(t.ID, right, time.Now()); delay > 0 {
 		a.metrics.refuse(surfaceFor(right), rateLimited)

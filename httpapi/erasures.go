@@ -160,7 +160,7 @@ func (a *API) requestErasure(w http.ResponseWriter, r *http.Request, c caller) e
 	if err := c.sees(r); err != nil {
 		return err
 	}
-	e, err := a.store.RequestErasure(r.Context(), store.NewErasure{CustomerID: whom.CustomerID, Identifiers: whom.Identifiers, Reason: text(reason), Token: &c.Token})
+	e, err := a.store.RequestErasure(r.Context(), store.NewErasure{Whom: whom, Reason: text(reason), Token: &c.Token})
 	if err != nil {
 		return erasureProblem(err)
 	}

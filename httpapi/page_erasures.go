@@ -159,8 +159,8 @@ func (a *API) askErasure(w http.ResponseWriter, r *http.Request, v visitor) erro
 	}
 	said := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	ask := ui.AskErasure{Customer: said("customerId"), Email: said("email"), Phone: said("phone"), Name: said("name"), Reason: said("reason")}
-	n := store.NewErasure{CustomerID: ask.Customer, Reason: ask.Reason, Token: &v.Token}
-	for to, one := range map[*[]string]string{&n.Identifiers.Emails: ask.Email, &n.Identifiers.Phones: ask.Phone, &n.Identifiers.Names: ask.Name} {
+	n := store.NewErasure{Whom: store.Whom{CustomerID: ask.Customer}, Reason: ask.Reason, Token: &v.Token}
+	for to, one := range map[*[]string]string{&n.Emails: ask.Email, &n.Phones: ask.Phone, &n.Names: ask.Name} {
 		if one != "" {
 			*to = []string{one}
 		}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"aifi-audit/httpapi/ui"
+	"aifi-audit/store"
 )
 
 // refusedPage shows what was refused, by the token that was presented: an
@@ -39,8 +40,9 @@ func (a *API) refusedPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	return v.show(w, r, "refused", ui.View{Title: "Refused webhooks", Section: "/refused", Main: view})
 }
 
-var refusedTexts = map[string]string{ //nolint:gosec // texts, not credentials
-	"unknown_token": "No such token", "revoked_token": "The token was revoked", "expired_token": "The token has expired", "no_ingest_scope": "The token lacks the scope ingest",
+var refusedTexts = map[store.Refusal]string{
+	store.UnknownToken: "No such token", store.RevokedToken: "The token was revoked", store.ExpiredToken: "The token has expired", store.NoIngestScope: "The token lacks the scope ingest",
+	store.UndecidedToken: "The token could not be looked up",
 }
 
 // refusedCSV is the CSV of the API.

@@ -11,7 +11,7 @@ import (
 type refusedDelivery struct {
 	DeliveryID       string            `json:"deliveryId"`
 	Webhook          string            `json:"webhook"`
-	Reason           string            `json:"reason"`
+	Reason           store.Refusal     `json:"reason"`
 	TokenFingerprint string            `json:"tokenFingerprint"`
 	ReceivedAt       time.Time         `json:"receivedAt"`
 	RemoteAddr       string            `json:"remoteAddr"`
@@ -40,7 +40,7 @@ func refused(s *store.Store) list[store.Refused] {
 		columns: []column[store.Refused]{
 			{"delivery_id", func(c *cells, r *store.Refused) { c.id(r.ID) }},
 			{"webhook", func(c *cells, r *store.Refused) { c.text(r.Webhook) }},
-			{"reason", func(c *cells, r *store.Refused) { c.text(r.Reason) }},
+			{"reason", func(c *cells, r *store.Refused) { c.text(string(r.Reason)) }},
 			{"token_fingerprint", func(c *cells, r *store.Refused) { c.text(r.TokenFingerprint) }},
 			{"received_at", func(c *cells, r *store.Refused) { c.moment(r.ReceivedAt) }},
 			{"remote_addr", func(c *cells, r *store.Refused) { c.text(r.RemoteAddr) }},

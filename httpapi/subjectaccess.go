@@ -283,7 +283,7 @@ func (a *API) subjectAccessOf(w http.ResponseWriter, r *http.Request, c caller) 
 
 func (c caller) mayAccessSubjects() error {
 	if !c.May(store.MayAdminister) {
-		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token lacks the scope "+string(store.MayAdminister)+".")
+		return lacks(store.MayAdminister)
 	}
 	return c.unlimited()
 }

@@ -15,7 +15,7 @@ import (
 // erase erases a customer, without a second person.
 func erase(t testing.TB, s *store.Store, customer string) store.Erasure {
 	t.Helper()
-	asked, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: customer, By: "Jane Doe", Reason: "Art. 17 GDPR"})
+	asked, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{CustomerID: customer}, By: "Jane Doe", Reason: "Art. 17 GDPR"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -88,16 +88,13 @@ const (
 
 // NewErasure asks for the erasure of a customer.
 type NewErasure struct {
-	CustomerID  string // "" if it is not known
-	Identifiers Identifiers
-	Reason      string // the legal ground, without personal data: it is kept for ever
-	Token       *Token // of who asks; nil: on the command line, and By says who
-	By          string
-	Everything  bool // read all bodies too: see FindPerson
-	Progress    func(bodies int64)
+	Whom
+	Reason     string // the legal ground, without personal data: it is kept for ever
+	Token      *Token // of who asks; nil: on the command line, and By says who
+	By         string
+	Everything bool // read all bodies too: see FindPerson
+	Progress   func(bodies int64)
 }
-
-func (n *NewErasure) whom() Whom { return Whom{n.CustomerID, n.Identifiers} }
 
 // Whom is whom an open request is about.
 func (e *Erasure) Whom() Whom { return Whom{orEmpty(e.CustomerID), e.Identifiers} }
@@ -122,7 +119,7 @@ func (n *NewErasure) check() error {
 		n.By = n.Token.Name
 	}
 	n.By, n.Reason = oneLine(n.By), oneLine(n.Reason)
-	if err := n.whom().Check(); err != nil {
+	if err := n.Check(); err != nil {
 		return err
 	}
 	switch {
@@ -157,7 +154,7 @@ func (s *Store) PreviewErasure(ctx context.Context, n NewErasure) (Person, error
 
 // erasable finds whom a request that was checked is about.
 func (s *Store) erasable(ctx context.Context, n NewErasure) (Person, error) {
-	p, err := s.FindPerson(ctx, n.whom(), n.Everything, n.Progress)
+	p, err := s.FindPerson(ctx, n.Whom, n.Everything, n.Progress)
 	if err != nil {
 		return p, err
 	}
@@ -196,7 +193,7 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 		ID: id, State: ErasurePending, RequestedAt: s.now().UTC().Truncate(time.Microsecond), RequestedBy: n.By, ByCommand: n.Token == nil,
 		Reason: n.Reason, CustomerID: notEmpty(n.CustomerID), Identifiers: n.Identifiers, Found: p.Found,
 	}
-	if e.Subject, err = subjectOf(secret, n.whom()); err != nil {
+	if e.Subject, err = subjectOf(secret, n.Whom); err != nil {
 		return Erasure{}, err
 	}
 	e.ExpiresAt = e.RequestedAt.Add(ErasureTerm)
@@ -206,7 +203,7 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 		return Erasure{}, fmt.Errorf("encoding what was found: %w", err)
 	}
 	var identifiers []byte
-	if !n.Identifiers.None() {
+	if !n.None() {
 		if identifiers, err = json.Marshal(n.Identifiers); err != nil {
 			return Erasure{}, fmt.Errorf("encoding identifiers: %w", err)
 		}

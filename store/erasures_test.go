@@ -37,7 +37,7 @@ func (c *clock) add(d time.Duration) {
 
 func askFor(t testing.TB, s *store.Store, by *store.Token, customer string) store.Erasure {
 	t.Helper()
-	e, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: customer, Reason: "case 12", Token: by, By: "Jane Doe"})
+	e, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{CustomerID: customer}, Reason: "case 12", Token: by, By: "Jane Doe"})
 	if err != nil {
 		t.Fatal(err)
 	}

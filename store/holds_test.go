@@ -90,7 +90,7 @@ func TestWhatIsHeldIsNotErased(t *testing.T) {
 	d, ids := matrix(t)
 	s, published := d.open(t)
 	defer s.Close()
-	asked, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: "1", By: "a", Reason: "r"})
+	asked, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{CustomerID: "1"}, By: "a", Reason: "r"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestWhatIsHeldIsNotErased(t *testing.T) {
 		if !errors.As(err, &held) || len(held.Holds) != left || !strings.Contains(err.Error(), "the court asked") {
 			t.Fatalf("%d: %v", left, err)
 		}
-		if _, err := s.RequestErasure(t.Context(), store.NewErasure{CustomerID: "1", By: "a", Reason: "r"}); !errors.As(err, &held) || len(held.Holds) != left {
+		if _, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{CustomerID: "1"}, By: "a", Reason: "r"}); !errors.As(err, &held) || len(held.Holds) != left {
 			t.Errorf("%d: %v", left, err)
 		}
 		if n := storetest.Query(t, d.url, "SELECT count(*) FROM log_erasures")[0]; n != "0" {

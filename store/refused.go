@@ -39,7 +39,7 @@ type Refused struct {
 	ID               uuid.UUID // that it gets if it is replayed
 	ReceivedAt       time.Time
 	TokenFingerprint string // the first 12 hexadecimal digits of the SHA-256 of the token presented
-	Reason           string
+	Reason           Refusal
 	Webhook          string
 	RemoteAddr       string
 	Path             string
@@ -210,7 +210,7 @@ func refusedOf(r db.ListRefusedRow) Refused {
 	headers := map[string]string{}
 	_ = json.Unmarshal(r.Headers, &headers) // written by ourselves
 	return Refused{
-		ID: r.DeliveryID, ReceivedAt: r.ReceivedAt, TokenFingerprint: fingerprintOf(r.TokenHash), Reason: r.Reason,
+		ID: r.DeliveryID, ReceivedAt: r.ReceivedAt, TokenFingerprint: fingerprintOf(r.TokenHash), Reason: Refusal(r.Reason),
 		Webhook: r.Webhook, RemoteAddr: r.RemoteAddr, Path: r.Path, Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated, ReplayedAt: r.ReplayedAt,
 	}
 }

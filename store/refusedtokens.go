@@ -12,7 +12,7 @@ const refusedTokensMost = 200
 // refused for one reason.
 type RefusedToken struct {
 	Fingerprint string // as in Refused
-	Reason      string
+	Reason      Refusal
 	Kept, Open  int64 // Open are those that were not replayed
 	First, Last time.Time
 	Webhooks    []string
@@ -31,7 +31,7 @@ func (s *Store) RefusedTokens(ctx context.Context, scope Scope) ([]RefusedToken,
 	found := make([]RefusedToken, len(rows))
 	for i, r := range rows {
 		found[i] = RefusedToken{
-			Fingerprint: fingerprintOf(r.TokenHash), Reason: r.Reason, Kept: r.Kept, Open: r.Open,
+			Fingerprint: fingerprintOf(r.TokenHash), Reason: Refusal(r.Reason), Kept: r.Kept, Open: r.Open,
 			First: r.FirstAt, Last: r.LastAt, Webhooks: r.Webhooks, RemoteAddrs: r.RemoteAddrs,
 		}
 	}

@@ -26,11 +26,14 @@ const (
 	minPhoneDigits = 6
 )
 
+// Nobody reports whether it says nothing.
+func (w Whom) Nobody() bool { return w.CustomerID == "" && w.None() }
+
 // Check says what is wrong with it, as an *InputError.
 func (w Whom) Check() error {
 	normal := w.Normal()
 	switch {
-	case w.CustomerID == "" && w.None():
+	case w.Nobody():
 		return &InputError{"customerId", "It must be AiFi's id of the customer, unless an e-mail address, a phone number or a name is given."}
 	case !fitsID(w.CustomerID):
 		return &InputError{"customerId", "It must be UTF-8 without NUL, of at most 512 bytes."}

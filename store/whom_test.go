@@ -71,7 +71,7 @@ func TestAPersonWithoutACustomersID(t *testing.T) {
 		t.Errorf("with his account: %v %+v %q", err, p.Found, p.Others)
 	}
 
-	asked, err := s.RequestErasure(t.Context(), store.NewErasure{Identifiers: guest.Identifiers, By: "Jane Doe", Reason: "case 12"})
+	asked, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{Identifiers: guest.Identifiers}, By: "Jane Doe", Reason: "case 12"})
 	if err != nil {
 		t.Fatal(err)
 	}

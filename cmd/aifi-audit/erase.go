@@ -32,7 +32,7 @@ type eraseCommand struct {
 // Run looks for a customer, asks for his erasure, or carries it out.
 func (c eraseCommand) Run(env *environment) error {
 	whom := c.of(c.Customer)
-	asks := c.Customer != "" || !whom.None()
+	asks := !whom.Nobody()
 	switch {
 	case !asks && c.Request == "":
 		return errors.New("say whom, by --customer, --email, --phone or --name, or which request, by --request")
@@ -145,7 +145,7 @@ func tellFound(out io.Writer, f store.Found) {
 func (c eraseCommand) ask(env *environment, s *store.Store, whom store.Whom) error {
 	shown := newBar(env, -1, "reading bodies", "bodies")
 	e, err := s.RequestErasure(env.ctx, store.NewErasure{
-		CustomerID: whom.CustomerID, Identifiers: whom.Identifiers, Reason: c.Reason, By: c.Actor, Everything: true, Progress: func(int64) { shown.add(1) },
+		Whom: whom, Reason: c.Reason, By: c.Actor, Everything: true, Progress: func(int64) { shown.add(1) },
 	})
 	shown.end()
 	if errors.Is(err, store.ErrNotFound) {

@@ -21,7 +21,7 @@ type subjectAccessCommand struct {
 // Run writes everything about a customer. That it was done is in the access log.
 func (c subjectAccessCommand) Run(env *environment) error {
 	whom := c.of(c.Customer)
-	if whom.CustomerID == "" && whom.None() {
+	if whom.Nobody() {
 		return errors.New("say whom, by --customer, --email, --phone or --name")
 	}
 	if err := whom.Check(); err != nil {

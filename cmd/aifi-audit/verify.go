@@ -153,7 +153,7 @@ func (c verifyCommand) certificate(env *environment, f io.Reader, verifier *tran
 		return fmt.Errorf("the certificate is not good: %w", err)
 	}
 	about := ""
-	if whom := c.of(c.Customer); whom.CustomerID != "" || !whom.None() {
+	if whom := c.of(c.Customer); !whom.Nobody() {
 		key, err := hex.DecodeString(c.SubjectKey)
 		if err != nil || !store.IsSubject(r.Statement["subject"], key, whom) {
 			return errors.New("the certificate is good, but not about this customer; or it is another key")
