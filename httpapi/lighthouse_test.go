@@ -31,7 +31,7 @@ type report struct {
 	}
 }
 
-// TestLighthouse has Lighthouse look at each page as on a phone with a slow line. It
+// TestLighthouse has Lighthouse look at each kind of page as on a phone with a slow line. It
 // opens them in the browser of the test, in which somebody is signed in.
 func TestLighthouse(t *testing.T) {
 	const least = 0.95
@@ -93,11 +93,13 @@ func TestLighthouse(t *testing.T) {
 	}
 }
 
-// pagesByKind is a page of each kind.
+// pagesByKind is a page of each layout: the overview, a list, a story, a delivery. What
+// is looked at on every page, in less time, is in TestEveryPageIsAccessible and
+// TestNoPageIsHeavyOrShifts.
 func pagesByKind(t testing.TB, s *server) []string {
 	t.Helper()
 	return []string{
-		"/", "/alcohol-interactions", "/fraud-alerts", "/registrations", "/sessions", "/quarantine", "/erasures", "/sessions/night?storeId=7",
+		"/", "/alcohol-interactions", "/sessions/night?storeId=7",
 		"/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
@@ -28,7 +30,11 @@ func TestARestoredDatabaseGetsWhatItLacks(t *testing.T) {
 	recordNumber(1)
 	recordNumber(2)
 	name := func(databaseURL string) string {
-		return storetest.Query(t, databaseURL, "SELECT quote_ident(current_database())")[0]
+		config, err := pgx.ParseConfig(databaseURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return config.Database
 	}
 	old, copied := name(url), name(backup)
 	storetest.SQL(t, elsewhere, "DROP DATABASE "+old+" WITH (FORCE)", "CREATE DATABASE "+old+" TEMPLATE "+copied)

@@ -19,7 +19,6 @@ import (
 	"go.uber.org/goleak"
 
 	"aifi-audit/store"
-	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/pgprivate"
 )
 
@@ -40,6 +39,7 @@ func Main(m *testing.M) int {
 		return 1
 	}
 	code := m.Run()
+	hangUp("")
 	stop()
 	http.DefaultClient.CloseIdleConnections() // the tests share it
 	if err := goleak.Find(); err != nil {
@@ -140,6 +140,7 @@ func clone(t testing.TB, template string) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		hangUp(databaseURL(name))
 		if err := admin(context.Background(), "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
 			t.Error(err)
 		}
@@ -154,6 +155,7 @@ func Clone(t testing.TB, databaseURL string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hangUp(databaseURL)
 	return clone(t, strings.TrimPrefix(u.Path, "/"))
 }
 
@@ -166,72 +168,6 @@ func Open(t testing.TB) *store.Store {
 	}
 	t.Cleanup(s.Close)
 	return s
-}
-
-// SQL runs statements on a database, as an operator with psql would.
-func SQL(t testing.TB, databaseURL string, statements ...string) {
-	t.Helper()
-	conn, hangUp := dial(t, databaseURL)
-	defer hangUp()
-	for _, sql := range statements {
-		if _, err := conn.Exec(t.Context(), sql); err != nil {
-			t.Fatalf("%s: %v", sql, err)
-		}
-	}
-}
-
-// Query is the first column of all rows of a query, as text.
-func Query(t testing.TB, databaseURL, sql string, args ...any) []string {
-	t.Helper()
-	conn, hangUp := dial(t, databaseURL)
-	defer hangUp()
-	rows, err := conn.Query(t.Context(), sql, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	values, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (string, error) {
-		v, err := row.Values()
-		if err != nil {
-			return "", err
-		}
-		return fmt.Sprint(v[0]), nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return values
-}
-
-// EachBody gives the body of each delivery, by the delivery's id, or why it cannot be
-// read any more.
-func EachBody(t testing.TB, databaseURL string, each func(deliveryID string, body []byte, err error)) {
-	t.Helper()
-	conn, hangUp := dial(t, databaseURL)
-	defer hangUp()
-	rows, err := conn.Query(t.Context(), "SELECT delivery_id::text, body, encoding FROM delivery_bodies")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var id string
-	var stored []byte
-	var encoding bodycodec.Encoding
-	_, err = pgx.ForEachRow(rows, []any{&id, &stored, &encoding}, func() error {
-		body, err := bodycodec.Decode(nil, encoding, stored, bodycodec.MaxSize)
-		each(id, body, err)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func dial(t testing.TB, databaseURL string) (conn *pgx.Conn, hangUp func()) {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), databaseURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return conn, func() { _ = conn.Close(context.Background()) }
 }
 
 func admin(ctx context.Context, sql string) error {
