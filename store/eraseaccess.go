@@ -18,29 +18,34 @@ import (
 const erasedText = "[erased]"
 
 // redacted is an entry of the access log without the person, and whether it named him:
-// as a customer in the path, or in the query or the detail. What was asked for beside
-// is left out with him.
+// as a customer in the path, or in the query or the detail. All else that it could name
+// somebody by is left out with him: an entry is erased once, and its leaf could not
+// follow a second time.
 func (p *Person) redacted(e db.AccessLog) (db.AccessLog, bool) {
-	named := false
+	named := p.inQuery(e.Query) || p.mentioned(e.Detail) || strings.HasPrefix(e.Detail, "{") && p.identity.Mentions([]byte(e.Detail))
 	parts := strings.Split(e.Path, "/")
 	for i, part := range parts {
 		text, err := url.PathUnescape(part)
 		if err != nil {
 			text = part
 		}
-		ofCustomer := i > 0 && parts[i-1] == "customers" && slices.Contains(p.identity.IDs, text)
-		if ofCustomer || p.mentioned(text) {
-			parts[i], named = erasedText, true
+		customer := i > 0 && parts[i-1] == "customers"
+		his := p.mentioned(text) || customer && slices.Contains(p.identity.IDs, text)
+		if his || customer {
+			parts[i] = erasedText
 		}
+		named = named || his
 	}
-	if p.inQuery(e.Query) {
-		e.Query, named = erasedText, true
-	}
-	if p.mentioned(e.Detail) || strings.HasPrefix(e.Detail, "{") && p.identity.Mentions([]byte(e.Detail)) {
-		e.Detail, named = erasedText, true
+	if !named {
+		return e, false
 	}
 	e.Path = strings.Join(parts, "/")
-	return e, named
+	for _, text := range []*string{&e.Query, &e.Detail} {
+		if *text != "" {
+			*text = erasedText
+		}
+	}
+	return e, true
 }
 
 // mentioned reports whether a text has an identifier that tells the person apart.

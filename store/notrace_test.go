@@ -275,3 +275,39 @@ func TestWhatAnErasureLeftIsGuarded(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEntryThatNamesTwoIsErasedOnce(t *testing.T) {
+	d := newSigned(t)
+	c, published := d.config(t)
+	s, err := store.Open(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for i, customer := range []string{"cust-one-111", "cust-two-222"} {
+		recordOne(t, s, aifi.SuspectedFraud, fmt.Sprintf(`{"storeId":7,"sessionId":"s%d","timeOfOrigin":"2026-01-02T03:04:05Z","customer":{"id":%q}}`, i, customer), store.Scope{})
+	}
+	staff := token(t, s, "Carla Staff", store.MayRead)
+	err = s.LogAccess(t.Context(), store.Access{
+		TokenID: staff.ID, Action: "subject access", Path: "/api/v1/customers/cust-two-222/subject-access", Query: "name=cust-one-111", Detail: "beside cust-two-222", Status: 200,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wait(t, published, d.sizeWithQueue(t))
+	if e := erase(t, s, "cust-one-111"); e.Erased.AccessEntries != 1 {
+		t.Errorf("erased %+v", e.Erased)
+	}
+	if found := everywhere(t, d.url, "cust-one-111"); len(found) != 0 {
+		t.Errorf("%q", found)
+	}
+	if e := erase(t, s, "cust-two-222"); e.Erased.AccessEntries != 0 {
+		t.Errorf("the entry is erased again: %+v", e.Erased)
+	}
+	if found := everywhere(t, d.url, "cust-two-222"); len(found) != 0 {
+		t.Errorf("%q", found)
+	}
+	if result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{}); !result.Clean() {
+		t.Errorf("%+v: %q", result, found)
+	}
+}
