@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"aifi-audit/store"
+	"aifi-audit/store/storetest"
 )
 
 func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
@@ -45,5 +46,33 @@ func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
 	}
 	if a := get("?storeId=7", s.admin); a.status != http.StatusBadRequest {
 		t.Error(a.status)
+	}
+}
+
+func TestWhatThePageDeniesIsWritten(t *testing.T) {
+	s := serve(t)
+	fill(t, s)
+	reader := s.person(t).signIn(t, s.token(t, "reader of store 9", []int64{9}, store.MayRead))
+	id := delivered(t, s, "night", "suspected-fraud")
+	for path, want := range map[string]int{"/deliveries/" + id: http.StatusNotFound, "/refused": http.StatusForbidden} {
+		if a := reader.get(t, path); a.status != want {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		items := s.do(t, http.MethodGet, "/api/v1/access-log?limit=1&token=reader+of+store+9", s.admin, nil).items(t)
+		if len(items) != 1 || items[0]["path"] != path || items[0]["status"] != float64(want) {
+			t.Errorf("%s: %v", path, items)
+		}
+	}
+	// A form that is not of the page is refused, and that is told too.
+	reader.do(t, http.MethodPost, "/deliveries/"+id+"/notes", map[string][]string{"comment": {"x"}})
+	if items := s.do(t, http.MethodGet, "/api/v1/access-log?limit=1&token=reader+of+store+9", s.admin, nil).items(t); items[0]["status"] != 403.0 || items[0]["action"] != "review" {
+		t.Errorf("%v", items)
+	}
+	// Whoever is not signed in can write nothing.
+	before := storetest.Query(t, s.database, "SELECT count(*) FROM access_log")[0]
+	s.person(t).get(t, "/deliveries/"+id)
+	s.person(t).get(t, "/nowhere")
+	if after := storetest.Query(t, s.database, "SELECT count(*) FROM access_log")[0]; after != before {
+		t.Errorf("%s entries, and then %s", before, after)
 	}
 }

@@ -107,8 +107,13 @@ func (c caller) saw(r *http.Request, rows int64, detail string) {
 	}
 }
 
-// denied writes that somebody asked for what he may not see, or what is not there.
-func (c caller) denied(r *http.Request, status int) {
+// denied writes that somebody asked for what he may not see, or what is not there, if
+// that is what an error says.
+func (c caller) denied(r *http.Request, err error) {
+	status := problemOf(err).Status
+	if status != http.StatusForbidden && status != http.StatusNotFound && status != http.StatusGone {
+		return
+	}
 	if err := c.api.store.LogAccess(r.Context(), c.access(r, status)); err != nil {
 		c.api.log.Error("a denial could not be written to the access log", "error", err)
 	}
@@ -131,9 +136,7 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 		t, refusal := a.authenticate(r, right)
 		c := caller{t, action, a}
 		if refusal != nil {
-			if refusal.Status == http.StatusForbidden { // others are strangers, who could fill the log
-				c.denied(r, refusal.Status)
-			}
+			c.denied(r, refusal) // not of strangers, who could fill the log: they are answered 401
 			writeProblem(w, refusal)
 			return
 		}
@@ -144,9 +147,7 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 		}
 		defer release()
 		if err := h(w, r, c); err != nil {
-			if status := problemOf(err).Status; status == http.StatusForbidden || status == http.StatusNotFound || status == http.StatusGone {
-				c.denied(r, status)
-			}
+			c.denied(r, err)
 			a.fail(w, r, err)
 		}
 	})

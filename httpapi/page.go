@@ -40,7 +40,7 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 			return
 		}
 		if refusal := a.authorize(t, right); refusal != nil {
-			a.failPage(w, r, &v, refusal)
+			v.refuse(w, r, refusal)
 			return
 		}
 		release, refusal := a.takeExport(right)
@@ -51,14 +51,20 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 		defer release()
 		if r.Method == http.MethodPost {
 			if err := a.checkForm(w, r, v); err != nil {
-				a.failPage(w, r, &v, err)
+				v.refuse(w, r, err)
 				return
 			}
 		}
 		if err := h(w, r, v); err != nil {
-			a.failPage(w, r, &v, err)
+			v.refuse(w, r, err)
 		}
 	})
+}
+
+// refuse logs the access if it is denied, and answers the error with a page.
+func (v visitor) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	v.denied(r, err)
+	v.api.failPage(w, r, &v, err)
 }
 
 // visitor is who is signed in, for pages that need nobody to be; nil if nobody is, or
