@@ -83,7 +83,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for i, queue := range s.recorder.queues {
 		gauge(g.queued, float64(len(queue)), strconv.Itoa(i))
 	}
-	gauge(g.queueLimit, queueSize)
+	gauge(g.queueLimit, float64(mostQueued/flushers()))
 	since := s.health.awaySince()
 	gauge(g.away, number(!since.IsZero()))
 	gauge(g.awaySince, timestamp(since))

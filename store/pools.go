@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	writeConnections = flushers + 2 // the flushers, the partitions, the tokens
+	writeConnections = mostFlushers + 2 // the flushers, the partitions, the tokens
 	// officeConnections are for what staff write. They wait for each other, and never
 	// before a webhook: each look at the data is a row in the access log.
 	officeConnections = 4

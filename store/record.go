@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -17,20 +18,25 @@ import (
 )
 
 const (
-	flushers   = 4
-	queueSize  = 4096 // deliveries waiting for one flusher
-	batchSize  = 512
-	retryFor   = 10 * time.Second
-	retryPause = 50 * time.Millisecond
-	mostTaken  = 5 // tries: then it is no other transaction's key
+	mostFlushers    = 4
+	coresOfAFlusher = 4
+	mostQueued      = 16384 // deliveries that wait for all flushers
+	batchSize       = 512
+	retryFor        = 10 * time.Second
+	retryPause      = 50 * time.Millisecond
+	mostTaken       = 5 // tries: then it is no other transaction's key
 )
+
+// flushers is how many there are: one on few cores. What waits for one flusher makes
+// larger batches, and each batch costs PostgreSQL twenty statements and a commit.
+func flushers() int { return min(max(1, runtime.GOMAXPROCS(0)/coresOfAFlusher), mostFlushers) }
 
 // recorder queues deliveries for a few flushers. Those of one store go to one
 // flusher, so that flushers of a process never wait for each other's rows.
 type recorder struct {
 	mu     sync.RWMutex // guards closed, and the channels against sends after it
 	closed bool
-	queues [flushers]chan *pending
+	queues []chan *pending
 	done   sync.WaitGroup
 }
 
@@ -220,14 +226,15 @@ func (r *recorder) enqueueWaiting(ctx context.Context, p *pending) error {
 }
 
 func (r *recorder) queueOf(p *pending) chan<- *pending {
-	return r.queues[uint64(p.storeID())%flushers] //nolint:gosec // any mapping will do
+	return r.queues[uint64(p.storeID())%uint64(len(r.queues))] //nolint:gosec // any mapping will do
 }
 
 func (r *recorder) start(s *Store) {
-	for i := range r.queues {
-		r.queues[i] = make(chan *pending, queueSize)
+	for range flushers() {
+		queue := make(chan *pending, mostQueued/flushers())
+		r.queues = append(r.queues, queue)
 		f := flusher{store: s, seen: newSeen()}
-		r.done.Go(func() { f.run(r.queues[i]) })
+		r.done.Go(func() { f.run(queue) })
 	}
 }
 
