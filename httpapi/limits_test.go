@@ -156,22 +156,6 @@ func (g *guarded) metric(t *testing.T, name string, labels ...string) (sum float
 	return sum
 }
 
-// eventually waits until a condition holds; it fails the test after a while.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(20 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline.C:
-			t.Fatal("not in time: ", what)
-		case <-tick.C:
-		}
-	}
-}
-
 // Whoever sends slowly, much or nonsense is cut off, and others are served meanwhile.
 func TestTheServerSurvives(t *testing.T) {
 	g := guard(t, httpapi.Limits{HeaderTimeout: 300 * time.Millisecond, ReadTimeout: 600 * time.Millisecond, HeaderBytes: 8 << 10})
@@ -303,7 +287,7 @@ func TestAConnectionTooManyWaits(t *testing.T) {
 		fmt.Fprint(conn, g.head(g.ingest, "Content-Length: 13\r\n\r\n{"))
 		busy = append(busy, conn)
 	}
-	eventually(t, "both are in a request", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 26 })
+	storetest.Eventually(t, "both are in a request", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 26 })
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -334,7 +318,7 @@ func TestBodiesWaitForMemory(t *testing.T) {
 		fmt.Fprint(conn, g.head(g.ingest, fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body[:500])))
 		slow = append(slow, conn)
 	}
-	eventually(t, "the memory is set aside", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 3*float64(len(body)) })
+	storetest.Eventually(t, "the memory is set aside", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 3*float64(len(body)) })
 	var senders sync.WaitGroup
 	for range 10 {
 		conn := g.dial(t)
@@ -363,7 +347,7 @@ func TestBodiesWaitForMemory(t *testing.T) {
 		}
 	}
 	senders.Wait()
-	eventually(t, "the memory is given back", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 0 })
+	storetest.Eventually(t, "the memory is given back", func() bool { return g.metric(t, "aifi_audit_body_memory_bytes") == 0 })
 }
 
 func TestRates(t *testing.T) {
@@ -409,7 +393,7 @@ func TestExportsAreBounded(t *testing.T) {
 		t.Errorf("a search is answered %d", a.status)
 	}
 	g.works(t)
-	eventually(t, "the export is given up", func() bool { return get("/api/v1/stores.csv").status == http.StatusOK })
+	storetest.Eventually(t, "the export is given up", func() bool { return get("/api/v1/stores.csv").status == http.StatusOK })
 	if broken := g.metric(t, "aifi_audit_answers_total", "surface=api", "status=other"); broken != 1 {
 		t.Errorf("%v answers were broken off", broken)
 	}
@@ -482,7 +466,7 @@ func TestStaffNeverSlowIngest(t *testing.T) {
 			for range 40 { // more than there are connections of all kinds
 				staff.Go(func() { g.request(t, http.MethodGet, "/api/v1/alcohol-interactions", g.staff, "") })
 			}
-			eventually(t, "staff wait", func() bool {
+			storetest.Eventually(t, "staff wait", func() bool {
 				return storetest.Query(t, g.database, "SELECT count(*) >= 4 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")[0] == "true"
 			})
 			for range 20 {

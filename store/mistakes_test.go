@@ -44,7 +44,7 @@ func TestMistakesOfOperators(t *testing.T) {
 				}
 			}
 			operate(sql.mends)
-			eventually(t, "the spool is empty", func() bool { return drained(s) })
+			storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 			if st := s.Spool(); st.Damaged != 0 {
 				t.Errorf("%d deliveries were set aside", st.Damaged)
 			}

@@ -104,11 +104,9 @@ func grace(t testing.TB) (d signed, s *store.Store, hers, others []uuid.UUID, cl
 	}
 	s.KeepRefused("wrong", store.UnknownToken, deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"cust-graceh-8812"}}`))
 	s.KeepRefused("wrong", store.UnknownToken, deliver(t, aifi.SuspectedFraud, `{"customer":{"id":"somebody"}}`))
-	for storetest.Query(t, d.url, "SELECT count(*) FROM refused")[0] != "2" {
-		if t.Context().Err() != nil {
-			t.Fatal("what was refused is not written")
-		}
-	}
+	storetest.Eventually(t, "what was refused is written", func() bool {
+		return storetest.Query(t, d.url, "SELECT count(*) FROM refused")[0] == "2"
+	})
 	wait(t, published, d.sizeWithQueue(t))
 	return d, s, hers, others, closed
 }

@@ -20,22 +20,6 @@ import (
 	"aifi-audit/store/storetest"
 )
 
-// eventually waits until a condition holds; it fails the test after half a minute.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline.C:
-			t.Fatal("not in time: ", what)
-		case <-tick.C:
-		}
-	}
-}
-
 // spooling opens a Store that keeps deliveries below dir while the database is away.
 func spooling(t testing.TB, url, dir string) *store.Store {
 	t.Helper()
@@ -127,7 +111,7 @@ func TestDeliveriesOutlastAnOutage(t *testing.T) {
 				t.Errorf("not ready to keep deliveries: %v", err)
 			}
 			proxy.Mend()
-			eventually(t, "the spool is empty", func() bool { return drained(s) })
+			storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 			send(150, 200)
 			if statuses[store.Spooled] < 100 || statuses[store.Stored] < 50 {
 				t.Errorf("became %v", statuses)
@@ -176,7 +160,7 @@ func TestStartWithoutTheDatabase(t *testing.T) {
 	s = spooling(t, proxy.URL, dir)
 	defer s.Close()
 	proxy.Mend()
-	eventually(t, "the spool is empty", func() bool { return drained(s) })
+	storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 	kept(t, url, all)
 	if err := s.ReadyToRead(t.Context()); err != nil {
 		t.Error(err)
@@ -245,7 +229,7 @@ func TestAFullSpool(t *testing.T) {
 		t.Errorf("with a full spool it is ready: %v", err)
 	}
 	proxy.Mend()
-	eventually(t, "the spool is empty", func() bool { return drained(s) })
+	storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 	if err := s.ReadyToIngest(t.Context()); err != nil {
 		t.Errorf("with room again it is not ready: %v", err)
 	}
@@ -260,7 +244,7 @@ func TestARecordThatIsNoneIsSetAside(t *testing.T) {
 	store.SpoolForTest(t, dir, all[0], []byte("\x05{"), []byte(""), all[1])
 	s := spooling(t, url, dir)
 	defer s.Close()
-	eventually(t, "the spool is empty", func() bool { return drained(s) })
+	storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 	if got := s.Spool().Damaged; got != 2 {
 		t.Errorf("%d records are set aside", got)
 	}

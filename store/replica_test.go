@@ -34,7 +34,7 @@ func openReplicated(t *testing.T, p *storetest.Pair, readURL string, maxLag time
 // stands waits until the replica stands so.
 func (r replicated) stands(t *testing.T, want store.ReplicaStanding) {
 	t.Helper()
-	eventually(t, "the replica is "+string(want), func() bool { return r.State(t.Context(), store.Scope{}, nil).Replica.Standing == want })
+	storetest.Eventually(t, "the replica is "+string(want), func() bool { return r.State(t.Context(), store.Scope{}, nil).Replica.Standing == want })
 }
 
 // answers fails the test unless a server answers staff.
@@ -79,7 +79,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 	r.stands(t, store.ReplicaUsed)
 	before := r.alerts(t)
 	r.alert(t)
-	eventually(t, "the replica shows it", func() bool { return r.alerts(t) == before+1 })
+	storetest.Eventually(t, "the replica shows it", func() bool { return r.alerts(t) == before+1 })
 	r.answers(t, "replica")
 
 	t.Run("which may be late", func(t *testing.T) {
@@ -93,7 +93,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 		if _, err := r.Delivery(t.Context(), store.Scope{}, late.ID); err != nil {
 			t.Error(err)
 		}
-		eventually(t, "the lag is told", func() bool { return r.State(t.Context(), store.Scope{}, nil).Replica.Lag > 0 })
+		storetest.Eventually(t, "the lag is told", func() bool { return r.State(t.Context(), store.Scope{}, nil).Replica.Lag > 0 })
 
 		// But not with what staff wrote themselves.
 		note(t, r.Store, store.NewNote{DeliveryID: late.ID, Disposition: store.Confirmed})
@@ -106,7 +106,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 		}
 		r.answers(t, "primary")
 	})
-	eventually(t, "the replica shows the note", func() bool {
+	storetest.Eventually(t, "the replica shows the note", func() bool {
 		who, err := store.ReadText(t.Context(), r.Store, "SELECT pg_is_in_recovery()::text")
 		return err == nil && who == "true"
 	})
@@ -122,7 +122,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 			who, err := store.ReadText(t.Context(), r.Store, slow)
 			answered <- answer{who, err}
 		}()
-		eventually(t, "the query runs", func() bool {
+		storetest.Eventually(t, "the query runs", func() bool {
 			return storetest.Query(t, p.ReplicaURL, "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")[0] == "1"
 		})
 		storetest.SQL(t, p.URL, "BEGIN; LOCK TABLE stores IN ACCESS EXCLUSIVE MODE; COMMIT")
@@ -134,7 +134,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 	t.Run("whose conflicts with the replay break an export", func(t *testing.T) {
 		storetest.SQL(t, p.URL, `INSERT INTO events (store_id, kind, occurred_at, id, occurred_at_known, delivery_id, received_at, webhook, flags, product_ids, gondola_ids, unreadable)
 			SELECT 7, 'alcohol_interaction', now(), gen_random_uuid(), true, gen_random_uuid(), now(), 'x', '{}', '{}', '{}', '{}' FROM generate_series(1, 50000)`)
-		eventually(t, "the replica shows them", func() bool {
+		storetest.Eventually(t, "the replica shows them", func() bool {
 			return storetest.Query(t, p.ReplicaURL, "SELECT count(*) FROM events WHERE kind = 'alcohol_interaction'")[0] == "50000"
 		})
 		rows := 0
@@ -142,7 +142,7 @@ func isRead(t *testing.T, p *storetest.Pair) {
 			if rows++; rows == 1 {
 				storetest.SQL(t, p.URL, "BEGIN; LOCK TABLE events IN ACCESS EXCLUSIVE MODE; COMMIT")
 				end := storetest.Query(t, p.URL, "SELECT pg_current_wal_flush_lsn()::text")[0]
-				eventually(t, "the replica has the lock to replay", func() bool {
+				storetest.Eventually(t, "the replica has the lock to replay", func() bool {
 					return storetest.Query(t, p.ReplicaURL, "SELECT pg_last_wal_receive_lsn() >= $1::text::pg_lsn", end)[0] == "true"
 				})
 			}

@@ -51,7 +51,7 @@ func BenchmarkSpool(b *testing.B) {
 	drained := func() time.Duration {
 		start := time.Now()
 		proxy.Mend()
-		eventually(b, "the spool is empty", func() bool { return drained(s) })
+		storetest.Eventually(b, "the spool is empty", func() bool { return drained(s) })
 		return time.Since(start)
 	}
 	b.ResetTimer()

@@ -134,13 +134,13 @@ func TestSilenceOutlastsARestart(t *testing.T) {
 		}
 		return value
 	}
-	eventually(t, "the silence is seen", func() bool { return metric("aifi_audit_missed_deliveries") > 1000 })
+	storetest.Eventually(t, "the silence is seen", func() bool { return metric("aifi_audit_missed_deliveries") > 1000 })
 	if age := time.Since(time.Unix(int64(metric("aifi_audit_last_delivery_timestamp_seconds")), 0)); age < 47*time.Hour || age > 49*time.Hour {
 		t.Errorf("the last delivery is %s old", age)
 	}
 	proxy.Cut()
 	d := deliver(t, aifi.Tracking, `{"storeId":8,"timeOfIssue":"`+time.Now().UTC().Add(-time.Minute).Format(time.RFC3339Nano)+`"}`)
-	eventually(t, "a delivery is spooled", func() bool { return record(t, s, d).Status == store.Spooled })
+	storetest.Eventually(t, "a delivery is spooled", func() bool { return record(t, s, d).Status == store.Spooled })
 	state := s.State(t.Context(), store.Scope{}, nil)
 	if state.AwaySince.IsZero() || state.OpenQuarantine != nil || state.Spool.Records == 0 || len(state.Traffic) != 2 {
 		t.Fatalf("the state is %+v", state)
@@ -157,7 +157,7 @@ func TestSilenceOutlastsARestart(t *testing.T) {
 		t.Errorf("%v are missed", missed)
 	}
 	proxy.Mend()
-	eventually(t, "the database is back", func() bool {
+	storetest.Eventually(t, "the database is back", func() bool {
 		state := s.State(t.Context(), store.Scope{}, nil)
 		return state.AwaySince.IsZero() && state.Spool.Records == 0 && state.OpenQuarantine != nil && len(state.Traffic) == 2
 	})
@@ -174,7 +174,7 @@ func TestOldCountsAreDeleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	eventually(t, "those of nine weeks are left", func() bool {
+	storetest.Eventually(t, "those of nine weeks are left", func() bool {
 		return storetest.Query(t, url, "SELECT count(*) || ' ' || (now() - min(bucket) < '64 days') FROM delivery_counts")[0] == "126 true"
 	})
 }

@@ -71,7 +71,7 @@ func TestTokensCanBeLookedUpLater(t *testing.T) {
 	s = undecidable(t, proxy.URL, dir, 0)
 	defer s.Close()
 	proxy.Mend()
-	eventually(t, "all is decided", func() bool { u := s.Undecided(); return u.Records == 0 && !u.Counting })
+	storetest.Eventually(t, "all is decided", func() bool { u := s.Undecided(); return u.Records == 0 && !u.Counting })
 	kept(t, url, recorded)
 	if got := storetest.Query(t, url, "SELECT delivery_id || ' ' || reason FROM quarantine"); len(got) != 1 || got[0] != foreign.ID.String()+" store_not_allowed" {
 		t.Errorf("in quarantine are %q", got)
@@ -122,7 +122,7 @@ func TestStrangersHaveAShareOfTheSpool(t *testing.T) {
 		all = append(all, d)
 	}
 	proxy.Mend()
-	eventually(t, "all is drained", func() bool { return drained(s) && s.Undecided().Records == 0 })
+	storetest.Eventually(t, "all is drained", func() bool { return drained(s) && s.Undecided().Records == 0 })
 	kept(t, url, all)
 	if got := storetest.Query(t, url, "SELECT count(*) FROM refused WHERE reason = 'unknown_token'"); got[0] != fmt.Sprint(strangers) {
 		t.Errorf("%s are refused, want %d", got[0], strangers)

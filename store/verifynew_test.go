@@ -70,8 +70,9 @@ func TestVerifyingWhatIsNewCostsWhatIsNew(t *testing.T) {
 	}
 	// pages are those of all tables, and those that were read of them so far.
 	pages := func() (there, read int64) {
-		for storetest.Query(t, d.url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")[0] != "0" {
-		}
+		storetest.Eventually(t, "nobody else is connected", func() bool {
+			return storetest.Query(t, d.url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")[0] == "0"
+		})
 		row := storetest.Query(t, d.url, `SELECT (SELECT sum(pg_relation_size(oid)) / current_setting('block_size')::int FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace)::bigint
 			|| ' ' || (SELECT blks_hit + blks_read FROM pg_stat_database WHERE datname = current_database())`)[0]
 		if _, err := fmt.Sscan(row, &there, &read); err != nil {

@@ -63,8 +63,9 @@ func (p *Pair) Stop(t testing.TB) {
 func (p *Pair) Pause(t testing.TB) {
 	t.Helper()
 	SQL(t, p.ReplicaURL, "SELECT pg_wal_replay_pause()")
-	for Query(t, p.ReplicaURL, "SELECT pg_get_wal_replay_pause_state()")[0] != "paused" {
-	}
+	Eventually(t, "the replay pauses", func() bool {
+		return Query(t, p.ReplicaURL, "SELECT pg_get_wal_replay_pause_state()")[0] == "paused"
+	})
 }
 
 // Resume ends Pause.
