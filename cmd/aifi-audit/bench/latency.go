@@ -95,6 +95,7 @@ func (r *run) latencyTurn(ctx context.Context, turn int, m *Latency) (err error)
 
 func (r *run) levelsTurn(ctx context.Context, turn int, m *Latency, server, peer *process) error {
 	traffic := newTraffic(r.Config, uint64(turn), r.postgres.tokens.ingest) //nolint:gosec // not negative
+	r.settle(ctx)
 	toServer, err := dialAll(server.url, r.Connections*moreConnections)
 	if err != nil {
 		return err
@@ -105,9 +106,9 @@ func (r *run) levelsTurn(ctx context.Context, turn int, m *Latency, server, peer
 		return err
 	}
 	defer closeAll(toPeer)
-	r.settle(ctx)
+	// All of them: the server waits ten seconds for the first request of a connection.
 	for _, senders := range [][]sender{toServer, toPeer} {
-		if _, err := closedLoop(ctx, senders[:r.Connections], traffic.next(r.guess()), min(warmUp, r.Duration)); err != nil {
+		if _, err := closedLoop(ctx, senders, traffic.next(r.guess()), min(warmUp, r.Duration)); err != nil {
 			return err
 		}
 	}
