@@ -80,10 +80,12 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 		gauge(g.lastDelivery, timestamp(a.last), key.storeLabel(), key.webhook)
 		gauge(g.missed, a.missed, key.storeLabel(), key.webhook)
 	}
+	limit := 0
 	for i, queue := range s.recorder.queues {
 		gauge(g.queued, float64(len(queue)), strconv.Itoa(i))
+		limit = cap(queue)
 	}
-	gauge(g.queueLimit, float64(mostQueued/flushers()))
+	gauge(g.queueLimit, float64(limit))
 	since := s.health.awaySince()
 	gauge(g.away, number(!since.IsZero()))
 	gauge(g.awaySince, timestamp(since))

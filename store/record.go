@@ -230,8 +230,9 @@ func (r *recorder) queueOf(p *pending) chan<- *pending {
 }
 
 func (r *recorder) start(s *Store) {
-	for range flushers() {
-		queue := make(chan *pending, mostQueued/flushers())
+	n := flushers()
+	for range n {
+		queue := make(chan *pending, mostQueued/n)
 		r.queues = append(r.queues, queue)
 		f := flusher{store: s, seen: newSeen()}
 		r.done.Go(func() { f.run(queue) })
