@@ -32,12 +32,14 @@ func TestAnOldBackupIsRestored(t *testing.T) {
 	s = serveAlone(t, serve...)
 	s.get(t, "/api/v1/status", staff, has(`"database":"ok"`)) // until then its tokens are not known
 	command(t, "simulate", "--url="+s.url, "--token="+ingest, "--rate=0", "--count=30")
+	s.get(t, "/api/v1/log", staff, signed(30)) // whoever stops before leaves that to the next
 	s.stop()
 	shell(t, "cp", "-a", cluster, backup)
 
 	s = serveAlone(t, serve...)
 	s.get(t, "/api/v1/status", staff, has(`"database":"ok"`))
 	command(t, "simulate", "--url="+s.url, "--token="+ingest, "--rate=0", "--count=20", "--seed=2")
+	s.get(t, "/api/v1/log", staff, signed(50))
 	s.stop()
 	shell(t, "rm", "-r", cluster)
 	shell(t, "mv", backup, cluster)
@@ -74,13 +76,7 @@ func TestAnOldBackupIsRestored(t *testing.T) {
 		t.Errorf("it is accepted twice: %s", out)
 	}
 	s = serveAlone(t, serve...)
-	s.get(t, "/api/v1/log", staff, func(text string) bool { // that of the one delivery, and the trace
-		var l struct {
-			State string
-			Size  int64
-		}
-		return json.Unmarshal([]byte(text), &l) == nil && l.State == "running" && l.Size >= 32
-	})
+	s.get(t, "/api/v1/log", staff, signed(32)) // that of the one delivery, and the trace
 	s.get(t, "/api/v1/access-log?action=accept-rollback", staff, has("Jane Doe: the disk failed; signed were 50 leaves"))
 	s.stop()
 	if code, out := outcome(t, "verify", at); code != 0 {
@@ -89,6 +85,17 @@ func TestAnOldBackupIsRestored(t *testing.T) {
 	// Whoever kept what was signed before still sees that it is gone.
 	if code, out := outcome(t, "verify", at, "--anchor="+anchors); code != 1 || !strings.Contains(out, "50") {
 		t.Errorf("%d %s", code, out)
+	}
+}
+
+// signed tells whether so many leaves, or more, are under a checkpoint.
+func signed(leaves int64) func(string) bool {
+	return func(text string) bool {
+		var l struct {
+			State string
+			Size  int64
+		}
+		return json.Unmarshal([]byte(text), &l) == nil && l.State == "running" && l.Size >= leaves
 	}
 }
 
