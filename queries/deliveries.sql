@@ -10,7 +10,8 @@ LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('webhooks')::text[] IS NULL OR d.webhook = ANY (sqlc.narg('webhooks')::text[]))
-    AND (sqlc.narg('session_ids')::text[] IS NULL OR d.session_id = ANY (sqlc.narg('session_ids')::text[]))
+    AND (sqlc.narg('session_ids')::text[] IS NULL OR (d.session_id = ANY (sqlc.narg('session_ids')::text[])
+        AND hashtextextended(d.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest(sqlc.narg('session_ids')::text[]) v))))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)
@@ -37,7 +38,7 @@ FROM (
             FROM (
                 SELECT i.store_id, i.received_at, i.id
                 FROM delivery_facets i
-                WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = s.value
+                WHERE i.store_id = s.store_id AND i.facet = @facet::text AND i.value = s.value AND i.value_hash = hashtextextended(s.value, 0)
                     AND (sqlc.narg('from_time')::timestamptz IS NULL OR i.received_at >= sqlc.narg('from_time')::timestamptz)
                     AND (sqlc.narg('to_time')::timestamptz IS NULL OR i.received_at < sqlc.narg('to_time')::timestamptz)
                     AND (sqlc.narg('after_time')::timestamptz IS NULL OR i.received_at <= sqlc.narg('after_time')::timestamptz)
@@ -129,7 +130,8 @@ WHERE d.received_at = @received_at AND d.id = @id
 SELECT d.id, d.received_at, d.issued_at
 FROM deliveries d
 WHERE d.store_id = @store_id AND d.event_id = @event_id::uuid
-    AND (sqlc.narg('session_id')::text IS NULL OR d.session_id = sqlc.narg('session_id')::text)
+    AND (sqlc.narg('session_id')::text IS NULL
+        OR (d.session_id = sqlc.narg('session_id')::text AND hashtextextended(d.session_id, 0) = hashtextextended(sqlc.narg('session_id')::text, 0)))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
 ORDER BY d.received_at, d.id

@@ -20,8 +20,10 @@ LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.o
 WHERE e.kind = @kind::text
     AND (sqlc.narg('store_ids')::bigint[] IS NULL OR e.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('store_external_ids')::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
-    AND (sqlc.narg('session_ids')::text[] IS NULL OR e.session_id = ANY (sqlc.narg('session_ids')::text[]))
-    AND (sqlc.narg('customer_ids')::text[] IS NULL OR e.customer_id = ANY (sqlc.narg('customer_ids')::text[]))
+    AND (sqlc.narg('session_ids')::text[] IS NULL OR (e.session_id = ANY (sqlc.narg('session_ids')::text[])
+        AND hashtextextended(e.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest(sqlc.narg('session_ids')::text[]) v))))
+    AND (sqlc.narg('customer_ids')::text[] IS NULL OR (e.customer_id = ANY (sqlc.narg('customer_ids')::text[])
+        AND hashtextextended(e.customer_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest(sqlc.narg('customer_ids')::text[]) v))))
     AND (sqlc.narg('product_ids')::text[] IS NULL OR e.product_ids && sqlc.narg('product_ids')::text[])
     AND (sqlc.narg('gondola_ids')::text[] IS NULL OR e.gondola_ids && sqlc.narg('gondola_ids')::text[])
     AND (sqlc.narg('flags')::text[] IS NULL OR e.flags && sqlc.narg('flags')::text[])
@@ -135,7 +137,7 @@ FROM events e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
-WHERE e.store_id = @store_id AND e.session_id = @session_id::text
+WHERE e.store_id = @store_id AND e.session_id = @session_id::text AND hashtextextended(e.session_id, 0) = hashtextextended(@session_id::text, 0)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR (e.occurred_at, e.id) > (sqlc.narg('after_time')::timestamptz, sqlc.narg('after_id')::uuid))
 ORDER BY e.occurred_at, e.id
 LIMIT @row_limit;

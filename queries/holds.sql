@@ -35,11 +35,11 @@ WHERE d.received_at = ANY (@received_at::timestamptz[]) AND d.delivery_id = ANY 
 -- session itself.
 -- name: HoldsOfSession :many
 SELECT d.hold_id FROM held_deliveries d
-WHERE d.session_id = @session_id::text AND d.store_id = @store_id::bigint AND d.lifted_at IS NULL
+WHERE d.session_id = @session_id::text AND hashtextextended(d.session_id, 0) = hashtextextended(@session_id::text, 0) AND d.store_id = @store_id::bigint AND d.lifted_at IS NULL
 UNION
 SELECT h.id FROM events e
 JOIN holds h ON hold_covers(h, ARRAY[e.store_id], ARRAY[e.session_id], ARRAY[e.customer_id], e.received_at, e.occurred_at)
-WHERE e.session_id = @session_id::text AND e.store_id = @store_id::bigint AND h.lifted_at IS NULL
+WHERE e.session_id = @session_id::text AND hashtextextended(e.session_id, 0) = hashtextextended(@session_id::text, 0) AND e.store_id = @store_id::bigint AND h.lifted_at IS NULL
 UNION
 SELECT h.id FROM sessions s
 JOIN holds h ON hold_covers(h, ARRAY[s.store_id], ARRAY[s.session_id], ARRAY[s.customer_id], s.first_seen_at, s.last_seen_at)

@@ -4,7 +4,8 @@
 -- name: PersonSessions :many
 SELECT s.store_id, s.session_id FROM sessions s WHERE s.customer_id = @customer_id::text
 UNION
-SELECT e.store_id, e.session_id::text FROM events e WHERE e.customer_id = @customer_id::text AND e.session_id IS NOT NULL
+SELECT e.store_id, e.session_id::text FROM events e
+WHERE e.customer_id = @customer_id::text AND hashtextextended(e.customer_id, 0) = hashtextextended(@customer_id::text, 0) AND e.session_id IS NOT NULL
 ORDER BY 1, 2;
 
 -- name: PersonalInfos :many
@@ -18,7 +19,7 @@ FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@kinds::text[]) AS
 JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
 LEFT JOIN sessions s ON s.store_id = e.store_id AND s.session_id = e.session_id
 WHERE e.session_id IS NOT NULL AND coalesce(s.customer_id, @customer_id::text) = @customer_id::text
-    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND o.store_id = e.store_id AND o.customer_id <> @customer_id::text);
+    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND hashtextextended(o.session_id, 0) = hashtextextended(e.session_id, 0) AND o.store_id = e.store_id AND o.customer_id <> @customer_id::text);
 
 -- PersonEvents are the events that name him; those of his sessions that name nobody; and
 -- those that name nobody and no session, but a shopper who was seen in his sessions and,
@@ -27,10 +28,11 @@ WHERE e.session_id IS NOT NULL AND coalesce(s.customer_id, @customer_id::text) =
 WITH mine AS (
     SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@session_ids::text[]) AS session_id
 ), named AS (
-    SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id FROM events e WHERE e.customer_id = @customer_id::text
+    SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id FROM events e
+    WHERE e.customer_id = @customer_id::text AND hashtextextended(e.customer_id, 0) = hashtextextended(@customer_id::text, 0)
     UNION
     SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id
-    FROM mine m JOIN events e ON e.session_id = m.session_id AND e.store_id = m.store_id AND e.customer_id IS NULL
+    FROM mine m JOIN events e ON e.session_id = m.session_id AND hashtextextended(e.session_id, 0) = hashtextextended(m.session_id, 0) AND e.store_id = m.store_id AND e.customer_id IS NULL
 ), shoppers AS (
     SELECT n.store_id, n.shopper_id, min(n.occurred_at) - interval '12 hours' AS from_time, max(n.occurred_at) + interval '12 hours' AS to_time
     FROM named n WHERE n.shopper_id IS NOT NULL GROUP BY n.store_id, n.shopper_id
@@ -63,7 +65,7 @@ WITH stated AS (
     UNION
     SELECT d.store_id, d.received_at, d.id
     FROM (SELECT unnest(@store_ids::bigint[]) AS store_id, unnest(@session_ids::text[]) AS session_id) m
-    JOIN deliveries d ON d.session_id = m.session_id AND d.store_id = m.store_id
+    JOIN deliveries d ON d.session_id = m.session_id AND hashtextextended(d.session_id, 0) = hashtextextended(m.session_id, 0) AND d.store_id = m.store_id
     LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
     WHERE e.customer_id IS NULL OR e.customer_id = @customer_id::text
 )

@@ -110,7 +110,9 @@ func TestCheckpointsAreAnchored(t *testing.T) {
 	other := storetest.URL(t)
 	b := serveAlone(t, "--database-url="+other, "--log-dir="+stranger, "--data-dir="+t.TempDir(), "--log-anchor-file="+anchors, "--log-anchor-every=10ms")
 	ingest = strings.TrimSpace(command(t, "token", "create", "--name=AiFi", "--scope=ingest", "--database-url="+other))
+	staff = strings.TrimSpace(command(t, "token", "create", "--name=staff", "--scope=read", "--database-url="+other))
 	command(t, "simulate", "--url="+b.url, "--token="+ingest, "--rate=0", "--count=1")
+	b.get(t, "/api/v1/status", staff, has(`{"to":"file","size":1,`))
 	b.stop()
 	code, out = outcome(t, "verify", db, at, "--anchor="+anchors)
 	if code != 1 || !strings.Contains(out, "TAMPERED anchor") || !strings.Contains(out, "it is signed by audit.example.com/log+") {

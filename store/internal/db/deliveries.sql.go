@@ -160,7 +160,8 @@ const eventDeliveries = `-- name: EventDeliveries :many
 SELECT d.id, d.received_at, d.issued_at
 FROM deliveries d
 WHERE d.store_id = $1 AND d.event_id = $2::uuid
-    AND ($3::text IS NULL OR d.session_id = $3::text)
+    AND ($3::text IS NULL
+        OR (d.session_id = $3::text AND hashtextextended(d.session_id, 0) = hashtextextended($3::text, 0)))
     AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
 ORDER BY d.received_at, d.id
@@ -417,7 +418,8 @@ LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
 WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
     AND ($2::text[] IS NULL OR d.webhook = ANY ($2::text[]))
-    AND ($3::text[] IS NULL OR d.session_id = ANY ($3::text[]))
+    AND ($3::text[] IS NULL OR (d.session_id = ANY ($3::text[])
+        AND hashtextextended(d.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest($3::text[]) v))))
     AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)
@@ -528,7 +530,7 @@ FROM (
             FROM (
                 SELECT i.store_id, i.received_at, i.id
                 FROM delivery_facets i
-                WHERE i.store_id = s.store_id AND i.facet = $5::text AND i.value = s.value
+                WHERE i.store_id = s.store_id AND i.facet = $5::text AND i.value = s.value AND i.value_hash = hashtextextended(s.value, 0)
                     AND ($6::timestamptz IS NULL OR i.received_at >= $6::timestamptz)
                     AND ($7::timestamptz IS NULL OR i.received_at < $7::timestamptz)
                     AND ($8::timestamptz IS NULL OR i.received_at <= $8::timestamptz)

@@ -78,8 +78,10 @@ LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.o
 WHERE e.kind = $1::text
     AND ($2::bigint[] IS NULL OR e.store_id = ANY ($2::bigint[]))
     AND ($3::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY ($3::text[]))
-    AND ($4::text[] IS NULL OR e.session_id = ANY ($4::text[]))
-    AND ($5::text[] IS NULL OR e.customer_id = ANY ($5::text[]))
+    AND ($4::text[] IS NULL OR (e.session_id = ANY ($4::text[])
+        AND hashtextextended(e.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest($4::text[]) v))))
+    AND ($5::text[] IS NULL OR (e.customer_id = ANY ($5::text[])
+        AND hashtextextended(e.customer_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest($5::text[]) v))))
     AND ($6::text[] IS NULL OR e.product_ids && $6::text[])
     AND ($7::text[] IS NULL OR e.gondola_ids && $7::text[])
     AND ($8::text[] IS NULL OR e.flags && $8::text[])
@@ -435,7 +437,7 @@ FROM events e
 LEFT JOIN event_personal_info p ON p.store_id = e.store_id AND p.kind = e.kind
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
-WHERE e.store_id = $1 AND e.session_id = $2::text
+WHERE e.store_id = $1 AND e.session_id = $2::text AND hashtextextended(e.session_id, 0) = hashtextextended($2::text, 0)
     AND ($3::timestamptz IS NULL OR (e.occurred_at, e.id) > ($3::timestamptz, $4::uuid))
 ORDER BY e.occurred_at, e.id
 LIMIT $5

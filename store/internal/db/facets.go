@@ -31,8 +31,8 @@ var (
 		"flag":  "SELECT store_id, 'flag'::text AS facet, flag AS value, first_seen_at, session_id FROM session_flags",
 	}}
 	deliveryFacets = facetView{"delivery_facets", map[string]string{
-		"store":   "SELECT store_id, 'store'::text AS facet, ''::text AS value, received_at, id FROM deliveries",
-		"webhook": "SELECT store_id, 'webhook'::text AS facet, webhook AS value, received_at, id FROM deliveries",
+		"store":   "SELECT store_id, 'store'::text AS facet, ''::text AS value, received_at, id, hashtextextended('', 0) AS value_hash FROM deliveries",
+		"webhook": "SELECT store_id, 'webhook'::text AS facet, webhook AS value, received_at, id, hashtextextended(webhook, 0) AS value_hash FROM deliveries",
 	}}
 	storeFacets = facetView{"store_facets", map[string]string{
 		"store":   "SELECT store_id, 'store'::text AS facet, ''::text AS value, first_seen_at, last_seen_at FROM stores",

@@ -50,11 +50,11 @@ func (q *Queries) HoldsOfDeliveries(ctx context.Context, db DBTX, arg HoldsOfDel
 
 const holdsOfSession = `-- name: HoldsOfSession :many
 SELECT d.hold_id FROM held_deliveries d
-WHERE d.session_id = $1::text AND d.store_id = $2::bigint AND d.lifted_at IS NULL
+WHERE d.session_id = $1::text AND hashtextextended(d.session_id, 0) = hashtextextended($1::text, 0) AND d.store_id = $2::bigint AND d.lifted_at IS NULL
 UNION
 SELECT h.id FROM events e
 JOIN holds h ON hold_covers(h, ARRAY[e.store_id], ARRAY[e.session_id], ARRAY[e.customer_id], e.received_at, e.occurred_at)
-WHERE e.session_id = $1::text AND e.store_id = $2::bigint AND h.lifted_at IS NULL
+WHERE e.session_id = $1::text AND hashtextextended(e.session_id, 0) = hashtextextended($1::text, 0) AND e.store_id = $2::bigint AND h.lifted_at IS NULL
 UNION
 SELECT h.id FROM sessions s
 JOIN holds h ON hold_covers(h, ARRAY[s.store_id], ARRAY[s.session_id], ARRAY[s.customer_id], s.first_seen_at, s.last_seen_at)

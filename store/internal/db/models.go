@@ -140,13 +140,13 @@ type DeliveryCount struct {
 	LastAt time.Time
 }
 
-// One ordered way into deliveries for each facet, as event_facets are for events.
 type DeliveryFacet struct {
 	StoreID    int64
 	Facet      string
 	Value      string
 	ReceivedAt time.Time
 	ID         uuid.UUID
+	ValueHash  int64
 }
 
 // deliveries, with what they share with others.

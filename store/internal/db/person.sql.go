@@ -490,7 +490,7 @@ WITH stated AS (
     UNION
     SELECT d.store_id, d.received_at, d.id
     FROM (SELECT unnest($7::bigint[]) AS store_id, unnest($8::text[]) AS session_id) m
-    JOIN deliveries d ON d.session_id = m.session_id AND d.store_id = m.store_id
+    JOIN deliveries d ON d.session_id = m.session_id AND hashtextextended(d.session_id, 0) = hashtextextended(m.session_id, 0) AND d.store_id = m.store_id
     LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
     WHERE e.customer_id IS NULL OR e.customer_id = $9::text
 )
@@ -553,10 +553,11 @@ const personEvents = `-- name: PersonEvents :many
 WITH mine AS (
     SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id
 ), named AS (
-    SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id FROM events e WHERE e.customer_id = $3::text
+    SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id FROM events e
+    WHERE e.customer_id = $3::text AND hashtextextended(e.customer_id, 0) = hashtextextended($3::text, 0)
     UNION
     SELECT e.store_id, e.kind, e.occurred_at, e.id, e.received_at, e.delivery_id, e.shopper_id
-    FROM mine m JOIN events e ON e.session_id = m.session_id AND e.store_id = m.store_id AND e.customer_id IS NULL
+    FROM mine m JOIN events e ON e.session_id = m.session_id AND hashtextextended(e.session_id, 0) = hashtextextended(m.session_id, 0) AND e.store_id = m.store_id AND e.customer_id IS NULL
 ), shoppers AS (
     SELECT n.store_id, n.shopper_id, min(n.occurred_at) - interval '12 hours' AS from_time, max(n.occurred_at) + interval '12 hours' AS to_time
     FROM named n WHERE n.shopper_id IS NOT NULL GROUP BY n.store_id, n.shopper_id
@@ -706,7 +707,8 @@ const personSessions = `-- name: PersonSessions :many
 
 SELECT s.store_id, s.session_id FROM sessions s WHERE s.customer_id = $1::text
 UNION
-SELECT e.store_id, e.session_id::text FROM events e WHERE e.customer_id = $1::text AND e.session_id IS NOT NULL
+SELECT e.store_id, e.session_id::text FROM events e
+WHERE e.customer_id = $1::text AND hashtextextended(e.customer_id, 0) = hashtextextended($1::text, 0) AND e.session_id IS NOT NULL
 ORDER BY 1, 2
 `
 
@@ -778,7 +780,7 @@ FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnes
 JOIN events e ON e.store_id = k.store_id AND e.kind = k.kind AND e.occurred_at = k.occurred_at AND e.id = k.id
 LEFT JOIN sessions s ON s.store_id = e.store_id AND s.session_id = e.session_id
 WHERE e.session_id IS NOT NULL AND coalesce(s.customer_id, $5::text) = $5::text
-    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND o.store_id = e.store_id AND o.customer_id <> $5::text)
+    AND NOT EXISTS (SELECT 1 FROM events o WHERE o.session_id = e.session_id AND hashtextextended(o.session_id, 0) = hashtextextended(e.session_id, 0) AND o.store_id = e.store_id AND o.customer_id <> $5::text)
 `
 
 type SessionsOfEventsParams struct {
