@@ -11,7 +11,7 @@ LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.oc
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('webhooks')::text[] IS NULL OR d.webhook = ANY (sqlc.narg('webhooks')::text[]))
     AND (sqlc.narg('session_ids')::text[] IS NULL OR (d.session_id = ANY (sqlc.narg('session_ids')::text[])
-        AND hashtextextended(d.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest(sqlc.narg('session_ids')::text[]) v))))
+        AND hashtextextended(d.session_id, 0) = ANY (text_hashes(sqlc.narg('session_ids')::text[]))))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR d.received_at >= sqlc.narg('from_time')::timestamptz)
     AND (sqlc.narg('to_time')::timestamptz IS NULL OR d.received_at < sqlc.narg('to_time')::timestamptz)
     AND (sqlc.narg('after_time')::timestamptz IS NULL OR d.received_at <= sqlc.narg('after_time')::timestamptz)

@@ -419,7 +419,7 @@ LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.oc
 WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
     AND ($2::text[] IS NULL OR d.webhook = ANY ($2::text[]))
     AND ($3::text[] IS NULL OR (d.session_id = ANY ($3::text[])
-        AND hashtextextended(d.session_id, 0) = ANY (ARRAY(SELECT hashtextextended(v, 0) FROM unnest($3::text[]) v))))
+        AND hashtextextended(d.session_id, 0) = ANY (text_hashes($3::text[]))))
     AND ($4::timestamptz IS NULL OR d.received_at >= $4::timestamptz)
     AND ($5::timestamptz IS NULL OR d.received_at < $5::timestamptz)
     AND ($6::timestamptz IS NULL OR d.received_at <= $6::timestamptz)
