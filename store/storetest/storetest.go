@@ -116,6 +116,7 @@ func startPrivate(ctx context.Context) (stop func(), err error) {
 	}
 	pg, err := pgprivate.Start(ctx, pgprivate.Options{DataDir: dir + "/data", Settings: map[string]string{
 		"fsync": "off", "full_page_writes": "off", "max_connections": "300",
+		"shared_buffers": "128MB", // DROP DATABASE looks through all of them
 	}})
 	if err != nil {
 		return nil, err
@@ -136,7 +137,7 @@ func URL(t testing.TB) string {
 func clone(t testing.TB, template string) string {
 	t.Helper()
 	name := fmt.Sprintf("%s_%d", server.template, server.made.Add(1))
-	if err := admin(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template); err != nil {
+	if err := admin(t.Context(), "CREATE DATABASE "+name+" TEMPLATE "+template+" STRATEGY file_copy"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
