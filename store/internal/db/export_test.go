@@ -19,3 +19,12 @@ func Collect[T any](ctx context.Context, tx DBTX, sql string, args []any) ([]T, 
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[T])
 }
+
+// FacetViews gives the branches of each view of facets, as lists are run with them.
+func FacetViews() map[string]map[string]string {
+	views := map[string]map[string]string{}
+	for _, v := range []facetView{eventFacets, sessionFacets, deliveryFacets, storeFacets} {
+		views[v.name] = v.branches
+	}
+	return views
+}
