@@ -77,6 +77,10 @@ END
 $$;
 -- +goose StatementEnd
 
+-- Of months that do not change any more nobody else would gather what the planner must
+-- know of a hash.
+ANALYZE deliveries, events;
+
 -- +goose Down
 
 -- +goose StatementBegin

@@ -259,6 +259,10 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	if err := x.queries.EraseEvents(ctx, x.tx, db.EraseEventsParams(keys)); err != nil {
 		return fmt.Errorf("erasing a person of events: %w", err)
 	}
+	// A comment that came in between would be erased, and no leaf would say so.
+	if _, err := x.tx.Exec(ctx, "LOCK TABLE event_notes IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+		return fmt.Errorf("waiting for notes that are being written: %w", err)
+	}
 	notes, err := x.queries.CommentedNotes(ctx, x.tx, db.CommentedNotesParams(keys))
 	if err != nil {
 		return fmt.Errorf("finding comments: %w", err)

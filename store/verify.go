@@ -115,6 +115,9 @@ type VerifyOptions struct {
 	// From is a tree that was verified before: its leaves are not opened again, but
 	// the log must still begin with it. The zero tree verifies everything.
 	From tlog.Tree
+	// FromActs is what Verification.Acts was of From: a leaf of an act that log_leaves
+	// calls another since is found by it. Zero is not known.
+	FromActs tlog.Hash
 	// Since bounds the search for rows that the log does not know; zero is for ever.
 	Since time.Time
 	// Anchors are trees that were signed, as is known from outside of the database: the
@@ -132,6 +135,9 @@ type Verification struct {
 	Leaves   int64         `json:"leaves"`  // opened
 	Waiting  int64         `json:"waiting"` // in the queue; no finding while they are young
 	Findings map[Class]int `json:"findings"`
+	// Acts is a digest of which leaves are about acts of staff. The log does not sign which
+	// they are: only who opens all leaves sees that one is not what log_leaves calls it.
+	Acts tlog.Hash `json:"acts"`
 	// Adopted are acts of staff of which the log knows only from some time on.
 	Adopted []Adoption `json:"adopted,omitempty"`
 	// Anchors is how many trees that were signed the log was held against.
@@ -166,6 +172,7 @@ type verification struct {
 	known       tallies // of what the leaves opened are about
 	erasures    []erasedLeaf
 	retirements map[uuid.UUID]*retirement
+	actDigests  actDigests
 }
 
 // Verify recomputes the log from what the database holds: each leaf from the body
@@ -177,7 +184,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 	if s.sequencer.config.Verifier == nil {
 		return Verification{}, ErrNoLog
 	}
-	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now()}
+	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now(), actDigests: newActDigests(o.From.N)}
 	v.result.Findings = map[Class]int{}
 	err := v.reading(ctx, func(tx pgx.Tx) (err error) {
 		v.log = logReader{s.queries, tx}

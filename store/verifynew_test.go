@@ -83,13 +83,18 @@ func TestVerifyingWhatIsNewCostsWhatIsNew(t *testing.T) {
 	cost := func(from tlog.Tree, since time.Time) (there, read int64) {
 		grow(40, since)
 		storetest.SQL(t, d.url, "VACUUM ANALYZE")
-		_, before := pages()
-		result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{From: from, Since: since})
-		if len(found) > 0 || result.Size != size {
-			t.Errorf("%+v: %q", result, found)
+		for range 3 { // the least counts: vacuuming reads pages too
+			_, before := pages()
+			result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{From: from, Since: since})
+			if len(found) > 0 || result.Size != size {
+				t.Errorf("%+v: %q", result, found)
+			}
+			var after int64
+			if there, after = pages(); read == 0 || after-before < read {
+				read = after - before
+			}
 		}
-		there, after := pages()
-		return there, after - before
+		return there, read
 	}
 	long := time.Now().AddDate(0, 0, -20)
 	less, few := cost(grow(500, long), time.Now().Add(-3*time.Hour))

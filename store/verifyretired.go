@@ -27,11 +27,11 @@ const (
 	unknown = -1            // it speaks of nothing
 )
 
-// readRetirements reads what was retired by the rules since, and where the log says so.
-// A retirement speaks of leaves that lie before its own: those before were verified
-// before.
+// readRetirements reads what was retired by the rules, and where the log says so. It
+// reads all: notes are opened again each time, and any of them may be gone with what it
+// was about.
 func (v *verification) readRetirements(ctx context.Context) error {
-	rows, err := v.queries.ListRetirements(ctx, v.log.conn, v.Since)
+	rows, err := v.queries.ListRetirements(ctx, v.log.conn, time.Time{})
 	if err != nil {
 		return err
 	}

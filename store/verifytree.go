@@ -90,6 +90,7 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	if err != nil {
 		return err
 	}
+	v.sameActs(signed)
 	v.swaps()
 	v.mismatches()
 	return nil
@@ -100,6 +101,7 @@ func (v *verification) collect(c *chunk) {
 	v.known.merge(c.tallies)
 	v.erasures = append(v.erasures, c.erasures...)
 	v.adopt(c.adopted)
+	v.actDigests.add(c.leaves)
 	v.countRetired(c.leaves)
 }
 

@@ -101,7 +101,7 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 	}
 	state := verifiedFile{dir.file("verified.json")}
 	if c.Incremental {
-		if o.From, o.Since, err = state.load(); err != nil {
+		if err = state.load(&o); err != nil {
 			return err
 		}
 	}
@@ -278,6 +278,7 @@ type verifiedFile struct{ path string }
 type verified struct {
 	Size     int64     `json:"size"`
 	RootHash tlog.Hash `json:"rootHash"`
+	Acts     tlog.Hash `json:"acts"` // zero: by a build that did not tell
 	At       time.Time `json:"at"`
 }
 
@@ -285,23 +286,28 @@ type verified struct {
 // log does not know: a delivery may be written some time after it was received.
 const overlap = 48 * time.Hour
 
-func (f verifiedFile) load() (tlog.Tree, time.Time, error) {
+// load has a verification begin where the last one ended. Without one, or with one that
+// remembered less than is needed, it verifies all.
+func (f verifiedFile) load(o *store.VerifyOptions) error {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, os.ErrNotExist) {
-		return tlog.Tree{}, time.Time{}, nil
+		return nil
 	}
 	if err != nil {
-		return tlog.Tree{}, time.Time{}, err
+		return err
 	}
 	var v verified
 	if err := json.Unmarshal(text, &v); err != nil || v.Size < 0 {
-		return tlog.Tree{}, time.Time{}, fmt.Errorf("%s: %w", f.path, errors.Join(errors.New("it is not what the last verification wrote"), err))
+		return fmt.Errorf("%s: %w", f.path, errors.Join(errors.New("it is not what the last verification wrote"), err))
 	}
-	return tlog.Tree{N: v.Size, Hash: v.RootHash}, v.At.Add(-overlap), nil
+	if v.Acts != (tlog.Hash{}) {
+		o.From, o.FromActs, o.Since = tlog.Tree{N: v.Size, Hash: v.RootHash}, v.Acts, v.At.Add(-overlap)
+	}
+	return nil
 }
 
 func (f verifiedFile) save(v store.Verification, at time.Time) error {
-	text, err := json.Marshal(verified{v.Size, v.RootHash, at})
+	text, err := json.Marshal(verified{v.Size, v.RootHash, v.Acts, at})
 	if err != nil {
 		return err
 	}

@@ -467,8 +467,10 @@ func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX, arg ListCheckpoi
 }
 
 const loggedSpan = `-- name: LoggedSpan :one
-SELECT coalesce(min(at), '0001-01-01T00:00:00Z')::timestamptz AS first_at, coalesce(max(at), '0001-01-01T00:00:00Z')::timestamptz AS last_at
-FROM (SELECT received_at AS at FROM deliveries WHERE received_at >= $1 UNION ALL SELECT a.at FROM access_log a WHERE a.at >= $1) x
+SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= $1), (SELECT min(a.at) FROM access_log a WHERE a.at >= $1)),
+        '0001-01-01T00:00:00Z')::timestamptz AS first_at,
+    coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= $1), (SELECT max(a.at) FROM access_log a WHERE a.at >= $1)),
+        '0001-01-01T00:00:00Z')::timestamptz AS last_at
 `
 
 type LoggedSpanRow struct {
@@ -477,6 +479,7 @@ type LoggedSpanRow struct {
 }
 
 // LoggedSpan is the time in which there are deliveries and entries of the access log.
+// Each end is one look into an index.
 func (q *Queries) LoggedSpan(ctx context.Context, db DBTX, since time.Time) (LoggedSpanRow, error) {
 	row := db.QueryRow(ctx, loggedSpan, since)
 	var i LoggedSpanRow
