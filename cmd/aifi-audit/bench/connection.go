@@ -15,17 +15,15 @@ import (
 // much as the server does, where writing requests that are made beforehand, and reading
 // answers with http.ReadResponse, takes about 13 µs.
 type connection struct {
-	conn   net.Conn
-	answer *bufio.Reader
+	address string
+	conn    net.Conn // nil: nothing was sent yet
+	answer  *bufio.Reader
 }
 
-// dial connects to a server at http://host:port.
-func dial(url string) (*connection, error) {
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
-	if err != nil {
-		return nil, err
-	}
-	return &connection{conn: conn, answer: bufio.NewReader(conn)}, nil
+// connectionTo is one to a server at http://host:port. It is made for the first request:
+// a server waits for that for a few seconds only.
+func connectionTo(url string) *connection {
+	return &connection{address: strings.TrimPrefix(url, "http://")}
 }
 
 // send sends a request and reads the answer to its end.
@@ -43,6 +41,13 @@ func (c *connection) send(request []byte) (status int, err error) {
 
 // open sends a request; the body of the answer is to be read to its end and closed.
 func (c *connection) open(request []byte) (*http.Response, error) {
+	if c.conn == nil {
+		conn, err := net.Dial("tcp", c.address)
+		if err != nil {
+			return nil, err
+		}
+		c.conn, c.answer = conn, bufio.NewReader(conn)
+	}
 	if _, err := c.conn.Write(request); err != nil {
 		return nil, fmt.Errorf("sending a request: %w", err)
 	}
@@ -53,7 +58,11 @@ func (c *connection) open(request []byte) (*http.Response, error) {
 	return response, nil
 }
 
-func (c *connection) close() { _ = c.conn.Close() }
+func (c *connection) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+}
 
 // post is a webhook as it goes over the wire.
 func post(webhook, token string, body []byte) []byte {

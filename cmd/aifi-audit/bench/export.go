@@ -127,10 +127,7 @@ func (r *run) exportTurn(ctx context.Context, m *Export, f *filled, psql string)
 
 // download reads a CSV to its end, and counts.
 func (r *run) download(f *filled, target string) (rows, size int64, err error) {
-	c, err := dial(f.server.url)
-	if err != nil {
-		return 0, 0, err
-	}
+	c := connectionTo(f.server.url)
 	defer c.close()
 	response, err := c.open([]byte("GET " + target + " HTTP/1.1\r\nHost: audit.example.com\r\nAuthorization: Bearer " + r.postgres.tokens.export + "\r\n\r\n"))
 	if err != nil {

@@ -110,13 +110,8 @@ func (r *run) openFilled(ctx context.Context, f *filled) (err error) {
 	if f.peer, err = r.start(ctx, "bench-peer", "--database-url="+f.url); err != nil {
 		return err
 	}
-	if f.toServer, err = dial(f.server.url); err != nil {
-		return err
-	}
+	f.toServer, f.toPeer = connectionTo(f.server.url), connectionTo(f.peer.url)
 	if _, err := f.toServer.get("/livez", ""); err != nil {
-		return err
-	}
-	if f.toPeer, err = dial(f.peer.url); err != nil {
 		return err
 	}
 	if f.toDatabase, err = pgx.Connect(ctx, f.url); err != nil {

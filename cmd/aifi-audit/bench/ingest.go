@@ -141,10 +141,7 @@ func (r *run) ingestTurn(ctx context.Context, seed uint64, m *Ingest) (t taken, 
 		return t, err
 	}
 	r.settle(ctx)
-	senders, err := dialAll(server.url, r.Connections) // and then send: a server does not wait for long
-	if err != nil {
-		return t, err
-	}
+	senders := sendersTo(server.url, r.Connections)
 	defer closeAll(senders)
 	warm, err := closedLoop(ctx, senders, first, min(warmUp, r.Duration))
 	if err != nil {
@@ -283,10 +280,7 @@ func (r *run) peerTurn(ctx context.Context, s *Stretch, webhooks []webhook, args
 		return err
 	}
 	defer func() { err = errors.Join(err, peer.stop()) }()
-	senders, err := dialAll(peer.url, r.Connections)
-	if err != nil {
-		return err
-	}
+	senders := sendersTo(peer.url, r.Connections)
 	defer closeAll(senders)
 	return r.warmStretch(ctx, s, senders, webhooks, peer.cmd.Process.Pid)
 }

@@ -96,17 +96,11 @@ func (r *run) latencyTurn(ctx context.Context, turn int, m *Latency) (err error)
 func (r *run) levelsTurn(ctx context.Context, turn int, m *Latency, server, peer *process) error {
 	traffic := newTraffic(r.Config, uint64(turn), r.postgres.tokens.ingest) //nolint:gosec // not negative
 	r.settle(ctx)
-	toServer, err := dialAll(server.url, r.Connections*moreConnections)
-	if err != nil {
-		return err
-	}
+	toServer := sendersTo(server.url, r.Connections*moreConnections)
 	defer closeAll(toServer)
-	toPeer, err := dialAll(peer.url, r.Connections*moreConnections)
-	if err != nil {
-		return err
-	}
+	toPeer := sendersTo(peer.url, r.Connections*moreConnections)
 	defer closeAll(toPeer)
-	// All of them: the server waits ten seconds for the first request of a connection.
+	// Then all connections are there.
 	for _, senders := range [][]sender{toServer, toPeer} {
 		if _, err := closedLoop(ctx, senders, traffic.next(r.guess()), min(warmUp, r.Duration)); err != nil {
 			return err

@@ -79,18 +79,13 @@ func (s overHTTP) send(_ context.Context, w webhook) (int, error) {
 	return s.connection.send(w.request)
 }
 
-// dialAll opens connections to a server.
-func dialAll(url string, n int) ([]sender, error) {
-	var senders []sender
-	for range n {
-		c, err := dial(url)
-		if err != nil {
-			closeAll(senders)
-			return nil, err
-		}
-		senders = append(senders, overHTTP{c})
+// sendersTo are connections to a server.
+func sendersTo(url string, n int) []sender {
+	senders := make([]sender, n)
+	for i := range senders {
+		senders[i] = overHTTP{connectionTo(url)}
 	}
-	return senders, nil
+	return senders
 }
 
 func closeAll(senders []sender) {

@@ -24,10 +24,7 @@ func TestOpenLoopCountsFromThePlannedInstant(t *testing.T) {
 		w.WriteHeader(http.StatusOK)
 	}))
 	defer server.Close()
-	senders, err := dialAll(server.URL, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	senders := sendersTo(server.URL, 1)
 	defer closeAll(senders)
 	webhooks := slices.Repeat([]webhook{{request: post("tracking", "token", []byte("{}"))}}, 20)
 	at := make([]time.Duration, len(webhooks))
@@ -49,19 +46,13 @@ func TestOpenLoopCountsFromThePlannedInstant(t *testing.T) {
 func TestOpenLoopTellsWhyItEnds(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }))
 	defer server.Close()
-	senders, err := dialAll(server.URL, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	senders := sendersTo(server.URL, 2)
 	defer closeAll(senders)
 	webhooks := slices.Repeat([]webhook{{request: post("tracking", "token", []byte("{}"))}}, 5)
 	if _, err := openLoop(t.Context(), senders, webhooks, make([]time.Duration, 5)); err == nil {
 		t.Error("connections that break are no error of an open loop")
 	}
-	senders, err = dialAll(server.URL, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
+	senders = sendersTo(server.URL, 2)
 	defer closeAll(senders)
 	if _, err := closedLoop(t.Context(), senders, webhooks, time.Minute); err == nil {
 		t.Error("connections that break are no error of a closed loop")
