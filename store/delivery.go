@@ -37,7 +37,7 @@ const (
 const (
 	Truncated       aifi.Reason = "truncated"         // longer than the limit
 	StoreNotAllowed aifi.Reason = "store_not_allowed" // of a store that the token may not speak for
-	Unstorable      aifi.Reason = "unstorable"        // PostgreSQL refuses its rows
+	Unstorable      aifi.Reason = "unstorable"        // PostgreSQL refuses its rows, or they are too many
 )
 
 // Reasons are all reasons for quarantine.

@@ -140,6 +140,10 @@ func (p *pending) await(ctx context.Context) (Receipt, error) {
 	}
 }
 
+// mostValues is how many flags, products and gondolas a webhook may state: each is a row
+// or two, and all others wait for the transaction that writes them.
+const mostValues = 10_000
+
 // understand decodes the body, or says why not.
 func (p *pending) understand() {
 	d := &p.delivery
@@ -148,6 +152,9 @@ func (p *pending) understand() {
 		return
 	}
 	p.statement, p.problem = aifi.Decode(d.Webhook, d.Body)
+	if s := p.statement; s != nil && len(s.ShopperFlags)+len(s.SessionFlags)+len(s.WebhookFlags)+len(s.ProductIDs)+len(s.GondolaIDs) > mostValues {
+		p.statement, p.problem = nil, &aifi.Problem{Reason: Unstorable, Detail: fmt.Sprintf("it has more than %d flags, products and gondolas", mostValues)}
+	}
 	if p.statement != nil && !d.TokenScope.Allows(p.statement.StoreID) {
 		p.statement, p.problem = nil, &aifi.Problem{Reason: StoreNotAllowed, Pointer: "/storeId", Detail: "the token may not speak for this store"}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -154,6 +155,35 @@ func TestABadRowNeverFailsItsNeighbours(t *testing.T) {
 	}
 	if got := storetest.Query(t, url, "SELECT count(*) FROM delivery_bodies"); got[0] != fmt.Sprint(deliveries) {
 		t.Errorf("%s bodies are kept", got[0])
+	}
+}
+
+// A body of many values holds nobody up: it is recorded, or goes to quarantine.
+func TestManyValues(t *testing.T) {
+	s, _ := open(t)
+	listed := func(n int) string {
+		values := make([]string, n)
+		for i := range values {
+			values[i] = fmt.Sprintf(`"%05d"`, i)
+		}
+		return "[" + strings.Join(values, ",") + "]"
+	}
+	for name, c := range map[string]struct {
+		body string
+		want store.Status
+	}{
+		"as many products as may be":       {`"productIds":` + listed(10_000), store.Stored},
+		"as many flags as may be":          {`"shoppingSessionFlags":` + listed(10_000), store.Stored},
+		"more":                             {`"productIds":` + listed(10_001), store.Quarantined},
+		"more of all together":             {`"gondolaIds":` + listed(6_000) + `,"shoppingSessionFlags":` + listed(6_000), store.Quarantined},
+		"as many as a body has room for":   {`"productIds":` + listed(120_000), store.Quarantined},
+		"one that comes after all of them": {`"productIds":["1"]`, store.Stored},
+	} {
+		body := `{"storeId":7,"sessionId":"s","timeOfOrigin":"2026-01-02T03:04:05Z",` + c.body + `}`
+		r := record(t, s, deliver(t, aifi.RestrictedProductsInteractions, body))
+		if r.Status != c.want || c.want == store.Quarantined && r.Problem.Reason != store.Unstorable {
+			t.Errorf("%s: %v", name, r)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,13 +71,14 @@ func newRows(s *seen) *rows {
 // addEventParts adds the rows that make a new event searchable.
 func (r *rows) addEventParts(p *pending) {
 	s, at, id, kind := p.statement, p.occurredAt(), uuidOf(p.statement.Fingerprint), string(kindOf(p.statement.Webhook))
+	fromShopper, fromSession, fromWebhook := setOf(s.ShopperFlags), setOf(s.SessionFlags), setOf(s.WebhookFlags)
 	for _, flag := range distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags) {
 		a := &r.flags
 		a.StoreID, a.Flag, a.Kind = append(a.StoreID, s.StoreID), append(a.Flag, flag), append(a.Kind, kind)
 		a.OccurredAt, a.EventID = append(a.OccurredAt, at), append(a.EventID, id)
-		a.FromShopper = append(a.FromShopper, slices.Contains(s.ShopperFlags, flag))
-		a.FromSession = append(a.FromSession, slices.Contains(s.SessionFlags, flag))
-		a.FromWebhook = append(a.FromWebhook, slices.Contains(s.WebhookFlags, flag))
+		a.FromShopper = append(a.FromShopper, fromShopper[flag])
+		a.FromSession = append(a.FromSession, fromSession[flag])
+		a.FromWebhook = append(a.FromWebhook, fromWebhook[flag])
 	}
 	for _, product := range distinct(s.ProductIDs) {
 		a := &r.products

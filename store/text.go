@@ -1,7 +1,6 @@
 package store
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -31,12 +30,25 @@ func arrayLiteral(list []string) string {
 // distinct joins lists, in order, each string once.
 func distinct(lists ...[]string) []string {
 	var out []string
+	had := make(set, len(lists))
 	for _, list := range lists {
 		for _, s := range list {
-			if !slices.Contains(out, s) {
+			if !had[s] {
+				had[s] = true
 				out = append(out, s)
 			}
 		}
 	}
 	return out
+}
+
+// set has strings: a list of them may be as long as a body.
+type set map[string]bool
+
+func setOf(list []string) set {
+	s := make(set, len(list))
+	for _, v := range list {
+		s[v] = true
+	}
+	return s
 }
