@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
 )
@@ -46,6 +47,11 @@ func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
 	}
 	if a := get("?storeId=7", s.admin); a.status != http.StatusBadRequest {
 		t.Error(a.status)
+	}
+	for _, made := range []string{`{}`, `{"i":"x"}`} {
+		if a := get("?cursor="+httpapi.ForgeCursor([]byte(made), "/api/v1/access-log?"), s.admin); a.status != http.StatusBadRequest {
+			t.Errorf("a cursor of %s is answered %d", made, a.status)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"time"
 
@@ -73,7 +74,7 @@ func (s *Store) AccessLog(ctx context.Context, scope Scope, f Filter, p Page) ([
 	if p.After != nil {
 		id, err := strconv.ParseInt(p.After.ID, 10, 64)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, fmt.Errorf("%w: %w", ErrPosition, err)
 		}
 		args.AfterTime, args.AfterID = &p.After.Time, &id
 	}

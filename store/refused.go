@@ -168,10 +168,10 @@ func refusedParams(fresh []refusal) (a db.InsertRefusedParams) {
 	return a
 }
 
-// Refused is a page of refused webhooks, newest first. They belong to no store yet, and so
-// to the unknown one.
+// Refused is a page of refused webhooks, newest first. They belong to no store yet: whose
+// scope is limited to some, be it to the unknown one, sees nothing.
 func (s *Store) Refused(ctx context.Context, scope Scope, f Filter, p Page) ([]Refused, *Position, error) {
-	if !scope.Allows(0) {
+	if scope.limited {
 		return nil, nil, nil
 	}
 	args := refusedArgs(f)
@@ -194,7 +194,7 @@ func (s *Store) Refused(ctx context.Context, scope Scope, f Filter, p Page) ([]R
 
 // ExportRefused gives all refused webhooks from one snapshot, newest first.
 func (s *Store) ExportRefused(ctx context.Context, scope Scope, f Filter, each func(Refused) error) error {
-	if !scope.Allows(0) {
+	if scope.limited {
 		return nil
 	}
 	return s.export(ctx, func(tx pgx.Tx) error {
@@ -219,7 +219,7 @@ func refusedOf(r db.ListRefusedRow) Refused {
 // and time, on the word of whoever replays it. One that was replayed before is left
 // alone.
 func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (Receipt, error) {
-	if !scope.Allows(0) {
+	if scope.limited {
 		return Receipt{}, ErrNotFound
 	}
 	r, err := s.queries.GetRefused(ctx, s.office, db.GetRefusedParams{ReceivedAt: ReceivedAt(id), DeliveryID: id})

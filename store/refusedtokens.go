@@ -21,7 +21,7 @@ type RefusedToken struct {
 
 // RefusedTokens gives what was refused by token, the latest first.
 func (s *Store) RefusedTokens(ctx context.Context, scope Scope) ([]RefusedToken, error) {
-	if !scope.Allows(0) {
+	if scope.limited {
 		return nil, nil
 	}
 	rows, err := s.queries.ListRefusedTokens(ctx, s.reads, refusedTokensMost)
