@@ -107,8 +107,8 @@ func (q *sequencer) run(ctx context.Context) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, ErrRolledBack), errors.Is(err, ErrLogDamaged):
-			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, After an old backup", "error", err)
 			q.set(LogRefusing, err)
+			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, After an old backup", "error", err)
 		case err != nil:
 			if q.store.LogStatus().Error != err.Error() && !errors.Is(err, errNotConnected) {
 				q.store.log.Warn("sequencing the log failed; it is tried again", "error", err)
