@@ -127,3 +127,16 @@ func TestABrokenOffBodyIsKept(t *testing.T) {
 		t.Errorf("kept %q", kept.body)
 	}
 }
+
+func TestOtherMethodsAreNotAllowed(t *testing.T) {
+	s := serve(t)
+	for request, want := range map[string]string{
+		"GET /api/push/suspected-fraud": "POST", "DELETE /api/v1/fraud-alerts": "GET, HEAD", "PUT /api/v1/erasures": "GET, HEAD, POST",
+		"POST /api/v1/stores/7": "PATCH", "PUT /sign-in": "GET, HEAD, POST",
+	} {
+		method, path, _ := strings.Cut(request, " ")
+		if a := s.do(t, method, path, s.admin, nil); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != want {
+			t.Errorf("%s: %d, allowed are %q", request, a.status, a.header.Get("Allow"))
+		}
+	}
+}
