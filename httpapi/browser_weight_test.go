@@ -48,7 +48,7 @@ const (
 	// heavy is what a page may not weigh with all that it needs, in bytes.
 	heavy = 100 << 10
 	// still is a layout shift that nobody sees. A good page stays below 0.1.
-	still = 0.01
+	still = 0.001
 )
 
 func TestNoPageIsHeavyOrShifts(t *testing.T) {

@@ -69,7 +69,7 @@ func (a *API) recordRefused(w http.ResponseWriter, r *http.Request, v visitor) e
 // seesAll is an error for those who are limited to some stores: what was refused
 // belongs to none yet.
 func (v visitor) seesAll() error {
-	if _, limited := v.Scope().Stores(); limited {
+	if v.unlimited() != nil {
 		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token is limited to some stores, and what was refused belongs to none yet.")
 	}
 	return nil

@@ -94,10 +94,10 @@ SELECT sweep_month(@month::text, @row_limit::integer)::bigint;
 -- name: SweepPeople :one
 SELECT sweep_people(@row_limit::integer)::bigint;
 
--- ListRetirements gives the retirements since, without the deliveries that they name.
+-- ListRetirements gives the retirements, without the deliveries that they name.
 -- name: ListRetirements :many
 SELECT id, at, from_time, to_time, (delivery_ids IS NULL)::boolean AS whole, deliveries, leaves, actor, reason FROM log_retirements
-WHERE at >= @since ORDER BY id;
+ORDER BY id;
 
 -- name: RetirementEvidence :many
 SELECT * FROM log_retirements WHERE id = ANY (@ids::uuid[]);

@@ -9,9 +9,9 @@ SELECT size, checkpoint FROM log_checkpoints WHERE size > @after_size ORDER BY s
 -- name: QueuedLeaves :many
 SELECT leaves, queued_at FROM log_queue ORDER BY id;
 
--- LoggedSpan is the time in which there are deliveries and entries of the access log.
+-- LoggedSpan is the time in which there are deliveries and entries of the access log. Each
+-- end is one look into an index.
 -- name: LoggedSpan :one
--- Each end is one look into an index.
 SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= @since), (SELECT min(a.at) FROM access_log a WHERE a.at >= @since)),
         '0001-01-01T00:00:00Z')::timestamptz AS first_at,
     coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= @since), (SELECT max(a.at) FROM access_log a WHERE a.at >= @since)),

@@ -30,7 +30,7 @@ func arrayLiteral(list []string) string {
 // distinct joins lists, in order, each string once.
 func distinct(lists ...[]string) []string {
 	var out []string
-	had := make(set, len(lists))
+	had := set{}
 	for _, list := range lists {
 		for _, s := range list {
 			if !had[s] {

@@ -31,7 +31,7 @@ const (
 // reads all: notes are opened again each time, and any of them may be gone with what it
 // was about.
 func (v *verification) readRetirements(ctx context.Context) error {
-	rows, err := v.queries.ListRetirements(ctx, v.log.conn, time.Time{})
+	rows, err := v.queries.ListRetirements(ctx, v.log.conn)
 	if err != nil {
 		return err
 	}

@@ -234,7 +234,7 @@ func (q *Queries) ListRetention(ctx context.Context, db DBTX) ([]ListRetentionRo
 
 const listRetirements = `-- name: ListRetirements :many
 SELECT id, at, from_time, to_time, (delivery_ids IS NULL)::boolean AS whole, deliveries, leaves, actor, reason FROM log_retirements
-WHERE at >= $1 ORDER BY id
+ORDER BY id
 `
 
 type ListRetirementsRow struct {
@@ -249,9 +249,9 @@ type ListRetirementsRow struct {
 	Reason     string
 }
 
-// ListRetirements gives the retirements since, without the deliveries that they name.
-func (q *Queries) ListRetirements(ctx context.Context, db DBTX, since time.Time) ([]ListRetirementsRow, error) {
-	rows, err := db.Query(ctx, listRetirements, since)
+// ListRetirements gives the retirements, without the deliveries that they name.
+func (q *Queries) ListRetirements(ctx context.Context, db DBTX) ([]ListRetirementsRow, error) {
+	rows, err := db.Query(ctx, listRetirements)
 	if err != nil {
 		return nil, err
 	}

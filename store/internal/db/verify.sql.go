@@ -478,8 +478,8 @@ type LoggedSpanRow struct {
 	LastAt  time.Time
 }
 
-// LoggedSpan is the time in which there are deliveries and entries of the access log.
-// Each end is one look into an index.
+// LoggedSpan is the time in which there are deliveries and entries of the access log. Each
+// end is one look into an index.
 func (q *Queries) LoggedSpan(ctx context.Context, db DBTX, since time.Time) (LoggedSpanRow, error) {
 	row := db.QueryRow(ctx, loggedSpan, since)
 	var i LoggedSpanRow
