@@ -1,9 +1,9 @@
 -- The statements of the one write path. Each takes a batch as parallel arrays, in
 -- which an empty string, the nil UUID and Go's zero time stand for NULL.
 --
--- Deliveries and events are asked for before they are inserted, and their parts follow
--- them: PostgreSQL takes two to three times as long for a row that ON CONFLICT guards.
--- Whom another transaction forestalls fails by the primary key, and asks again.
+-- Deliveries and events are inserted as new, and their parts follow them: PostgreSQL takes
+-- two to three times as long for a row that ON CONFLICT guards. What may be there already
+-- is asked for first. Who is mistaken fails by the primary key, and asks.
 
 -- KnownDeliveries are those of a batch that were kept before, erased ones too. LIMIT
 -- has the look-ups follow the batch: joined, an empty table would be read first, and so
@@ -29,6 +29,18 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@kind::text[]) AS k
 CROSS JOIN LATERAL (
     SELECT e.delivery_id FROM events e
     WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id
+        AND e.occurred_at >= @earliest::timestamptz AND e.occurred_at <= @latest::timestamptz
+    LIMIT 1
+) k;
+
+-- ExpectEvents fails unless each event is there, as stated first by that delivery.
+-- name: ExpectEvents :exec
+SELECT expect_rows(count(*), cardinality(@id::uuid[]))
+FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@kind::text[]) AS kind, unnest(@occurred_at::timestamptz[]) AS occurred_at,
+    unnest(@id::uuid[]) AS id, unnest(@stated_by::uuid[]) AS stated_by) a
+CROSS JOIN LATERAL (
+    SELECT 1 FROM events e
+    WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id AND e.delivery_id = a.stated_by
         AND e.occurred_at >= @earliest::timestamptz AND e.occurred_at <= @latest::timestamptz
     LIMIT 1
 ) k;

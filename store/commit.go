@@ -11,9 +11,9 @@ import (
 	"aifi-audit/store/internal/db"
 )
 
-// commit writes a batch in one transaction. What it states is asked for first, since
-// only new events have rows of their own; then all goes in one round trip. again says
-// that any of its deliveries may have been kept before.
+// commit writes a batch in one transaction. Only new events have rows of their own: what
+// may have been stated before is asked for first. Then all goes in one round trip. again
+// says that any of its deliveries may have been kept before.
 func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]Receipt, error) {
 	conn, err := f.store.writes.Acquire(ctx)
 	if err != nil {
@@ -21,14 +21,16 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 	}
 	defer conn.Release()
 	if database := databaseOf(conn); database != f.in {
-		f.seen, f.in = newSeen(), database
+		f.seen, f.in, f.wary = newSeen(), database, waryFor
 	}
 	have, err := f.known(ctx, conn, batch, again)
 	if err != nil {
 		return nil, err
 	}
+	f.wary = max(0, f.wary-1)
 	f.seen.begin()
 	rows := newRows(f.seen)
+	rows.expected = have.expected
 	receipts := make([]Receipt, len(batch))
 	for i, p := range batch {
 		receipts[i] = Receipt{Status: rows.add(p, have), Problem: p.problem}
@@ -37,6 +39,7 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 		return nil, err
 	}
 	f.seen.committed()
+	f.seen.stated.remember(have.events)
 	return receipts, nil
 }
 

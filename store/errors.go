@@ -63,6 +63,16 @@ func met(err error) bool {
 	return errors.As(err, &server) && server.Code[:2] == "40"
 }
 
+// rowsExpected is the SQLSTATE of the function expect_rows.
+const rowsExpected = "P0002"
+
+// mistaken reports whether a row is there already that was taken for new, or is not there
+// that was relied on.
+func mistaken(err error) bool {
+	var server *pgconn.PgError
+	return keyTaken(err) || errors.As(err, &server) && server.Code == rowsExpected
+}
+
 // keyTaken reports whether a row with the same key is there already.
 func keyTaken(err error) bool {
 	var server *pgconn.PgError

@@ -15,6 +15,9 @@ import (
 	"aifi-audit/store/spool"
 )
 
+// WaryFor is for how many batches a flusher asks for all events.
+const WaryFor = waryFor
+
 // ActsVersion is the version of the schema since which acts have leaves.
 const ActsVersion = actsVersion
 

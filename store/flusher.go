@@ -18,7 +18,7 @@ const (
 	batchSize       = 512
 	retryFor        = 10 * time.Second
 	retryPause      = 50 * time.Millisecond
-	mostTaken       = 5 // tries: then it is no other transaction's key
+	mostMistaken    = 5 // tries: then it is no other transaction's doing
 )
 
 // flushers is how many there are: one on few cores. What waits for one flusher makes
@@ -73,7 +73,7 @@ func (r *recorder) start(s *Store) {
 	for range n {
 		queue := make(chan *pending, mostQueued/n)
 		r.queues = append(r.queues, queue)
-		f := flusher{store: s, seen: newSeen()}
+		f := flusher{store: s, seen: newSeen(), wary: waryFor}
 		r.done.Go(func() { f.run(queue) })
 	}
 }
@@ -94,6 +94,7 @@ type flusher struct {
 	store *Store
 	seen  *seen  // what it has written
 	in    string // which database
+	wary  int    // for how many more batches it asks for all events
 }
 
 func (f *flusher) run(queue <-chan *pending) {
@@ -155,7 +156,8 @@ func (f *flusher) fail(batch []*pending, err error) {
 
 // commitRetrying outlasts what passes: with a spool, only a broken connection and
 // transactions that met; without one, a short absence of the database too. A key that
-// is taken was kept before, or meanwhile: so the batch is asked for again.
+// is taken was kept before, or meanwhile, and what was expected may be gone: so all that
+// the batch has is asked for.
 func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), retryFor)
 	defer cancel()
@@ -168,7 +170,9 @@ func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 			f.store.metrics.commitSeconds.Observe(time.Since(start).Seconds())
 			return receipts, nil
 		}
-		if keyTaken(err) && try < mostTaken {
+		if mistaken(err) && try < mostMistaken {
+			f.seen.stated = newStated()
+			f.wary = waryFor
 			continue
 		}
 		if ownFault(err) || ctx.Err() != nil || f.store.spool != nil && try > 1 && !met(err) {

@@ -128,3 +128,54 @@ func TestARepeatedStateIsNotWrittenAgain(t *testing.T) {
 	state(15, "closed")
 	row("closed 03:15 c")
 }
+
+// TestWhatIsTakenForNewOrForStated has a process that has long not been asked for what it
+// does not remember meet it all the same: what another process stated, and what it stated
+// itself and somebody has removed.
+func TestWhatIsTakenForNewOrForStated(t *testing.T) {
+	s, url := open(t)
+	other, err := store.Open(t.Context(), store.Config{DatabaseURL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(other.Close)
+	state := func(s *store.Store, event string, want store.Status) {
+		t.Helper()
+		receipt := record(t, s, deliver(t, aifi.RestrictedProductsInteractions, fmt.Sprintf(
+			`{"storeId":7,"sessionId":"s","eventId":%q,"timeOfOrigin":"2026-01-02T03:04:05Z","productIds":["p"]}`, event)))
+		if receipt.Status != want {
+			t.Errorf("event %s is %s, want %s", event, receipt.Status, want)
+		}
+	}
+	calmed := 0
+	calm := func() {
+		t.Helper()
+		for i := range 2 * store.WaryFor {
+			want := store.Stored
+			if i%2 == 1 {
+				want = store.Duplicate
+			}
+			state(s, fmt.Sprintf("calm %d", calmed/2), want)
+			calmed++
+		}
+	}
+	calm()
+	state(other, "a", store.Stored)
+	state(s, "a", store.Duplicate) // its key is taken
+	state(s, "a", store.Duplicate)
+	calm()
+	state(s, "a", store.Duplicate)
+	state(other, "a", store.Duplicate)
+	storetest.SQL(t, url, "SET aifi_audit.keeper = 'retention'", "DELETE FROM event_products", "DELETE FROM events")
+	state(s, "a", store.Stored) // it is not there any more
+	state(s, "a", store.Duplicate)
+	state(other, "a", store.Duplicate)
+	for counted, want := range map[string]string{
+		"SELECT count(*) FROM events": "1", "SELECT count(*) FROM event_products": "1",
+		"SELECT count(*) FROM deliveries": fmt.Sprint(4*store.WaryFor + 8),
+	} {
+		if got := storetest.Query(t, url, counted); got[0] != want {
+			t.Errorf("%s: %s, want %s", counted, got[0], want)
+		}
+	}
+}

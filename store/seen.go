@@ -26,6 +26,8 @@ type seen struct {
 	rows  map[string]span
 	fresh map[string]span // of the batch under way
 
+	stated stated
+
 	sessions      map[storeKey]writtenSession
 	freshSessions map[storeKey]writtenSession // of the batch under way
 }
@@ -41,7 +43,7 @@ type span struct{ first, last time.Time }
 
 func newSeen() *seen {
 	return &seen{
-		rows: map[string]span{}, fresh: map[string]span{},
+		rows: map[string]span{}, fresh: map[string]span{}, stated: newStated(),
 		sessions: map[storeKey]writtenSession{}, freshSessions: map[storeKey]writtenSession{},
 	}
 }

@@ -12,6 +12,42 @@ import (
 	"github.com/google/uuid"
 )
 
+const expectEvents = `-- name: ExpectEvents :exec
+SELECT expect_rows(count(*), cardinality($1::uuid[]))
+FROM (SELECT unnest($2::bigint[]) AS store_id, unnest($3::text[]) AS kind, unnest($4::timestamptz[]) AS occurred_at,
+    unnest($1::uuid[]) AS id, unnest($5::uuid[]) AS stated_by) a
+CROSS JOIN LATERAL (
+    SELECT 1 FROM events e
+    WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id AND e.delivery_id = a.stated_by
+        AND e.occurred_at >= $6::timestamptz AND e.occurred_at <= $7::timestamptz
+    LIMIT 1
+) k
+`
+
+type ExpectEventsParams struct {
+	ID         []uuid.UUID
+	StoreID    []int64
+	Kind       []string
+	OccurredAt []time.Time
+	StatedBy   []uuid.UUID
+	Earliest   time.Time
+	Latest     time.Time
+}
+
+// ExpectEvents fails unless each event is there, as stated first by that delivery.
+func (q *Queries) ExpectEvents(ctx context.Context, db DBTX, arg ExpectEventsParams) error {
+	_, err := db.Exec(ctx, expectEvents,
+		arg.ID,
+		arg.StoreID,
+		arg.Kind,
+		arg.OccurredAt,
+		arg.StatedBy,
+		arg.Earliest,
+		arg.Latest,
+	)
+	return err
+}
+
 const insertDeliveries = `-- name: InsertDeliveries :exec
 INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
     issued_at, token_id, head_id, remote_addr, path, headers, body_size, body_sha256, truncated)
@@ -442,9 +478,9 @@ type KnownDeliveriesParams struct {
 // The statements of the one write path. Each takes a batch as parallel arrays, in
 // which an empty string, the nil UUID and Go's zero time stand for NULL.
 //
-// Deliveries and events are asked for before they are inserted, and their parts follow
-// them: PostgreSQL takes two to three times as long for a row that ON CONFLICT guards.
-// Whom another transaction forestalls fails by the primary key, and asks again.
+// Deliveries and events are inserted as new, and their parts follow them: PostgreSQL takes
+// two to three times as long for a row that ON CONFLICT guards. What may be there already
+// is asked for first. Who is mistaken fails by the primary key, and asks.
 // KnownDeliveries are those of a batch that were kept before, erased ones too. LIMIT
 // has the look-ups follow the batch: joined, an empty table would be read first, and so
 // it would be when it is full.

@@ -1,0 +1,35 @@
+package store
+
+import (
+	"maps"
+
+	"github.com/google/uuid"
+)
+
+// mostStated is how many events a generation of stated holds, of about 60 bytes each.
+const mostStated = 100_000
+
+// stated remembers the newest events that are in the database, and by which delivery
+// each was stated first: what is sent twice is mostly sent twice within minutes.
+type stated struct{ young, old map[eventKey]uuid.UUID }
+
+func newStated() stated {
+	return stated{young: map[eventKey]uuid.UUID{}, old: map[eventKey]uuid.UUID{}}
+}
+
+// by is the delivery that stated an event first, if the event is remembered.
+func (s *stated) by(event eventKey) (uuid.UUID, bool) {
+	if stater, ok := s.young[event]; ok {
+		return stater, true
+	}
+	stater, ok := s.old[event]
+	return stater, ok
+}
+
+// remember adds events that are committed.
+func (s *stated) remember(events map[eventKey]uuid.UUID) {
+	if len(s.young)+len(events) > mostStated {
+		s.old, s.young = s.young, map[eventKey]uuid.UUID{}
+	}
+	maps.Copy(s.young, events)
+}
