@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"strings"
@@ -98,8 +99,8 @@ func (st *starter) own(ctx context.Context, l *lock, pm postmaster, alive bool) 
 	case pm.pid != 0 && exists(pm.pid):
 		// PostgreSQL sees that this process lives, but not that it is none of its own,
 		// and would refuse to start. Were we wrong, the shared memory of the old server
-		// would still stop the new one.
-		if err := os.Remove(st.pidFile()); err != nil {
+		// would still stop the new one. One that is just ending removes the file itself.
+		if err := os.Remove(st.pidFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("cluster: %w", err)
 		}
 	}
