@@ -76,6 +76,14 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	if err != nil {
 		return err
 	}
+	// All are counted before those that are new: what comes in between is then called late
+	// at the next look, if it is. The other way round, what is new would be called late.
+	var known *int64
+	if of != nil {
+		if known, err = s.known(r.Context(), v, f); err != nil {
+			return err
+		}
+	}
 	var out arrived
 	if all != nil && *all {
 		out.Count, _, err = s.totalOf(r.Context(), v.Scope(), f, 0)
@@ -86,10 +94,9 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	if err != nil {
 		return err
 	}
-	if of != nil && out.Count < newMost {
-		if out.Late, err = s.late(r.Context(), v, f, *of+out.Count); err != nil {
-			return err
-		}
+	if known != nil && out.Count < newMost {
+		late := max(0, *known-*of-out.Count)
+		out.Late = &late
 	}
 	if err := v.sees(r); err != nil {
 		return err
@@ -98,13 +105,12 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	return nil
 }
 
-// late is how many more items there are than those that are known of.
-func (s shelf[T]) late(ctx context.Context, v visitor, f store.Filter, known int64) (*int64, error) {
+// known is how many items there are; nil if they are too many to be counted.
+func (s shelf[T]) known(ctx context.Context, v visitor, f store.Filter) (*int64, error) {
 	n, exact, err := s.totalOf(ctx, v.Scope(), f, countMost)
 	if err != nil || !exact {
 		return nil, err
 	}
-	n = max(0, n-known)
 	return &n, nil
 }
 
