@@ -76,11 +76,12 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	if err != nil {
 		return err
 	}
-	// All are counted before those that are new: what comes in between is then called late
-	// at the next look, if it is. The other way round, what is new would be called late.
-	var known *int64
+	// All are counted before those that are new: the other way round, what is new and comes
+	// in between would be called late.
+	var total int64
+	exact := false
 	if of != nil {
-		if known, err = s.known(r.Context(), v, f); err != nil {
+		if total, exact, err = s.totalOf(r.Context(), v.Scope(), f, countMost); err != nil {
 			return err
 		}
 	}
@@ -94,8 +95,8 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	if err != nil {
 		return err
 	}
-	if known != nil && out.Count < newMost {
-		late := max(0, *known-*of-out.Count)
+	if exact && out.Count < newMost {
+		late := max(0, total-*of-out.Count)
 		out.Late = &late
 	}
 	if err := v.sees(r); err != nil {
@@ -103,15 +104,6 @@ func (s shelf[T]) serveCount(w http.ResponseWriter, r *http.Request, v visitor, 
 	}
 	writeJSON(w, r, http.StatusOK, out)
 	return nil
-}
-
-// known is how many items there are; nil if they are too many to be counted.
-func (s shelf[T]) known(ctx context.Context, v visitor, f store.Filter) (*int64, error) {
-	n, exact, err := s.totalOf(ctx, v.Scope(), f, countMost)
-	if err != nil || !exact {
-		return nil, err
-	}
-	return &n, nil
 }
 
 // number reads a number that is not negative; nil if absent.

@@ -25,7 +25,7 @@ CROSS JOIN LATERAL (
 -- name: KnownEvents :many
 SELECT a.asked_by::uuid AS asked_by, k.delivery_id AS stated_by
 FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@kind::text[]) AS kind, unnest(@occurred_at::timestamptz[]) AS occurred_at,
-    unnest(@id::uuid[]) AS id, unnest(@asked_by::uuid[]) AS asked_by) a
+    unnest(@id::uuid[]) AS id, unnest(@delivery_id::uuid[]) AS asked_by) a
 CROSS JOIN LATERAL (
     SELECT e.delivery_id FROM events e
     WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id
@@ -33,17 +33,18 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) k;
 
--- ExpectEvents fails unless each event is there, as stated first by that delivery.
+-- ExpectEvents fails unless each event is there, as stated first by that delivery. Its
+-- parameters are those of KnownEvents.
 -- name: ExpectEvents :exec
-SELECT expect_rows(count(*), cardinality(@id::uuid[]))
+SELECT expect_rows(count(k.delivery_id), count(*))
 FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@kind::text[]) AS kind, unnest(@occurred_at::timestamptz[]) AS occurred_at,
-    unnest(@id::uuid[]) AS id, unnest(@stated_by::uuid[]) AS stated_by) a
-CROSS JOIN LATERAL (
-    SELECT 1 FROM events e
+    unnest(@id::uuid[]) AS id, unnest(@delivery_id::uuid[]) AS stated_by) a
+LEFT JOIN LATERAL (
+    SELECT e.delivery_id FROM events e
     WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id AND e.delivery_id = a.stated_by
         AND e.occurred_at >= @earliest::timestamptz AND e.occurred_at <= @latest::timestamptz
     LIMIT 1
-) k;
+) k ON true;
 
 -- name: InsertDeliveries :exec
 INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,

@@ -21,13 +21,12 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 	}
 	defer conn.Release()
 	if database := databaseOf(conn); database != f.in {
-		f.seen, f.in, f.wary = newSeen(), database, waryFor
+		f.seen, f.in = newSeen(), database
 	}
 	have, err := f.known(ctx, conn, batch, again)
 	if err != nil {
 		return nil, err
 	}
-	f.wary = max(0, f.wary-1)
 	f.seen.begin()
 	rows := newRows(f.seen)
 	rows.expected = have.expected

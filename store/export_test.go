@@ -15,7 +15,7 @@ import (
 	"aifi-audit/store/spool"
 )
 
-// WaryFor is for how many batches a flusher asks for all events.
+// WaryFor is for how many batches all events are asked for.
 const WaryFor = waryFor
 
 // ActsVersion is the version of the schema since which acts have leaves.

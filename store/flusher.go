@@ -73,7 +73,7 @@ func (r *recorder) start(s *Store) {
 	for range n {
 		queue := make(chan *pending, mostQueued/n)
 		r.queues = append(r.queues, queue)
-		f := flusher{store: s, seen: newSeen(), wary: waryFor}
+		f := flusher{store: s, seen: newSeen()}
 		r.done.Go(func() { f.run(queue) })
 	}
 }
@@ -94,7 +94,6 @@ type flusher struct {
 	store *Store
 	seen  *seen  // what it has written
 	in    string // which database
-	wary  int    // for how many more batches it asks for all events
 }
 
 func (f *flusher) run(queue <-chan *pending) {
@@ -172,7 +171,6 @@ func (f *flusher) commitRetrying(batch []*pending) ([]Receipt, error) {
 		}
 		if mistaken(err) && try < mostMistaken {
 			f.seen.stated = newStated()
-			f.wary = waryFor
 			continue
 		}
 		if ownFault(err) || ctx.Err() != nil || f.store.spool != nil && try > 1 && !met(err) {

@@ -24,7 +24,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		rows int
 		run  func() error
 	}{
-		{len(r.expected.ID), func() error { return q.ExpectEvents(ctx, p, r.expected) }},
+		{len(r.expected.ID), func() error { return q.ExpectEvents(ctx, p, db.ExpectEventsParams(r.expected)) }},
 		{len(r.events.ID), func() error { return q.InsertEvents(ctx, p, r.events) }},
 		{len(r.heads), func() error { return q.InsertRequestHeads(ctx, p, r.headParams()) }},
 		{len(r.deliveries.ID), func() error { return q.InsertDeliveries(ctx, p, r.deliveries) }},

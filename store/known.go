@@ -9,22 +9,18 @@ import (
 	"aifi-audit/store/internal/db"
 )
 
-// waryFor is for how many batches a flusher asks for all events, after it began or met one
-// that it did not remember: who sends something again may go on to do so.
-const waryFor = 100
-
 // had is what the database has of a batch, and then what the batch adds.
 type had struct {
 	deliveries map[uuid.UUID]bool
 	events     map[eventKey]uuid.UUID // by which delivery each was stated first
-	expected   db.ExpectEventsParams  // those of events that were not asked for
+	expected   db.KnownEventsParams   // events that were not asked for, which the transaction confirms
 }
 
-// expect has the transaction confirm that a delivery's event is there.
-func (h *had) expect(p *pending, stater uuid.UUID) {
-	a, at := &h.expected, p.occurredAt()
-	a.StoreID, a.Kind = append(a.StoreID, p.statement.StoreID), append(a.Kind, string(kindOf(p.statement.Webhook)))
-	a.OccurredAt, a.ID, a.StatedBy = append(a.OccurredAt, at), append(a.ID, uuidOf(p.statement.Fingerprint)), append(a.StatedBy, stater)
+// addEventOf adds the event of a pending delivery, with the delivery that is asked about.
+func addEventOf(a *db.KnownEventsParams, p *pending, deliveryID uuid.UUID) {
+	s, at := p.statement, p.occurredAt()
+	a.StoreID, a.Kind = append(a.StoreID, s.StoreID), append(a.Kind, string(kindOf(s.Webhook)))
+	a.OccurredAt, a.ID, a.DeliveryID = append(a.OccurredAt, at), append(a.ID, uuidOf(s.Fingerprint)), append(a.DeliveryID, deliveryID)
 	all := span{a.Earliest, a.Latest}.including(at)
 	a.Earliest, a.Latest = all.first, all.last
 }
@@ -46,30 +42,26 @@ func eventKeyOf(id uuid.UUID, at time.Time) eventKey {
 }
 
 // known says what the database has of a batch. It asks for what may be there: the
-// deliveries that come from the spool, the events of all of them if this flusher is wary,
-// and everything if again is set. Of the others it takes those events for stated that it
-// remembers, which the transaction confirms, and all else for new, which keys confirm.
+// deliveries that come from the spool, the events of all deliveries if the flusher is
+// wary, and everything if again is set. Of what it does not ask for, it takes for stated
+// what it remembers, which the transaction confirms, and all else for new, which keys
+// confirm.
 func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, again bool) (had, error) {
 	have := had{deliveries: make(map[uuid.UUID]bool, len(batch)), events: make(map[eventKey]uuid.UUID, len(batch))}
 	var events db.KnownEventsParams
 	var deliveries db.KnownDeliveriesParams
 	asked := make(map[uuid.UUID]eventKey, len(batch))
-	var occurred, received span
+	var received span
 	for _, p := range batch {
 		kept := again || p.fromSpool
-		if s := p.statement; s != nil {
-			at, event := p.occurredAt(), p.event()
-			stater, remembered := f.seen.stated.by(event)
-			switch {
-			case kept || f.wary > 0 || p.replayed != nil:
-				occurred = occurred.including(at)
-				events.StoreID, events.Kind = append(events.StoreID, s.StoreID), append(events.Kind, string(kindOf(s.Webhook)))
-				events.OccurredAt, events.ID = append(events.OccurredAt, at), append(events.ID, event.id)
-				events.AskedBy = append(events.AskedBy, p.delivery.ID)
+		if p.statement != nil {
+			event := p.event()
+			if kept || p.replayed != nil || f.seen.stated.wary > 0 {
+				addEventOf(&events, p, p.delivery.ID)
 				asked[p.delivery.ID] = event
-			case remembered:
+			} else if stater, ok := f.seen.stated.by(event); ok {
+				addEventOf(&have.expected, p, stater)
 				have.events[event] = stater
-				have.expect(p, stater)
 			}
 		}
 		if p.replayed == nil && kept {
@@ -89,15 +81,14 @@ func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, aga
 		}
 	}
 	if len(events.ID) > 0 {
-		events.Earliest, events.Latest = occurred.first, occurred.last
 		stated, err := f.store.queries.KnownEvents(ctx, conn, events)
 		if err != nil {
 			return had{}, err
 		}
 		for _, e := range stated {
 			event := asked[e.AskedBy]
-			if _, remembered := f.seen.stated.by(event); !remembered {
-				f.wary = waryFor
+			if _, ok := f.seen.stated.by(event); !ok {
+				f.seen.stated.wary = waryFor
 			}
 			have.events[event] = e.StatedBy
 		}

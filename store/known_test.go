@@ -129,9 +129,9 @@ func TestARepeatedStateIsNotWrittenAgain(t *testing.T) {
 	row("closed 03:15 c")
 }
 
-// TestWhatIsTakenForNewOrForStated has a process that has long not been asked for what it
-// does not remember meet it all the same: what another process stated, and what it stated
-// itself and somebody has removed.
+// TestWhatIsTakenForNewOrForStated has a process that has long met nothing unexpected be
+// mistaken: about what another process stated, and about what it stated itself and somebody
+// has removed.
 func TestWhatIsTakenForNewOrForStated(t *testing.T) {
 	s, url := open(t)
 	other, err := store.Open(t.Context(), store.Config{DatabaseURL: url})

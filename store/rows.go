@@ -14,7 +14,7 @@ import (
 // rows are the rows of a batch beside its events, by table.
 type rows struct {
 	seen       *seen
-	expected   db.ExpectEventsParams
+	expected   db.KnownEventsParams // relied on
 	events     db.InsertEventsParams
 	deliveries db.InsertDeliveriesParams
 	bodies     db.InsertDeliveryBodiesParams

@@ -11,10 +11,17 @@ const mostStated = 100_000
 
 // stated remembers the newest events that are in the database, and by which delivery
 // each was stated first: what is sent twice is mostly sent twice within minutes.
-type stated struct{ young, old map[eventKey]uuid.UUID }
+type stated struct {
+	young, old map[eventKey]uuid.UUID
+	wary       int // for how many more batches it is not relied on: all events are asked for
+}
+
+// waryFor is how many batches that is, from the start and after each event that was met
+// unexpectedly: who sends something again may go on to do so.
+const waryFor = 100
 
 func newStated() stated {
-	return stated{young: map[eventKey]uuid.UUID{}, old: map[eventKey]uuid.UUID{}}
+	return stated{young: map[eventKey]uuid.UUID{}, wary: waryFor}
 }
 
 // by is the delivery that stated an event first, if the event is remembered.
@@ -26,8 +33,9 @@ func (s *stated) by(event eventKey) (uuid.UUID, bool) {
 	return stater, ok
 }
 
-// remember adds events that are committed.
+// remember adds the events of a batch that is committed.
 func (s *stated) remember(events map[eventKey]uuid.UUID) {
+	s.wary = max(0, s.wary-1)
 	if len(s.young)+len(events) > mostStated {
 		s.old, s.young = s.young, map[eventKey]uuid.UUID{}
 	}

@@ -13,35 +13,36 @@ import (
 )
 
 const expectEvents = `-- name: ExpectEvents :exec
-SELECT expect_rows(count(*), cardinality($1::uuid[]))
-FROM (SELECT unnest($2::bigint[]) AS store_id, unnest($3::text[]) AS kind, unnest($4::timestamptz[]) AS occurred_at,
-    unnest($1::uuid[]) AS id, unnest($5::uuid[]) AS stated_by) a
-CROSS JOIN LATERAL (
-    SELECT 1 FROM events e
+SELECT expect_rows(count(k.delivery_id), count(*))
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at,
+    unnest($4::uuid[]) AS id, unnest($5::uuid[]) AS stated_by) a
+LEFT JOIN LATERAL (
+    SELECT e.delivery_id FROM events e
     WHERE e.store_id = a.store_id AND e.kind = a.kind AND e.occurred_at = a.occurred_at AND e.id = a.id AND e.delivery_id = a.stated_by
         AND e.occurred_at >= $6::timestamptz AND e.occurred_at <= $7::timestamptz
     LIMIT 1
-) k
+) k ON true
 `
 
 type ExpectEventsParams struct {
-	ID         []uuid.UUID
 	StoreID    []int64
 	Kind       []string
 	OccurredAt []time.Time
-	StatedBy   []uuid.UUID
+	ID         []uuid.UUID
+	DeliveryID []uuid.UUID
 	Earliest   time.Time
 	Latest     time.Time
 }
 
-// ExpectEvents fails unless each event is there, as stated first by that delivery.
+// ExpectEvents fails unless each event is there, as stated first by that delivery. Its
+// parameters are those of KnownEvents.
 func (q *Queries) ExpectEvents(ctx context.Context, db DBTX, arg ExpectEventsParams) error {
 	_, err := db.Exec(ctx, expectEvents,
-		arg.ID,
 		arg.StoreID,
 		arg.Kind,
 		arg.OccurredAt,
-		arg.StatedBy,
+		arg.ID,
+		arg.DeliveryID,
 		arg.Earliest,
 		arg.Latest,
 	)
@@ -527,7 +528,7 @@ type KnownEventsParams struct {
 	Kind       []string
 	OccurredAt []time.Time
 	ID         []uuid.UUID
-	AskedBy    []uuid.UUID
+	DeliveryID []uuid.UUID
 	Earliest   time.Time
 	Latest     time.Time
 }
@@ -544,7 +545,7 @@ func (q *Queries) KnownEvents(ctx context.Context, db DBTX, arg KnownEventsParam
 		arg.Kind,
 		arg.OccurredAt,
 		arg.ID,
-		arg.AskedBy,
+		arg.DeliveryID,
 		arg.Earliest,
 		arg.Latest,
 	)
