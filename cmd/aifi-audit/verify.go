@@ -85,7 +85,7 @@ func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
 			return nil, err
 		}
 		if keys == "" {
-			return nil, errors.New("give the log's public key with --key")
+			return nil, errors.New("give the log's public key with --key: its operator handed it out, and shows it with: aifi-audit log keys")
 		}
 	}
 	return translog.NewVerifier(keys)
