@@ -6,16 +6,34 @@ import (
 	"time"
 )
 
+// Nightly is what is done each night, between 2 and 5 UTC. Of several processes one
+// does it.
+type Nightly struct {
+	Retention bool // remove what is older than its policy
+	Reindex   bool // build indexes of months that are over anew, if the role owns the tables
+}
+
 const (
-	// nightBegins and nightEnds are the hours, UTC, between which retention runs by itself.
-	nightBegins, nightEnds = 2, 5
+	nightBegins, nightEnds = 2, 5 // hours, UTC
 	nightlyLook            = 10 * time.Minute
 	nightlyActor           = "aifi-audit serve"
 	nightlyReason          = "retention policy"
 )
 
-// keepRetention removes each night what is due. Of several processes one does so.
-func (s *Store) keepRetention(ctx context.Context) {
+// keepNights does at night what is to be done. What others do, or what failed, is looked
+// at again in the same night.
+func (s *Store) keepNights(ctx context.Context, n Nightly) {
+	type job struct {
+		do   func(context.Context) (done bool)
+		done string // the day
+	}
+	var jobs []job
+	if n.Retention { // first: what is removed needs no index
+		jobs = append(jobs, job{do: s.retireNightly})
+	}
+	if n.Reindex {
+		jobs = append(jobs, job{do: s.reindexNightly})
+	}
 	select {
 	case <-s.connected:
 	case <-ctx.Done():
@@ -23,11 +41,12 @@ func (s *Store) keepRetention(ctx context.Context) {
 	}
 	tick := time.NewTicker(nightlyLook)
 	defer tick.Stop()
-	done := ""
 	for {
 		now := s.now().UTC()
-		if day := now.Format(time.DateOnly); day != done && now.Hour() >= nightBegins && now.Hour() < nightEnds && s.retireNightly(ctx) {
-			done = day
+		for i := range jobs {
+			if day := now.Format(time.DateOnly); day != jobs[i].done && now.Hour() >= nightBegins && now.Hour() < nightEnds && jobs[i].do(ctx) {
+				jobs[i].done = day
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -37,7 +56,7 @@ func (s *Store) keepRetention(ctx context.Context) {
 	}
 }
 
-// retireNightly reports whether all that was due is gone, or another process sees to it.
+// retireNightly reports whether all that was due is gone.
 func (s *Store) retireNightly(ctx context.Context) bool {
 	run, err := s.Retire(ctx, nightlyActor, nightlyReason)
 	s.metrics.retired.Add(float64(run.Deliveries))
@@ -55,4 +74,30 @@ func (s *Store) retireNightly(ctx context.Context) bool {
 		s.log.Info("what was older than its policy was removed", "deliveries", run.Deliveries, "months", run.Partitions, "events", run.Events)
 	}
 	return !failing
+}
+
+// reindexNightly reports whether nothing is left to be built anew, or this process may
+// not do it.
+func (s *Store) reindexNightly(ctx context.Context) bool {
+	config, err := s.office.connConfig()
+	if err != nil {
+		return false
+	}
+	var indexes, before, after int64
+	err = reindex(ctx, config, s.now().Add(-SettledAfter), func(r Rebuilt) {
+		indexes, before, after = indexes+1, before+r.Before, after+r.After
+	})
+	if indexes > 0 {
+		s.log.Info("indexes of months that are over were built anew", "indexes", indexes, "bytes_before", before, "bytes_after", after)
+	}
+	switch {
+	case errors.Is(err, ErrNotOwner):
+		s.log.Info("indexes of months that are over take more room than they need, and this role may not build them anew; run `aifi-audit migrate reindex` as the tables' owner")
+		return true
+	case errors.Is(err, ErrReindexing):
+		return false
+	case err != nil && ctx.Err() == nil:
+		s.log.Error("indexes of months that are over could not all be built anew; it is tried again", "error", err)
+	}
+	return err == nil
 }

@@ -198,7 +198,7 @@ func TestRetentionRunsAtNight(t *testing.T) {
 		want string
 	}{{14 * time.Hour, "1"}, {2*time.Hour + time.Minute, "0"}} {
 		config, published := d.config(t)
-		config.Nightly, config.Now = true, func() time.Time { return now.Add(c.at) }
+		config.Nightly, config.Now = store.Nightly{Retention: true}, func() time.Time { return now.Add(c.at) }
 		s, err := store.Open(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)

@@ -41,7 +41,7 @@ type Config struct {
 
 	Local    *Local           // nil: nothing is kept while the database is away
 	Refusals Refusals         // what is kept of webhooks without a good token
-	Nightly  bool             // whether to remove each night what is older than its policy
+	Nightly  Nightly          // what is done each night
 	Logger   *slog.Logger     // nil discards
 	Metrics  *Metrics         // nil counts into nothing
 	Now      func() time.Time // nil is time.Now
@@ -138,9 +138,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.keepErasures(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
-	if c.Nightly {
-		s.work.Go(func() { s.keepRetention(background) })
-	}
+	s.work.Go(func() { s.keepNights(background, c.Nightly) })
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))

@@ -36,6 +36,7 @@ type serveCommand struct {
 	CommitDeadline time.Duration `help:"How long a webhook waits for the database before it is spooled." default:"1s" env:"AIFI_AUDIT_COMMIT_DEADLINE"`
 	TokenGrace     time.Duration `help:"How long the tokens known stay good while the database is away." default:"168h" env:"AIFI_AUDIT_TOKEN_GRACE"`
 	Retention      bool          `help:"Remove each night, between 2 and 5 UTC, what is older than its retention policy and not on legal hold. Without a policy that is nothing." default:"true" negatable:"" env:"AIFI_AUDIT_RETENTION"`
+	Reindex        bool          `help:"Build the indexes of months that have been over for a week anew, each once, at the same time of night: they get smaller. Only the owner of the tables may." default:"true" negatable:"" env:"AIFI_AUDIT_REINDEX"`
 	KeepRefused    int           `help:"How many of the newest webhooks without a good token are kept apart, for an admin to replay. 0 keeps none." default:"1000" env:"AIFI_AUDIT_KEEP_REFUSED"`
 }
 
@@ -95,7 +96,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	config := store.Config{DatabaseURL: c.DatabaseURL, Logger: env.log, Metrics: store.NewMetrics(registry), TimeZone: c.TimeZone.Location}
-	config.Nightly = c.Retention
+	config.Nightly = store.Nightly{Retention: c.Retention, Reindex: c.Reindex}
 	config.ReadURL, config.ReadMaxLag = c.DatabaseReadURL, c.DatabaseReadMaxLag
 	config.Refusals = store.Refusals{Most: c.KeepRefused, MostBytes: refusedBytes}
 	if config.Local, err = c.local(); err != nil {

@@ -1,24 +1,34 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store"
 )
 
 // Storage is what deliveries take on disk, after all was written and cleaned up. What
 // the same tables take while they are empty is not counted.
 type Storage struct {
-	Deliveries int64       `json:"deliveries"`
-	BodyBytes  float64     `json:"bodyBytes"` // of one delivery, as are the next
-	Bytes      float64     `json:"bytes"`     // of all tables and indexes
-	WALBytes   float64     `json:"walBytes"`
-	Ratio      float64     `json:"ratio"` // of Bytes to BodyBytes
-	Target     Target      `json:"target"`
-	Tables     []TableSize `json:"tables"` // the largest first
+	Deliveries int64        `json:"deliveries"`
+	BodyBytes  float64      `json:"bodyBytes"` // of one delivery, as are the next
+	WALBytes   float64      `json:"walBytes"`
+	Written    StorageSize  `json:"written"`
+	Rebuilt    StorageSize  `json:"rebuilt"` // once the month is over, and its indexes are built anew
+	Target     Target       `json:"target"`  // of the ratio then, which is what is kept for ever
+	Tables     []*TableSize `json:"tables"`  // the largest first
+}
+
+// StorageSize is the bytes of all tables and indexes for one delivery.
+type StorageSize struct {
+	Bytes float64 `json:"bytes"`
+	Ratio float64 `json:"ratio"` // to those of the body
 }
 
 // TableSize is the bytes of a table, with those of its partitions, for one delivery.
@@ -31,14 +41,16 @@ type TableSize struct {
 
 // IndexSize is the bytes of an index for one delivery.
 type IndexSize struct {
-	Name  string  `json:"name"`
-	Bytes float64 `json:"bytes"`
+	Name    string  `json:"name"`
+	Written float64 `json:"written"`
+	Rebuilt float64 `json:"rebuilt"`
 }
 
-func (t TableSize) bytes() float64 {
+// written is the bytes of it all before indexes are built anew.
+func (t TableSize) written() float64 {
 	sum := t.Rows + t.Toast
 	for _, i := range t.Indexes {
-		sum += i.Bytes
+		sum += i.Written
 	}
 	return sum
 }
@@ -60,7 +72,8 @@ GROUP BY 1, 2`
 
 const enoughStored = 10_000 // deliveries
 
-// storage has a server take webhooks, and looks at what they take.
+// storage has a server take webhooks, and looks at what they take, and what they will
+// take once their month is over.
 func (r *run) storage(ctx context.Context) error {
 	r.doing("storage")
 	var m Ingest
@@ -76,7 +89,7 @@ func (r *run) storage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := r.sizes(ctx, t.url, func(conn *pgx.Conn) error {
+	written, err := r.sizes(ctx, t.url, func(conn *pgx.Conn) error {
 		if _, err := conn.Exec(ctx, "VACUUM (ANALYZE)"); err != nil {
 			return fmt.Errorf("cleaning up: %w", err)
 		}
@@ -85,17 +98,33 @@ func (r *run) storage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	rebuilt, err := r.sizes(ctx, t.url, func(*pgx.Conn) error {
+		return store.Reindex(ctx, t.url, time.Now().AddDate(1, 0, 0), func(store.Rebuilt) {})
+	})
+	if err != nil {
+		return err
+	}
+	s.compare(before, written, rebuilt)
+	r.report.Storage = s
+	return r.postgres.drop(ctx, t.database)
+}
+
+// compare fills in what deliveries have added to the sizes before them.
+func (s *Storage) compare(before, written, rebuilt map[relationPart]float64) {
 	tables := map[string]*TableSize{}
-	for part, bytes := range after {
-		one := (bytes - before[part]) / float64(t.deliveries)
+	for part, bytes := range written {
+		one := (bytes - before[part]) / float64(s.Deliveries)
 		if one <= 0 {
 			continue
 		}
-		s.Bytes += one
+		then := (rebuilt[part] - before[part]) / float64(s.Deliveries)
+		s.Written.Bytes += one
+		s.Rebuilt.Bytes += then
 		table := tables[part.table]
 		if table == nil {
 			table = &TableSize{Name: part.table}
 			tables[part.table] = table
+			s.Tables = append(s.Tables, table)
 		}
 		switch part.index {
 		case "":
@@ -103,22 +132,16 @@ func (r *run) storage(ctx context.Context) error {
 		case "-":
 			table.Toast = one
 		default:
-			table.Indexes = append(table.Indexes, IndexSize{Name: part.index, Bytes: one})
+			table.Indexes = append(table.Indexes, IndexSize{Name: part.index, Written: one, Rebuilt: then})
 		}
 	}
-	for _, table := range tables {
+	s.Written.Ratio, s.Rebuilt.Ratio = s.Written.Bytes/s.BodyBytes, s.Rebuilt.Bytes/s.BodyBytes
+	for _, table := range s.Tables {
 		slices.SortFunc(table.Indexes, func(a, b IndexSize) int { return strings.Compare(a.Name, b.Name) })
-		s.Tables = append(s.Tables, *table)
 	}
-	slices.SortFunc(s.Tables, func(a, b TableSize) int {
-		if a.bytes() != b.bytes() {
-			return int(b.bytes()*1e3) - int(a.bytes()*1e3)
-		}
-		return strings.Compare(a.Name, b.Name)
+	slices.SortFunc(s.Tables, func(a, b *TableSize) int {
+		return cmp.Or(cmp.Compare(b.written(), a.written()), strings.Compare(a.Name, b.Name))
 	})
-	s.Ratio = s.Bytes / s.BodyBytes
-	r.report.Storage = s
-	return r.postgres.drop(ctx, t.database)
 }
 
 // relationPart is what relationSizes tells the bytes of.
