@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"time"
 
 	"github.com/google/uuid"
@@ -146,7 +145,6 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	if r.seen.once(catalogueKey("webhook", p.storeID(), webhook)) {
 		r.storeWebhooks[storeKey{p.storeID(), webhook}] = struct{}{}
 	}
-	sum := sha256.Sum256(d.Body)
 	a := &r.deliveries
 	a.StoreID = append(a.StoreID, p.storeID())
 	a.ReceivedAt = append(a.ReceivedAt, p.receivedAt)
@@ -158,9 +156,9 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	a.EventID = append(a.EventID, eventID)
 	a.IssuedAt = append(a.IssuedAt, issuedAt)
 	a.TokenID = append(a.TokenID, d.TokenID)
-	r.addHead(d)
+	r.addHead(p)
 	a.BodySize = append(a.BodySize, int64(len(d.Body)))
-	a.BodySha256 = append(a.BodySha256, sum[:])
+	a.BodySha256 = append(a.BodySha256, p.prepared.bodySHA256)
 	a.Truncated = append(a.Truncated, d.Truncated)
 
 	b := &r.bodies
@@ -170,7 +168,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	b.Body = append(b.Body, p.stored)
 	b.Encoding = append(b.Encoding, p.encoding)
 	b.Secret = append(b.Secret, p.evidence.secret[:])
-	r.leaves = append(r.leaves, p.leaf(first).Append(nil))
+	r.leaves = append(r.leaves, p.leafBytes(first))
 
 	if p.problem != nil {
 		q := &r.quarantine
@@ -191,7 +189,7 @@ func (r *rows) addReplay(p *pending, first bool) {
 		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), uuidOf(s.Fingerprint)
 		var leaf []byte
 		if p.evidence != nil {
-			leaf = p.leaf(first).Append(nil)
+			leaf = p.leafBytes(first)
 		}
 		r.resolved = append(r.resolved, db.ResolveQuarantineParams{
 			StoreID: q.storeID, ReceivedAt: q.receivedAt, DeliveryID: q.deliveryID,

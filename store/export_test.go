@@ -55,6 +55,7 @@ func (u *Unbatched) Record(d Delivery) error {
 	if p.problem != nil {
 		return fmt.Errorf("the benchmark's body is at fault: %w", p.problem)
 	}
+	p.prepare()
 	f := <-u.free
 	defer func() { u.free <- f }()
 	_, err = f.commitRetrying([]*pending{p})

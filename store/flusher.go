@@ -36,6 +36,7 @@ type recorder struct {
 
 // enqueue fails with ErrOverloaded if the queue is full.
 func (r *recorder) enqueue(p *pending) error {
+	p.prepare()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
@@ -51,6 +52,7 @@ func (r *recorder) enqueue(p *pending) error {
 
 // enqueueWaiting waits for room in the queue.
 func (r *recorder) enqueueWaiting(ctx context.Context, p *pending) error {
+	p.prepare()
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	if r.closed {
@@ -140,6 +142,7 @@ func (f *flusher) flush(batch []*pending) {
 		f.store.log.Warn("a delivery cannot be stored and goes to quarantine", "deliveryId", batch[0].delivery.ID, "error", err)
 		batch[0].statement = nil
 		batch[0].problem = &aifi.Problem{Reason: Unstorable, Detail: "the database cannot hold what the body states"}
+		batch[0].prepare()
 		f.flush(batch)
 	default:
 		f.store.log.Error("a delivery cannot be kept", "deliveryId", batch[0].delivery.ID, "error", err)

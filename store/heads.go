@@ -54,17 +54,16 @@ func headersJSON(headers map[string]string) string {
 
 // addHead adds what came before a delivery's body. A head is shared once a batch with
 // it was committed: one that never comes again would take more room apart.
-func (r *rows) addHead(d *Delivery) {
-	h, own := headOf(d)
-	id := h.id()
+func (r *rows) addHead(p *pending) {
+	h, id := p.prepared.head, p.prepared.headID
 	a := &r.deliveries
 	if r.seen.once(catalogueKey("head", 0, string(id[:]))) {
 		a.HeadID, a.RemoteAddr, a.Path = append(a.HeadID, uuid.Nil), append(a.RemoteAddr, h.remoteAddr), append(a.Path, h.path)
-		a.Headers = append(a.Headers, headersJSON(d.Headers))
+		a.Headers = append(a.Headers, headersJSON(p.delivery.Headers))
 		return
 	}
 	r.heads[id] = h
-	a.HeadID, a.RemoteAddr, a.Path, a.Headers = append(a.HeadID, id), append(a.RemoteAddr, ""), append(a.Path, ""), append(a.Headers, own)
+	a.HeadID, a.RemoteAddr, a.Path, a.Headers = append(a.HeadID, id), append(a.RemoteAddr, ""), append(a.Path, ""), append(a.Headers, p.prepared.ownHeaders)
 }
 
 // headParams are in the order of ids: two processes must name rows in one order.

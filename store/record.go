@@ -23,6 +23,7 @@ type pending struct {
 	stored       []byte       // the body as it is to be kept
 	encoding     bodycodec.Encoding
 	evidence     *evidence   // nil: a replay of what was received before there was a log
+	prepared     prepared    // before it is queued
 	answer       chan answer // room for one
 	spooled      atomic.Bool // it is safe in the spool, and need not be committed now
 	fromSpool    bool        // it may have been kept before it was spooled, or drained once

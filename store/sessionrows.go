@@ -22,7 +22,7 @@ func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.Touch
 			a := &stated
 			a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
 			a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
-			a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, sessionState(row.state))
+			a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, sessionStateOf(row.state))
 			continue
 		}
 		a := &touched
@@ -34,46 +34,47 @@ func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.Touch
 }
 
 // sessionState is a session as a JSON object with the columns of table sessions.
-func sessionState(s *aifi.Session) string {
-	state := map[string]any{}
-	text := func(column, value string) {
-		if value != "" {
-			state[column] = value
-		}
-	}
-	when := func(column string, t time.Time) {
-		if !t.IsZero() {
-			state[column] = t
-		}
-	}
-	text("aifi_id", s.ID)
-	text("code", s.Code)
-	text("status", s.Status)
-	text("location_id", s.LocationID)
-	text("session_token", s.SessionToken)
-	text("referenced_session_id", s.ReferencedSessionID)
-	text("store_id_scannable_at", s.StoreIDScannableAt)
-	text("customer_payment_instrument_id", s.CustomerPaymentInstrumentID)
-	when("created_at", s.CreatedAt)
-	when("updated_at", s.UpdatedAt)
-	when("expires_at", s.ExpiresAt)
-	when("code_first_successfully_scanned_at", s.CodeFirstSuccessfullyScannedAt)
-	when("code_last_successfully_scanned_at", s.CodeLastSuccessfullyScannedAt)
-	when("customer_first_entered_at", s.CustomerFirstEnteredAt)
-	when("customer_last_entered_at", s.CustomerLastEnteredAt)
-	when("customer_first_exited_at", s.CustomerFirstExitedAt)
-	when("customer_last_exited_at", s.CustomerLastExitedAt)
-	state["customer_satisfaction"] = s.CustomerSatisfaction
-	state["customer_satisfaction_submitted"] = s.CustomerSatisfactionSubmitted
-	state["group_size"] = s.GroupSize
-	state["visitors"] = s.Visitors
-	state["priority"] = s.Priority
-	state["stated_store_id"] = s.StoreID
-	state["suspected_fraud"] = s.SuspectedFraud
-	if s.Metadata != nil {
-		state["metadata"] = json.RawMessage(s.Metadata)
-	}
-	b, err := json.Marshal(state)
+type sessionState struct {
+	AiFiID                         string          `json:"aifi_id,omitempty"`
+	Code                           string          `json:"code,omitempty"`
+	Status                         string          `json:"status,omitempty"`
+	LocationID                     string          `json:"location_id,omitempty"`
+	SessionToken                   string          `json:"session_token,omitempty"`
+	ReferencedSessionID            string          `json:"referenced_session_id,omitempty"`
+	StoreIDScannableAt             string          `json:"store_id_scannable_at,omitempty"`
+	CustomerPaymentInstrumentID    string          `json:"customer_payment_instrument_id,omitempty"`
+	CreatedAt                      time.Time       `json:"created_at,omitzero"`
+	UpdatedAt                      time.Time       `json:"updated_at,omitzero"`
+	ExpiresAt                      time.Time       `json:"expires_at,omitzero"`
+	CodeFirstSuccessfullyScannedAt time.Time       `json:"code_first_successfully_scanned_at,omitzero"`
+	CodeLastSuccessfullyScannedAt  time.Time       `json:"code_last_successfully_scanned_at,omitzero"`
+	CustomerFirstEnteredAt         time.Time       `json:"customer_first_entered_at,omitzero"`
+	CustomerLastEnteredAt          time.Time       `json:"customer_last_entered_at,omitzero"`
+	CustomerFirstExitedAt          time.Time       `json:"customer_first_exited_at,omitzero"`
+	CustomerLastExitedAt           time.Time       `json:"customer_last_exited_at,omitzero"`
+	CustomerSatisfaction           *int64          `json:"customer_satisfaction,omitempty"`
+	CustomerSatisfactionSubmitted  *bool           `json:"customer_satisfaction_submitted,omitempty"`
+	GroupSize                      *int64          `json:"group_size,omitempty"`
+	Visitors                       *int64          `json:"visitors,omitempty"`
+	Priority                       *int64          `json:"priority,omitempty"`
+	StatedStoreID                  *int64          `json:"stated_store_id,omitempty"`
+	SuspectedFraud                 *bool           `json:"suspected_fraud,omitempty"`
+	Metadata                       json.RawMessage `json:"metadata,omitempty"`
+}
+
+func sessionStateOf(s *aifi.Session) string {
+	b, err := json.Marshal(sessionState{
+		AiFiID: s.ID, Code: s.Code, Status: s.Status, LocationID: s.LocationID, SessionToken: s.SessionToken,
+		ReferencedSessionID: s.ReferencedSessionID, StoreIDScannableAt: s.StoreIDScannableAt,
+		CustomerPaymentInstrumentID: s.CustomerPaymentInstrumentID,
+		CreatedAt:                   s.CreatedAt, UpdatedAt: s.UpdatedAt, ExpiresAt: s.ExpiresAt,
+		CodeFirstSuccessfullyScannedAt: s.CodeFirstSuccessfullyScannedAt, CodeLastSuccessfullyScannedAt: s.CodeLastSuccessfullyScannedAt,
+		CustomerFirstEnteredAt: s.CustomerFirstEnteredAt, CustomerLastEnteredAt: s.CustomerLastEnteredAt,
+		CustomerFirstExitedAt: s.CustomerFirstExitedAt, CustomerLastExitedAt: s.CustomerLastExitedAt,
+		CustomerSatisfaction: s.CustomerSatisfaction, CustomerSatisfactionSubmitted: s.CustomerSatisfactionSubmitted,
+		GroupSize: s.GroupSize, Visitors: s.Visitors, Priority: s.Priority, StatedStoreID: s.StoreID,
+		SuspectedFraud: s.SuspectedFraud, Metadata: s.Metadata,
+	})
 	if err != nil {
 		return "{}"
 	}
