@@ -21,8 +21,10 @@ const (
 	sequencerLock = 0x4169464c
 	// sequenceEvery is how long the sequencer rests when there is no more to do, and
 	// so, beside the work itself, how long a delivery waits for its checkpoint.
-	sequenceEvery = 500 * time.Millisecond
-	sequenceBatch = 256 // rows of the queue
+	sequenceEvery  = 500 * time.Millisecond
+	sequencerRetry = time.Second // after a failure, or while another process holds the lock
+	shoutEvery     = time.Minute // that the log is not signed
+	sequenceBatch  = 256         // rows of the queue
 	// checkpointEvery is how often a checkpoint is kept. The others are replaced by
 	// the next: the tree can show that it grew from any of them.
 	checkpointEvery = 10 * time.Minute
@@ -101,6 +103,7 @@ func (q *sequencer) run(ctx context.Context) {
 		return
 	}
 	q.set(LogStandby, nil)
+	var shouted time.Time
 	for ctx.Err() == nil {
 		err := q.session(ctx)
 		switch {
@@ -108,6 +111,10 @@ func (q *sequencer) run(ctx context.Context) {
 			return
 		case errors.Is(err, ErrRolledBack), errors.Is(err, ErrLogDamaged):
 			q.set(LogRefusing, err)
+			if time.Since(shouted) < shoutEvery {
+				break
+			}
+			shouted = time.Now()
 			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, After an old backup", "error", err)
 		case err != nil:
 			if q.store.LogStatus().Error != err.Error() && !errors.Is(err, errNotConnected) {
@@ -115,7 +122,7 @@ func (q *sequencer) run(ctx context.Context) {
 			}
 			q.set(LogStandby, err)
 		}
-		pause(ctx, 2*sequenceEvery)
+		pause(ctx, sequencerRetry)
 	}
 }
 
@@ -130,7 +137,7 @@ func (q *sequencer) session(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	for {
+	for try := 1; ; try++ {
 		locked, err := q.store.queries.TryLock(ctx, conn, sequencerLock)
 		if err != nil {
 			return err
@@ -138,8 +145,10 @@ func (q *sequencer) session(ctx context.Context) error {
 		if locked {
 			break
 		}
-		q.set(LogStandby, nil)
-		pause(ctx, 2*sequenceEvery)
+		if try > 1 { // the first time it may be that of the session before, which has just ended
+			q.set(LogStandby, nil)
+		}
+		pause(ctx, sequencerRetry)
 	}
 	edge, state, err := q.load(ctx, conn)
 	if err != nil {
