@@ -115,7 +115,7 @@ func TestTheApplicationNeedsNotOwnTheTables(t *testing.T) {
 	owner := filled(t)
 	url := application(t, owner)
 	for name, sql := range attempts(t, owner) {
-		if err := exec(t, url, "SET aifi_audit.keeper = 'eraser'; "+sql); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
+		if err := exec(t, url, "SET application_name = 'aifi-audit erases'; "+sql); err == nil || !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -166,7 +166,7 @@ func TestWhatIsTakenForNewOrForStated(t *testing.T) {
 	calm()
 	state(s, "a", store.Duplicate)
 	state(other, "a", store.Duplicate)
-	storetest.SQL(t, url, "SET aifi_audit.keeper = 'retention'", "DELETE FROM event_products", "DELETE FROM events")
+	storetest.SQL(t, url, "SET application_name = 'aifi-audit retires'", "DELETE FROM event_products", "DELETE FROM events")
 	state(s, "a", store.Stored) // it is not there any more
 	state(s, "a", store.Duplicate)
 	state(other, "a", store.Duplicate)

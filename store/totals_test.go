@@ -63,7 +63,7 @@ func TestTotalsAreWhatTheListHas(t *testing.T) {
 		})
 	}
 	t.Run("of all", check)
-	storetest.SQL(t, url, "SET aifi_audit.keeper = 'retention'", "DELETE FROM events WHERE get_byte(uuid_send(id), 3) < 64")
+	storetest.SQL(t, url, "SET application_name = 'aifi-audit retires'", "DELETE FROM events WHERE get_byte(uuid_send(id), 3) < 64")
 	storetest.SQL(t, url, "DELETE FROM event_reviews r WHERE NOT EXISTS (SELECT 1 FROM events e WHERE (e.store_id, e.kind, e.occurred_at, e.id) = (r.store_id, r.kind, r.occurred_at, r.event_id))")
 	t.Run("after some were deleted", check)
 	miscounted(t, url)

@@ -1,0 +1,77 @@
+package store_test
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"aifi-audit/store"
+	"aifi-audit/store/aifi"
+	"aifi-audit/store/storetest"
+)
+
+// ordinaryOwner gives the URL of an empty database whose owner can do nothing else.
+func ordinaryOwner(t *testing.T) string {
+	t.Helper()
+	admin := storetest.URL(t)
+	name := "owner_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	storetest.SQL(t, admin, "CREATE ROLE "+name+" LOGIN", "CREATE DATABASE "+name+" OWNER "+name)
+	t.Cleanup(func() {
+		conn, err := pgx.Connect(context.Background(), admin)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer func() { _ = conn.Close(context.Background()) }()
+		for _, sql := range []string{"DROP DATABASE " + name + " WITH (FORCE)", "DROP ROLE " + name} {
+			if _, err := conn.Exec(context.Background(), sql); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	u, err := url.Parse(admin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	query := u.Query()
+	query.Set("user", name)
+	u.User, u.RawQuery = nil, query.Encode()
+	return u.String()
+}
+
+// Who makes the tables needs to be no superuser, and the functions that keep them work.
+func TestAnOrdinaryOwnerMakesTheTables(t *testing.T) {
+	url := ordinaryOwner(t)
+	if _, err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if got := storetest.Query(t, url, "SELECT current_setting('is_superuser')")[0]; got != "off" {
+		t.Fatal("it is a superuser: this test tests nothing")
+	}
+	// A parameter that nobody has declared would keep a dump from being restored.
+	if got := storetest.Query(t, url, `SELECT p.oid::regprocedure::text FROM pg_proc p, unnest(p.proconfig) c WHERE c ~ '^[^=]*\.[^=]*='`); len(got) != 0 {
+		t.Errorf("these set parameters that are ours: %v", got)
+	}
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	old := time.Date(1999, 1, 2, 0, 0, 0, 0, time.UTC)
+	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", old)), old))
+	if err := exec(t, url, "DELETE FROM deliveries"); err == nil || !strings.Contains(err.Error(), "it is evidence") {
+		t.Errorf("evidence can be deleted: %v", err)
+	}
+	if err := s.EnsurePartitions(t.Context(), old, old); err != nil {
+		t.Error(err)
+	}
+	if got := storetest.Query(t, url, "SELECT count(*) FROM deliveries_199901")[0]; got != "1" {
+		t.Errorf("%s deliveries are in the new partition", got)
+	}
+}
