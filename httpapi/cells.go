@@ -171,4 +171,13 @@ func maybeInteger(n *int64) string {
 	return strconv.FormatInt(*n, 10)
 }
 
-func joined(list []string) string { return strings.Join(list, "|") }
+// joined has a list in one cell, from which it can be split again.
+func joined(list []string) string {
+	escaped := make([]string, len(list))
+	for i, value := range list {
+		escaped[i] = cellSeparators.Replace(value)
+	}
+	return strings.Join(escaped, "|")
+}
+
+var cellSeparators = strings.NewReplacer(`\`, `\\`, `|`, `\|`)

@@ -92,7 +92,7 @@ func (s *Store) reindexNightly(ctx context.Context) bool {
 	}
 	switch {
 	case errors.Is(err, ErrNotOwner):
-		s.log.Info("indexes of months that are over take more room than they need, and this role may not build them anew; run `aifi-audit migrate reindex` as the tables' owner")
+		s.log.Info("this role does not own the tables: run `aifi-audit migrate reindex` as their owner each month, so that indexes of months that are over take no more room than they need")
 		return true
 	case errors.Is(err, ErrReindexing):
 		return false

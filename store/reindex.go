@@ -58,7 +58,11 @@ func Reindex(ctx context.Context, databaseURL string, over time.Time, each func(
 	if err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
 	}
-	return known(reindex(ctx, config, over, each))
+	err = reindex(ctx, config, over, each)
+	if errors.Is(err, ErrNotOwner) || errors.Is(err, ErrReindexing) {
+		return err
+	}
+	return known(err)
 }
 
 // reindex has the server stop too when the context is done.
@@ -79,14 +83,17 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 	if !locked {
 		return ErrReindexing
 	}
+	var owner bool
+	err = conn.QueryRow(ctx, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'events'::regclass").Scan(&owner)
+	if err != nil {
+		return fmt.Errorf("looking for the owner of the tables: %w", err)
+	}
+	if !owner {
+		return ErrNotOwner
+	}
 	indexes, err := indexesOver(ctx, conn, over)
 	if err != nil {
 		return fmt.Errorf("listing the indexes: %w", err)
-	}
-	for _, index := range indexes {
-		if !index.Mine {
-			return ErrNotOwner
-		}
 	}
 	for _, index := range indexes {
 		rebuilt, err := index.rebuild(ctx, conn)
@@ -107,7 +114,6 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 type monthIndex struct {
 	Name  string // quoted as SQL wants it
 	Valid bool   // else it is what an interrupted REINDEX has left
-	Mine  bool
 	Bytes int64
 }
 
@@ -115,7 +121,7 @@ type monthIndex struct {
 // was left half built. sqlc knows no catalogue.
 func indexesOver(ctx context.Context, conn *pgx.Conn, over time.Time) ([]monthIndex, error) {
 	rows, err := conn.Query(ctx, `
-SELECT i.indexrelid::regclass::text AS name, i.indisvalid AS valid, pg_has_role(part.relowner, 'USAGE') AS mine, pg_relation_size(i.indexrelid) AS bytes
+SELECT i.indexrelid::regclass::text AS name, i.indisvalid AS valid, pg_relation_size(i.indexrelid) AS bytes
 FROM pg_partitioned_table divided
 JOIN pg_class whole ON whole.oid = divided.partrelid AND whole.relnamespace = current_schema()::regnamespace
 JOIN pg_inherits inherited ON inherited.inhparent = whole.oid

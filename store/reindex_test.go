@@ -152,7 +152,7 @@ func TestReindexRunsAtNight(t *testing.T) {
 		at        time.Time
 		rebuilt   bool
 	}{
-		{application(t, url), "run `aifi-audit migrate reindex` as the tables' owner", night, false},
+		{application(t, url), "run `aifi-audit migrate reindex` as their owner", night, false},
 		{url, "", night.Add(-time.Minute), false},
 		{url, "indexes of months that are over were built anew", night, true},
 	} {

@@ -115,7 +115,7 @@ func (q *sequencer) run(ctx context.Context) {
 				break
 			}
 			shouted = time.Now()
-			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed; see README, After an old backup", "error", err)
+			q.store.log.Error("THE LOG IS NOT SIGNED ANY MORE: the database was rolled back or changed, or the key is another; see README, After an old backup, and Backups", "error", err)
 		case err != nil:
 			if q.store.LogStatus().Error != err.Error() && !errors.Is(err, errNotConnected) {
 				q.store.log.Warn("sequencing the log failed; it is tried again", "error", err)

@@ -32,6 +32,13 @@ func (f databaseFlags) open(ctx context.Context, env *environment) (url string, 
 	if f.DatabaseURL != "" {
 		return f.DatabaseURL, func() error { return nil }, nil
 	}
+	dir, err := f.dataDir()
+	if err != nil {
+		return "", nil, err
+	}
+	if !pgprivate.Made(dir) {
+		env.log.Warn("DATABASE_URL is not set, and there is no database in the data directory yet: a new private one is made", "data_dir", dir)
+	}
 	server, err := f.start(ctx, env)
 	if err != nil {
 		return "", nil, err

@@ -11,6 +11,12 @@ import (
 	"strings"
 )
 
+// Made reports whether a data directory has a database, as far as that can be seen.
+func Made(dataDir string) bool {
+	_, err := os.Stat(filepath.Join(layout{dataDir}.cluster(), "PG_VERSION"))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
 // clusterVersion returns the major version that made the cluster, and 0 if there
 // is none yet.
 func (l layout) clusterVersion() (int, error) {
