@@ -16,6 +16,42 @@ END
 $$;
 -- +goose StatementEnd
 
+-- To make a partition, nobody may be reading the DEFAULT one for a moment. Who waited for
+-- that had everybody else wait behind him: an export, or a dump, stopped all ingest. Now it
+-- is given up after a short time (55P03), and tried again.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION make_partition(parent text, by_column text, first_day text) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET timezone = 'UTC' SET lock_timeout = 0 AS $$
+DECLARE
+    month date := first_day::date;
+    name text := format('%s_%s', parent, to_char(month, 'YYYYMM'));
+    lower date := date_trunc('month', month);
+    upper date := lower + interval '1 month';
+BEGIN
+    IF (parent, by_column) NOT IN (('deliveries', 'received_at'), ('delivery_bodies', 'received_at'), ('events', 'occurred_at'),
+        ('event_flags', 'occurred_at'), ('event_products', 'occurred_at'), ('event_gondolas', 'occurred_at')) THEN
+        RAISE EXCEPTION '% is not divided by %', parent, by_column;
+    END IF;
+    IF to_regclass(name) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(1097418345); -- of those who make partitions: "AiFi" in ASCII
+    -- A lock of a table, unlike an advisory one, has this session hear of what others made
+    -- while it waited: without, it would go on believing that the partition is not there.
+    PERFORM set_config('lock_timeout', '300ms', true);
+    EXECUTE format('LOCK TABLE %I IN ACCESS EXCLUSIVE MODE', parent || '_default');
+    IF to_regclass(name) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE INCLUDING COMPRESSION)', name, parent);
+    EXECUTE format('INSERT INTO %I SELECT * FROM %I WHERE %I >= %L AND %I < %L', name, parent || '_default', by_column, lower, by_column, upper);
+    EXECUTE format('DELETE FROM %I WHERE %I >= %L AND %I < %L', parent || '_default', by_column, lower, by_column, upper);
+    EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name, lower, upper);
+    EXECUTE format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', name);
+END
+$$;
+-- +goose StatementEnd
+
 -- +goose StatementBegin
 DO $$
 DECLARE k record;
@@ -37,6 +73,7 @@ BEGIN
             EXECUTE format('ALTER FUNCTION %s RESET aifi_audit.keeper', k.function);
         END IF;
         EXECUTE format('ALTER FUNCTION %s SET application_name = %L', k.function, k.name);
+        EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', k.function, current_schema());
     END LOOP;
 END
 $$;

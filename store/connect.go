@@ -95,7 +95,8 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := s.checkZone(ctx, s.zone.String()); err != nil {
 		return err
 	}
-	if err := s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0)); err != nil {
+	err = s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0))
+	if err != nil && !lockedOut(err) { // what could not be made now is made by keepPartitions
 		return err
 	}
 	if err := s.tokens.reload(ctx, s); err != nil {

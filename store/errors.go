@@ -24,6 +24,9 @@ var (
 // queryCanceled is the SQLSTATE of a statement that ran into its time limit.
 const queryCanceled = "57014"
 
+// lockNotAvailable is the SQLSTATE of a statement that ran into its lock_timeout.
+const lockNotAvailable = "55P03"
+
 // known turns the driver's errors into the package's.
 func known(err error) error {
 	var server *pgconn.PgError
@@ -54,7 +57,13 @@ func passing(code string) bool {
 	case "08", "53", "57", "58", "40", "25", "XX":
 		return true
 	}
-	return code == "55P03"
+	return code == lockNotAvailable
+}
+
+// lockedOut reports whether others held what a statement would not wait for.
+func lockedOut(err error) bool {
+	var server *pgconn.PgError
+	return errors.As(err, &server) && server.Code == lockNotAvailable
 }
 
 // met reports whether transactions stood in each other's way: one of them goes on.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +13,7 @@ const (
 	monthsBehind    = 3 // late arrivals and backfills find a partition
 	monthsAhead     = 2
 	partitionsEvery = time.Hour
+	partitionsRetry = time.Minute // while somebody reads the DEFAULT partition
 )
 
 // partitioned are the tables with a partition a month, and what they are divided by.
@@ -25,17 +27,23 @@ var partitioned = []struct{ table, column string }{
 }
 
 // EnsurePartitions makes the partitions of all months from that of from to that of
-// to that do not exist. Rows that wait in a DEFAULT partition move into them.
-func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) error {
+// to that do not exist. Rows that wait in a DEFAULT partition move into them, for which
+// nobody may be reading that one: then the others are made, and this one is told.
+func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) (failed error) {
 	first := time.Date(from.UTC().Year(), from.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
 	for month := first; !month.After(to); month = month.AddDate(0, 1, 0) {
 		for _, t := range partitioned {
-			if err := s.ensurePartition(ctx, t.table, t.column, month); err != nil {
-				return fmt.Errorf("making the partition of %s for %s: %w", t.table, month.Format("2006-01"), known(err))
+			err := s.ensurePartition(ctx, t.table, t.column, month)
+			if err == nil {
+				continue
+			}
+			failed = errors.Join(failed, fmt.Errorf("making the partition of %s for %s: %w", t.table, month.Format("2006-01"), known(err)))
+			if !lockedOut(err) {
+				return failed
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // ensurePartition makes a partition, unless it is there. The database does it as the
@@ -44,19 +52,27 @@ func (s *Store) ensurePartition(ctx context.Context, table, column string, month
 	return s.queries.MakePartition(ctx, s.writes, db.MakePartitionParams{Parent: table, ByColumn: column, FirstDay: month.Format(time.DateOnly)})
 }
 
+// keepPartitions makes partitions ahead of time, and raises the alarm of rows that have
+// none.
 func (s *Store) keepPartitions(ctx context.Context) {
-	tick := time.NewTicker(partitionsEvery)
-	defer tick.Stop()
-	for {
-		s.countDefaultRows(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := s.EnsurePartitions(ctx, s.now(), s.now().AddDate(0, monthsAhead, 0)); err != nil && ctx.Err() == nil {
-				s.log.Error("partitions could not be made; rows go to the DEFAULT partition until they can", "error", err)
-			}
+	select {
+	case <-s.connected:
+	case <-ctx.Done():
+		return
+	}
+	for ctx.Err() == nil {
+		wait := partitionsEvery
+		err := s.EnsurePartitions(ctx, s.now(), s.now().AddDate(0, monthsAhead, 0))
+		switch {
+		case err == nil, ctx.Err() != nil:
+		case lockedOut(err):
+			wait = partitionsRetry
+			s.log.Warn("partitions could not be made while others read; it is tried again each minute, and rows go to the DEFAULT partition until then", "error", err)
+		default:
+			s.log.Error("partitions could not be made; rows go to the DEFAULT partition until they can", "error", err)
 		}
+		s.countDefaultRows(ctx)
+		pause(ctx, wait)
 	}
 }
 

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"slices"
@@ -8,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"aifi-audit/store"
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/storefill"
 	"aifi-audit/store/storetest"
 )
@@ -101,4 +105,42 @@ func (p plan) read() (relations []string) {
 		relations = append(relations, sub.read()...)
 	}
 	return relations
+}
+
+// Who reads for a long time keeps a partition from being made, and nobody from recording.
+func TestAPartitionIsNotWaitedFor(t *testing.T) {
+	s, url := open(t)
+	reader, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = reader.Close(context.Background()) }()
+	if _, err := reader.Exec(t.Context(), "BEGIN; SELECT FROM events_default"); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Date(1999, 1, 2, 0, 0, 0, 0, time.UTC)
+	if err := s.EnsurePartitions(t.Context(), old, old); err == nil {
+		t.Error("the partition of events was made under a reader")
+	}
+	made := func() string {
+		return storetest.Query(t, url, "SELECT count(*) FROM pg_class WHERE relname ~ '_199901$' AND relispartition AND relkind = 'r'")[0]
+	}
+	if got := made(); got != "5" {
+		t.Errorf("%s partitions were made, and not the other five", got)
+	}
+	record(t, s, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", old)))
+	restarted, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Now: func() time.Time { return old.AddDate(1, 0, 0) }})
+	if err != nil {
+		t.Fatal("it does not start: ", err)
+	}
+	restarted.Close()
+	if _, err := reader.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.EnsurePartitions(t.Context(), old, old); err != nil {
+		t.Error(err)
+	}
+	if got := made(); got != "6" {
+		t.Errorf("there are %s partitions", got)
+	}
 }

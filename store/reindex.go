@@ -91,20 +91,63 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 	if !owner {
 		return ErrNotOwner
 	}
+	if _, err := conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')"); err != nil {
+		return err
+	}
+	if err := dropHalfBuilt(ctx, conn); err != nil {
+		return fmt.Errorf("removing indexes that are half built: %w", err)
+	}
 	indexes, err := indexesOver(ctx, conn, over)
 	if err != nil {
 		return fmt.Errorf("listing the indexes: %w", err)
 	}
+	var failed error
 	for _, index := range indexes {
 		rebuilt, err := index.rebuild(ctx, conn)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			return fmt.Errorf("building %s anew: %w", index.Name, err)
+			failed = errors.Join(failed, fmt.Errorf("building %s anew: %w", index.Name, err))
+			continue
 		}
-		if rebuilt != nil {
-			each(*rebuilt)
+		each(rebuilt)
+	}
+	return failed
+}
+
+// indexesOfMonths are the indexes of the partitions of our tables, with what the table is
+// divided by. sqlc knows no catalogue.
+const indexesOfMonths = `
+FROM unnest($1::text[], $2::text[]) ours (name, by_column)
+JOIN pg_class whole ON whole.relname = ours.name AND whole.relnamespace = current_schema()::regnamespace
+JOIN pg_inherits inherited ON inherited.inhparent = whole.oid
+JOIN pg_class part ON part.oid = inherited.inhrelid AND part.relname ~ '_[0-9]{6}$'
+JOIN pg_index i ON i.indrelid = part.oid
+JOIN pg_class index ON index.oid = i.indexrelid`
+
+// dividedBy are the tables with a partition a month, and the column of each.
+func dividedBy() (tables, columns []string) {
+	for _, t := range partitioned {
+		tables, columns = append(tables, t.table), append(columns, t.column)
+	}
+	return tables, columns
+}
+
+// dropHalfBuilt removes what an interrupted REINDEX has left.
+func dropHalfBuilt(ctx context.Context, conn *pgx.Conn) error {
+	tables, columns := dividedBy()
+	rows, err := conn.Query(ctx, "SELECT i.indexrelid::regclass::text"+indexesOfMonths+` WHERE NOT i.indisvalid AND index.relname ~ '_cc(new|old)[0-9]*$'`, tables, columns)
+	if err != nil {
+		return err
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := conn.Exec(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+name); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -113,51 +156,35 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 // monthIndex is an index of a month's partition.
 type monthIndex struct {
 	Name  string // quoted as SQL wants it
-	Valid bool   // else it is what an interrupted REINDEX has left
 	Bytes int64
 }
 
-// indexesOver gives the indexes to be built anew, the oldest first, and before them what
-// was left half built. sqlc knows no catalogue.
+// indexesOver gives the indexes to be built anew, the oldest first.
 func indexesOver(ctx context.Context, conn *pgx.Conn, over time.Time) ([]monthIndex, error) {
-	rows, err := conn.Query(ctx, `
-SELECT i.indexrelid::regclass::text AS name, i.indisvalid AS valid, pg_relation_size(i.indexrelid) AS bytes
-FROM pg_partitioned_table divided
-JOIN pg_class whole ON whole.oid = divided.partrelid AND whole.relnamespace = current_schema()::regnamespace
-JOIN pg_inherits inherited ON inherited.inhparent = whole.oid
-JOIN pg_class part ON part.oid = inherited.inhrelid AND part.relname ~ '_[0-9]{6}$'
-JOIN pg_index i ON i.indrelid = part.oid
-JOIN pg_class index ON index.oid = i.indexrelid AND index.relam = (SELECT oid FROM pg_am WHERE amname = 'btree')
+	tables, columns := dividedBy()
+	rows, err := conn.Query(ctx, "SELECT i.indexrelid::regclass::text AS name, pg_relation_size(i.indexrelid) AS bytes"+indexesOfMonths+`
 LEFT JOIN pg_attribute first ON first.attrelid = part.oid AND first.attnum = i.indkey[0]
-WHERE (to_date(right(part.relname, 6), 'YYYYMM') + interval '1 month') AT TIME ZONE 'UTC' <= $1
-    AND CASE WHEN i.indisvalid
-        THEN pg_relation_size(i.indexrelid) >= $3
-            AND obj_description(i.indexrelid, 'pg_class') IS DISTINCT FROM $2
-            AND first.attname IS DISTINCT FROM (SELECT attname FROM pg_attribute WHERE attrelid = whole.oid AND attnum = divided.partattrs[0])
-        ELSE index.relname ~ '_cc(new|old)[0-9]*$' END
-ORDER BY i.indisvalid, right(part.relname, 6), name`, over, rebuiltMark, worthwhile)
+WHERE i.indisvalid AND index.relam = (SELECT oid FROM pg_am WHERE amname = 'btree') AND pg_relation_size(i.indexrelid) >= $3
+    AND first.attname IS DISTINCT FROM ours.by_column AND obj_description(i.indexrelid, 'pg_class') IS DISTINCT FROM $4
+    AND (to_date(right(part.relname, 6), 'YYYYMM') + interval '1 month') AT TIME ZONE 'UTC' <= $5
+ORDER BY right(part.relname, 6), name`, tables, columns, worthwhile, rebuiltMark, over)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, pgx.RowToStructByName[monthIndex])
 }
 
-// rebuild builds an index anew, or removes it if it was left half built: then there is
-// nothing to be told.
-func (i monthIndex) rebuild(ctx context.Context, conn *pgx.Conn) (*Rebuilt, error) {
-	if !i.Valid {
-		_, err := conn.Exec(ctx, "DROP INDEX CONCURRENTLY IF EXISTS "+i.Name)
-		return nil, err
-	}
+// rebuild builds an index anew.
+func (i monthIndex) rebuild(ctx context.Context, conn *pgx.Conn) (Rebuilt, error) {
+	r := Rebuilt{Index: i.Name, Before: i.Bytes}
 	for _, sql := range []string{
 		"ALTER INDEX " + i.Name + " SET (fillfactor = 100)",
 		"REINDEX INDEX CONCURRENTLY " + i.Name,
 		"COMMENT ON INDEX " + i.Name + " IS '" + rebuiltMark + "'",
 	} {
 		if _, err := conn.Exec(ctx, sql); err != nil {
-			return nil, err
+			return r, err
 		}
 	}
-	r := &Rebuilt{Index: i.Name, Before: i.Bytes}
 	return r, conn.QueryRow(ctx, "SELECT pg_relation_size($1::text::regclass)", i.Name).Scan(&r.After)
 }

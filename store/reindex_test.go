@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,5 +180,25 @@ func fillLastMonth(t testing.TB, s *store.Store, url string) {
 	err := storefill.Fill(t.Context(), url, s, storefill.Options{Events: 5000, Stores: 20, From: monthsAgo(1, 0), Span: 20 * 24 * time.Hour})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Settings of the role do not keep it from waiting, and tables of others are left alone.
+func TestReindexKeepsToItself(t *testing.T) {
+	s, url := open(t)
+	fillLastMonth(t, s, url)
+	storetest.SQL(t, url, "CREATE TABLE sales (at timestamptz, store bigint, n bigint) PARTITION BY RANGE (at)", "CREATE INDEX ON sales (store)",
+		"CREATE TABLE sales_202601 PARTITION OF sales FOR VALUES FROM ('2026-01-01Z') TO ('2026-02-01Z')",
+		"CREATE TABLE sales_261129 PARTITION OF sales DEFAULT", "INSERT INTO sales SELECT '2026-01-02Z', i, i FROM generate_series(1, 50000) i",
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''1ms''', current_database()); END $$")
+	n := 0
+	err := store.Reindex(t.Context(), url, monthOf(time.Now().UTC()), func(r store.Rebuilt) {
+		n++
+		if strings.HasPrefix(r.Index, "sales") {
+			t.Errorf("%s was built anew", r.Index)
+		}
+	})
+	if err != nil || n == 0 {
+		t.Errorf("%d were built anew, %v", n, err)
 	}
 }
