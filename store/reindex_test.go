@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -88,14 +89,7 @@ func TestReindexInterrupted(t *testing.T) {
 		return storetest.Query(t, url, "SELECT count(*) FROM pg_index WHERE NOT indisvalid")[0]
 	}
 
-	reader, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = reader.Close(context.Background()) }()
-	if _, err := reader.Exec(t.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM events LIMIT 1"); err != nil {
-		t.Fatal(err)
-	}
+	end := reading(t, url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- store.Reindex(ctx, url, over, func(store.Rebuilt) {}) }()
@@ -111,9 +105,7 @@ func TestReindexInterrupted(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("the run ended with %v", err)
 	}
-	if _, err := reader.Exec(t.Context(), "ROLLBACK"); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	if got := invalid(); got == "0" {
 		t.Error("nothing was left half built: this test tests nothing")
 	}
@@ -174,6 +166,21 @@ func TestReindexRunsAtNight(t *testing.T) {
 	}
 }
 
+// reading begins a transaction that reads events, and gives what ends it.
+func reading(t testing.TB, url string) (end func()) {
+	t.Helper()
+	reader, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	end = sync.OnceFunc(func() { _ = reader.Close(context.Background()) })
+	t.Cleanup(end)
+	if _, err := reader.Exec(t.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM events LIMIT 1"); err != nil {
+		t.Fatal(err)
+	}
+	return end
+}
+
 // fillLastMonth makes events enough that their key is worth the while.
 func fillLastMonth(t testing.TB, s *store.Store, url string) {
 	t.Helper()
@@ -190,15 +197,23 @@ func TestReindexKeepsToItself(t *testing.T) {
 	storetest.SQL(t, url, "CREATE TABLE sales (at timestamptz, store bigint, n bigint) PARTITION BY RANGE (at)", "CREATE INDEX ON sales (store)",
 		"CREATE TABLE sales_202601 PARTITION OF sales FOR VALUES FROM ('2026-01-01Z') TO ('2026-02-01Z')",
 		"CREATE TABLE sales_261129 PARTITION OF sales DEFAULT", "INSERT INTO sales SELECT '2026-01-02Z', i, i FROM generate_series(1, 50000) i",
-		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''1ms''', current_database()); END $$")
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''500ms''', current_database()); END $$")
+	end := reading(t, url)
 	n := 0
-	err := store.Reindex(t.Context(), url, monthOf(time.Now().UTC()), func(r store.Rebuilt) {
-		n++
-		if strings.HasPrefix(r.Index, "sales") {
-			t.Errorf("%s was built anew", r.Index)
-		}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- store.Reindex(t.Context(), url, monthOf(time.Now().UTC()), func(r store.Rebuilt) {
+			n++
+			if strings.HasPrefix(r.Index, "sales") {
+				t.Errorf("%s was built anew", r.Index)
+			}
+		})
+	}()
+	storetest.Eventually(t, "the run has waited for longer than the timeout", func() bool {
+		return storetest.Query(t, url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^REINDEX' AND wait_event_type = 'Lock' AND now() - query_start > interval '600ms'")[0] == "1"
 	})
-	if err != nil || n == 0 {
+	end()
+	if err := <-ended; err != nil || n == 0 {
 		t.Errorf("%d were built anew, %v", n, err)
 	}
 }
