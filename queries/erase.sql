@@ -65,3 +65,9 @@ FROM (SELECT unnest(@id::bigint[]) AS id, unnest(@path::text[]) AS path, unnest(
 -- name: DeliveryErasure :one
 SELECT erased_at, actor, reason, request_id FROM log_erasures
 WHERE received_at = @received_at AND delivery_id = @delivery_id AND store_id = @store_id;
+
+-- LockQuarantined has replays of some deliveries wait, or waits for them.
+-- name: LockQuarantined :exec
+SELECT FROM quarantine q
+JOIN (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@id::uuid[]) AS id) a ON q.received_at = a.received_at AND q.delivery_id = a.id
+FOR UPDATE OF q;

@@ -5,7 +5,8 @@
 -- two to three times as long for a row that ON CONFLICT guards. What may be there already
 -- is asked for first. Who is mistaken fails by the primary key, and asks.
 
--- KnownDeliveries are those of a batch that were kept before, erased ones too. LIMIT
+-- KnownDeliveries are those of a batch that were kept before, erased ones too: of whatever
+-- store, as one that could not be understood or stored belongs to none. LIMIT
 -- has the look-ups follow the batch: joined, an empty table would be read first, and so
 -- it would be when it is full.
 -- name: KnownDeliveries :many
@@ -13,11 +14,11 @@ SELECT a.id::uuid
 FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at, unnest(@id::uuid[]) AS id) a
 CROSS JOIN LATERAL (
     SELECT 1 FROM deliveries d
-    WHERE d.store_id = a.store_id AND d.received_at = a.received_at AND d.id = a.id
+    WHERE d.received_at = a.received_at AND d.id = a.id
         AND d.received_at >= @earliest::timestamptz AND d.received_at <= @latest::timestamptz
     UNION ALL
     SELECT 1 FROM log_erasures x
-    WHERE x.store_id = a.store_id AND x.received_at = a.received_at AND x.delivery_id = a.id
+    WHERE x.store_id IN (0, a.store_id) AND x.received_at = a.received_at AND x.delivery_id = a.id
     LIMIT 1
 ) k;
 
@@ -257,6 +258,25 @@ SELECT unnest(@store_id::bigint[]), unnest(@gondola_id::text[]), unnest(@first_s
 ON CONFLICT (store_id, gondola_id) DO UPDATE SET
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at);
+
+-- ExpectQuarantined fails unless deliveries are in quarantine, and keeps them there until
+-- the end of the transaction.
+-- name: ExpectQuarantined :exec
+SELECT expect_rows(count(*), cardinality(@store_id::bigint[]))
+FROM (
+    SELECT 1
+    FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) a
+    JOIN quarantine q ON q.store_id = a.store_id AND q.received_at = a.received_at AND q.delivery_id = a.delivery_id
+    FOR UPDATE OF q
+) held;
+
+-- ExpectBodies fails unless the bodies of deliveries are there.
+-- name: ExpectBodies :exec
+SELECT expect_rows(count(b.one), count(*))
+FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) a
+LEFT JOIN LATERAL (
+    SELECT 1 AS one FROM delivery_bodies b WHERE b.store_id = a.store_id AND b.received_at = a.received_at AND b.delivery_id = a.delivery_id LIMIT 1
+) b ON true;
 
 -- ResolveQuarantine says what a replay came to, and queues its leaf, if it has one.
 -- name: ResolveQuarantine :exec

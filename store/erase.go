@@ -186,6 +186,9 @@ func (x *erasing) batch(ctx context.Context, bodies []deliveryKey) (int, error) 
 	if len(ask.ID) == 0 {
 		return 0, nil
 	}
+	if err := x.queries.LockQuarantined(ctx, x.tx, db.LockQuarantinedParams{ReceivedAt: ask.ReceivedAt, ID: ask.ID}); err != nil {
+		return 0, fmt.Errorf("keeping replays away: %w", err)
+	}
 	rows, err := x.queries.DeliveryEvidence(ctx, x.tx, ask)
 	if err != nil {
 		return 0, fmt.Errorf("reading what is to be erased: %w", err)

@@ -77,9 +77,12 @@ const rowsExpected = "P0002"
 
 // mistaken reports whether a row is there already that was taken for new, or is not there
 // that was relied on.
-func mistaken(err error) bool {
+func mistaken(err error) bool { return keyTaken(err) || missed(err) }
+
+// missed reports whether rows are not there that were relied on.
+func missed(err error) bool {
 	var server *pgconn.PgError
-	return keyTaken(err) || errors.As(err, &server) && server.Code == rowsExpected
+	return errors.As(err, &server) && server.Code == rowsExpected
 }
 
 // keyTaken reports whether a row with the same key is there already.

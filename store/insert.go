@@ -20,10 +20,13 @@ func (r *rows) insert(ctx context.Context, q *db.Queries, conn db.Conn) error {
 // queue puts the statements of all tables that have rows into the pipeline.
 func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 	stated, touched := r.sessionParams()
+	replays := r.replays()
 	steps := []struct {
 		rows int
 		run  func() error
 	}{
+		{len(replays.DeliveryID), func() error { return q.ExpectQuarantined(ctx, p, replays) }},
+		{len(replays.DeliveryID), func() error { return q.ExpectBodies(ctx, p, db.ExpectBodiesParams(replays)) }},
 		{len(r.expected.ID), func() error { return q.ExpectEvents(ctx, p, db.ExpectEventsParams(r.expected)) }},
 		{len(r.events.ID), func() error { return q.InsertEvents(ctx, p, r.events) }},
 		{len(r.heads), func() error { return q.InsertRequestHeads(ctx, p, r.headParams()) }},
@@ -75,6 +78,15 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 		}
 	}
 	return nil
+}
+
+// replays are the deliveries that are understood now. What was erased, or retired, since
+// it was read must not come back.
+func (r *rows) replays() (a db.ExpectQuarantinedParams) {
+	for _, q := range r.resolved {
+		a.StoreID, a.ReceivedAt, a.DeliveryID = append(a.StoreID, q.StoreID), append(a.ReceivedAt, q.ReceivedAt), append(a.DeliveryID, q.DeliveryID)
+	}
+	return a
 }
 
 func compareKeys(a, b storeKey) int {

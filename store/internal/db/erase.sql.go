@@ -273,3 +273,20 @@ func (q *Queries) InsertErasures(ctx context.Context, db DBTX, arg InsertErasure
 	)
 	return err
 }
+
+const lockQuarantined = `-- name: LockQuarantined :exec
+SELECT FROM quarantine q
+JOIN (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS id) a ON q.received_at = a.received_at AND q.delivery_id = a.id
+FOR UPDATE OF q
+`
+
+type LockQuarantinedParams struct {
+	ReceivedAt []time.Time
+	ID         []uuid.UUID
+}
+
+// LockQuarantined has replays of some deliveries wait, or waits for them.
+func (q *Queries) LockQuarantined(ctx context.Context, db DBTX, arg LockQuarantinedParams) error {
+	_, err := db.Exec(ctx, lockQuarantined, arg.ReceivedAt, arg.ID)
+	return err
+}

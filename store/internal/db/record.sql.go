@@ -12,6 +12,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const expectBodies = `-- name: ExpectBodies :exec
+SELECT expect_rows(count(b.one), count(*))
+FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at, unnest($3::uuid[]) AS delivery_id) a
+LEFT JOIN LATERAL (
+    SELECT 1 AS one FROM delivery_bodies b WHERE b.store_id = a.store_id AND b.received_at = a.received_at AND b.delivery_id = a.delivery_id LIMIT 1
+) b ON true
+`
+
+type ExpectBodiesParams struct {
+	StoreID    []int64
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
+}
+
+// ExpectBodies fails unless the bodies of deliveries are there.
+func (q *Queries) ExpectBodies(ctx context.Context, db DBTX, arg ExpectBodiesParams) error {
+	_, err := db.Exec(ctx, expectBodies, arg.StoreID, arg.ReceivedAt, arg.DeliveryID)
+	return err
+}
+
 const expectEvents = `-- name: ExpectEvents :exec
 SELECT expect_rows(count(k.delivery_id), count(*))
 FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS kind, unnest($3::timestamptz[]) AS occurred_at,
@@ -46,6 +66,29 @@ func (q *Queries) ExpectEvents(ctx context.Context, db DBTX, arg ExpectEventsPar
 		arg.Earliest,
 		arg.Latest,
 	)
+	return err
+}
+
+const expectQuarantined = `-- name: ExpectQuarantined :exec
+SELECT expect_rows(count(*), cardinality($1::bigint[]))
+FROM (
+    SELECT 1
+    FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at, unnest($3::uuid[]) AS delivery_id) a
+    JOIN quarantine q ON q.store_id = a.store_id AND q.received_at = a.received_at AND q.delivery_id = a.delivery_id
+    FOR UPDATE OF q
+) held
+`
+
+type ExpectQuarantinedParams struct {
+	StoreID    []int64
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
+}
+
+// ExpectQuarantined fails unless deliveries are in quarantine, and keeps them there until
+// the end of the transaction.
+func (q *Queries) ExpectQuarantined(ctx context.Context, db DBTX, arg ExpectQuarantinedParams) error {
+	_, err := db.Exec(ctx, expectQuarantined, arg.StoreID, arg.ReceivedAt, arg.DeliveryID)
 	return err
 }
 
@@ -459,11 +502,11 @@ SELECT a.id::uuid
 FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::timestamptz[]) AS received_at, unnest($3::uuid[]) AS id) a
 CROSS JOIN LATERAL (
     SELECT 1 FROM deliveries d
-    WHERE d.store_id = a.store_id AND d.received_at = a.received_at AND d.id = a.id
+    WHERE d.received_at = a.received_at AND d.id = a.id
         AND d.received_at >= $4::timestamptz AND d.received_at <= $5::timestamptz
     UNION ALL
     SELECT 1 FROM log_erasures x
-    WHERE x.store_id = a.store_id AND x.received_at = a.received_at AND x.delivery_id = a.id
+    WHERE x.store_id IN (0, a.store_id) AND x.received_at = a.received_at AND x.delivery_id = a.id
     LIMIT 1
 ) k
 `
@@ -482,7 +525,8 @@ type KnownDeliveriesParams struct {
 // Deliveries and events are inserted as new, and their parts follow them: PostgreSQL takes
 // two to three times as long for a row that ON CONFLICT guards. What may be there already
 // is asked for first. Who is mistaken fails by the primary key, and asks.
-// KnownDeliveries are those of a batch that were kept before, erased ones too. LIMIT
+// KnownDeliveries are those of a batch that were kept before, erased ones too: of whatever
+// store, as one that could not be understood or stored belongs to none. LIMIT
 // has the look-ups follow the batch: joined, an empty table would be read first, and so
 // it would be when it is full.
 func (q *Queries) KnownDeliveries(ctx context.Context, db DBTX, arg KnownDeliveriesParams) ([]uuid.UUID, error) {
