@@ -67,7 +67,7 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		if err != nil {
 			return err
 		}
-		view.Marks = v.marks(c, e, notes[e.ID], here)
+		view.Marks = v.marks(c, e, notes[notedEventOf(e.ID, e.OccurredAt)], here)
 		view.Anchor = "d-" + e.DeliveryID.String()
 		repeats, err := a.store.Repeats(r.Context(), v.Scope(), e, repeatsMost)
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gorilla/mux"
@@ -36,8 +37,18 @@ func reviewCell(r store.Review) ui.Cell {
 	return ui.Cell{Tags: []ui.Tag{tag}}
 }
 
+// notedEvent names an event: those whose time of origin is not known share an id.
+type notedEvent struct {
+	id           uuid.UUID
+	microseconds int64
+}
+
+func notedEventOf(id uuid.UUID, occurredAt time.Time) notedEvent {
+	return notedEvent{id, occurredAt.UnixMicro()}
+}
+
 // notesOf are the notes on some events, the oldest first, by event.
-func (v visitor) notesOf(ctx context.Context, events []store.Event) (map[uuid.UUID][]store.Note, error) {
+func (v visitor) notesOf(ctx context.Context, events []store.Event) (map[notedEvent][]store.Note, error) {
 	var ids []uuid.UUID
 	for _, e := range events {
 		if e.Review.Notes > 0 {
@@ -51,10 +62,11 @@ func (v visitor) notesOf(ctx context.Context, events []store.Event) (map[uuid.UU
 	if err != nil {
 		return nil, err
 	}
-	notes := map[uuid.UUID][]store.Note{}
+	notes := map[notedEvent][]store.Note{}
 	for i := range found {
 		n := found[len(found)-1-i]
-		notes[n.EventID] = append(notes[n.EventID], n)
+		of := notedEventOf(n.EventID, n.OccurredAt)
+		notes[of] = append(notes[of], n)
 	}
 	return notes, nil
 }

@@ -150,7 +150,7 @@ func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Stor
 			shopper = *e.ShopperID
 		}
 		step.Times = times[e.ID]
-		step.Marks = s.v.marks(s.c, e, notes[e.ID], back)
+		step.Marks = s.v.marks(s.c, e, notes[notedEventOf(e.ID, e.OccurredAt)], back)
 		if d := step.Time.Day(); d != day {
 			step.Day, day = d, d
 		}

@@ -29,7 +29,8 @@ RETURNING last_note_at;
 INSERT INTO event_notes (store_id, at, id, kind, occurred_at, event_id, delivery_id, token_id, token_name, disposition, comment)
 VALUES (@store_id, @at, @id, @kind, @occurred_at, @event_id, @delivery_id, @token_id, @token_name, sqlc.narg('disposition'), sqlc.narg('comment'));
 
--- ListNotes is ordered newest first.
+-- ListNotes is ordered newest first. Events whose time of origin is not known share an id:
+-- event_times tell them apart.
 -- name: ListNotes :many
 SELECT n.store_id, n.at, n.id, n.kind, n.occurred_at, n.event_id, n.delivery_id, n.token_id, n.token_name, n.disposition, n.comment, e.session_id
 FROM event_notes n
@@ -37,6 +38,7 @@ LEFT JOIN events e ON e.store_id = n.store_id AND e.kind = n.kind AND e.occurred
 WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR n.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
     AND (sqlc.narg('store_external_ids')::text[] IS NULL OR n.store_id <> 0 OR e.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
     AND (sqlc.narg('event_ids')::uuid[] IS NULL OR n.event_id = ANY (sqlc.narg('event_ids')::uuid[]))
+    AND (sqlc.narg('event_times')::timestamptz[] IS NULL OR n.occurred_at = ANY (sqlc.narg('event_times')::timestamptz[]))
     AND (sqlc.narg('kinds')::text[] IS NULL OR n.kind = ANY (sqlc.narg('kinds')::text[]))
     AND (sqlc.narg('dispositions')::text[] IS NULL OR coalesce(n.disposition, 'none') = ANY (sqlc.narg('dispositions')::text[]))
     AND (sqlc.narg('from_time')::timestamptz IS NULL OR n.at >= sqlc.narg('from_time')::timestamptz)

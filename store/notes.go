@@ -204,10 +204,10 @@ func (s *Store) noteArgs(ctx context.Context, scope Scope, f Filter) (args db.Li
 		if err != nil {
 			return args, err
 		}
-		args.EventIds = []uuid.UUID{} // never nil: nil would mean all
+		args.EventIds, args.EventTimes = []uuid.UUID{}, []time.Time{} // never nil: nil would mean all
 		for _, e := range found {
 			if e.ID != nil && (f.EventIDs == nil || slices.Contains(f.EventIDs, *e.ID)) {
-				args.EventIds = append(args.EventIds, *e.ID)
+				args.EventIds, args.EventTimes = append(args.EventIds, *e.ID), append(args.EventTimes, *e.OccurredAt)
 			}
 		}
 	}

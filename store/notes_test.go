@@ -305,3 +305,19 @@ func TestPagingThroughNotesIsTheFullScan(t *testing.T) {
 		}
 	})
 }
+
+// Events whose time of origin is not known share an id, and not their notes.
+func TestNotesOfEventsWithoutATime(t *testing.T) {
+	s, _ := open(t)
+	alert := func() store.Delivery { return deliver(t, aifi.SuspectedFraud, `{"storeId":7,"sessionId":"s"}`) }
+	noted, other := alert(), alert()
+	record(t, s, noted)
+	record(t, s, other)
+	note(t, s, store.NewNote{DeliveryID: noted.ID, Disposition: store.Confirmed})
+	if n := allNotes(t, s, store.Filter{DeliveryIDs: []uuid.UUID{noted.ID}}); len(n) != 1 {
+		t.Errorf("there are %d notes on it", len(n))
+	}
+	if n := allNotes(t, s, store.Filter{DeliveryIDs: []uuid.UUID{other.ID}}); len(n) != 0 {
+		t.Errorf("the other has %v", n)
+	}
+}

@@ -107,19 +107,21 @@ LEFT JOIN events e ON e.store_id = n.store_id AND e.kind = n.kind AND e.occurred
 WHERE ($1::bigint[] IS NULL OR n.store_id = ANY ($1::bigint[]))
     AND ($2::text[] IS NULL OR n.store_id <> 0 OR e.store_external_id = ANY ($2::text[]))
     AND ($3::uuid[] IS NULL OR n.event_id = ANY ($3::uuid[]))
-    AND ($4::text[] IS NULL OR n.kind = ANY ($4::text[]))
-    AND ($5::text[] IS NULL OR coalesce(n.disposition, 'none') = ANY ($5::text[]))
-    AND ($6::timestamptz IS NULL OR n.at >= $6::timestamptz)
-    AND ($7::timestamptz IS NULL OR n.at < $7::timestamptz)
-    AND ($8::timestamptz IS NULL OR (n.at, n.id) < ($8::timestamptz, $9::uuid))
+    AND ($4::timestamptz[] IS NULL OR n.occurred_at = ANY ($4::timestamptz[]))
+    AND ($5::text[] IS NULL OR n.kind = ANY ($5::text[]))
+    AND ($6::text[] IS NULL OR coalesce(n.disposition, 'none') = ANY ($6::text[]))
+    AND ($7::timestamptz IS NULL OR n.at >= $7::timestamptz)
+    AND ($8::timestamptz IS NULL OR n.at < $8::timestamptz)
+    AND ($9::timestamptz IS NULL OR (n.at, n.id) < ($9::timestamptz, $10::uuid))
 ORDER BY n.at DESC, n.id DESC
-LIMIT $10::bigint
+LIMIT $11::bigint
 `
 
 type ListNotesParams struct {
 	StoreIds         []int64
 	StoreExternalIds []string
 	EventIds         []uuid.UUID
+	EventTimes       []time.Time
 	Kinds            []string
 	Dispositions     []string
 	FromTime         *time.Time
@@ -144,12 +146,14 @@ type ListNotesRow struct {
 	SessionID   *string
 }
 
-// ListNotes is ordered newest first.
+// ListNotes is ordered newest first. Events whose time of origin is not known share an id:
+// event_times tell them apart.
 func (q *Queries) ListNotes(ctx context.Context, db DBTX, arg ListNotesParams) ([]ListNotesRow, error) {
 	rows, err := db.Query(ctx, listNotes,
 		arg.StoreIds,
 		arg.StoreExternalIds,
 		arg.EventIds,
+		arg.EventTimes,
 		arg.Kinds,
 		arg.Dispositions,
 		arg.FromTime,
