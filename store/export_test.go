@@ -62,6 +62,29 @@ func (u *Unbatched) Record(d Delivery) error {
 	return err
 }
 
+// Batches commits deliveries together, as one flusher would.
+type Batches struct{ flusher flusher }
+
+// NewBatches writes to s.
+func NewBatches(s *Store) *Batches { return &Batches{flusher{store: s, seen: newSeen()}} }
+
+// Record keeps deliveries in one transaction.
+func (b *Batches) Record(t testing.TB, deliveries ...Delivery) {
+	t.Helper()
+	var batch []*pending
+	for _, d := range deliveries {
+		p, err := b.flusher.store.newPending(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.prepare()
+		batch = append(batch, p)
+	}
+	if _, err := b.flusher.commitRetrying(batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Statements notes what is read from a Store.
 type Statements struct {
 	mu  sync.Mutex

@@ -147,8 +147,8 @@ func (r *rows) customerParams() (a db.UpsertCustomersParams) {
 	for _, k := range sortedKeys(r.customers) {
 		row := r.customers[k]
 		a.StoreID, a.CustomerID = append(a.StoreID, k.storeID), append(a.CustomerID, k.id)
-		a.ExternalID, a.Role = append(a.ExternalID, row.customer.ExternalID), append(a.Role, row.customer.Role)
-		a.Metadata, a.SeenAt = append(a.Metadata, string(row.customer.Metadata)), append(a.SeenAt, row.last)
+		a.ExternalID, a.Role = append(a.ExternalID, row.externalID), append(a.Role, row.role)
+		a.Metadata, a.SeenAt = append(a.Metadata, row.metadata), append(a.SeenAt, row.last)
 	}
 	return a
 }

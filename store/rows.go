@@ -51,7 +51,7 @@ type storeKey struct {
 
 type customerRow struct {
 	span
-	customer aifi.Customer
+	externalID, role, metadata string
 }
 
 type storeRow struct {
@@ -108,16 +108,19 @@ func (r *rows) addCatalogue(p *pending) {
 	needs := func(table string, parts ...string) bool {
 		return r.seen.needs(catalogueKey(table, s.StoreID, parts...), at)
 	}
-	if needs("store", s.StoreExternalID, s.AifiUniqueStoreID) {
+	needsValues := func(stated values, table string, parts ...string) (values, bool) {
+		return r.seen.needsValues(catalogueKey(table, s.StoreID, parts...), at, stated)
+	}
+	if v, ok := needsValues(values{s.StoreExternalID, s.AifiUniqueStoreID}, "store"); ok {
 		row := r.stores[s.StoreID]
 		newest := !at.Before(row.last)
 		row.span = row.including(at)
-		row.externalID = pick(newest, s.StoreExternalID, row.externalID)
-		row.uniqueID = pick(newest, s.AifiUniqueStoreID, row.uniqueID)
+		row.externalID = pick(newest, v[0], row.externalID)
+		row.uniqueID = pick(newest, v[1], row.uniqueID)
 		r.stores[s.StoreID] = row
-		if s.StoreExternalID != "" {
-			r.storeExternalIDs[key(s.StoreExternalID)] = struct{}{}
-		}
+	}
+	if id := s.StoreExternalID; id != "" && needs("store external id", id) {
+		r.storeExternalIDs[key(id)] = struct{}{}
 	}
 	for _, flags := range [][]string{s.ShopperFlags, s.SessionFlags, s.WebhookFlags} {
 		for _, flag := range flags {
@@ -141,13 +144,13 @@ func (r *rows) addCatalogue(p *pending) {
 		if s.Customer != nil {
 			c = *s.Customer
 		}
-		if needs("customer", id, c.ExternalID, c.Role, string(c.Metadata)) {
+		if v, ok := needsValues(values{c.ExternalID, c.Role, string(c.Metadata)}, "customer", id); ok {
 			row := r.customers[key(id)]
 			newest := !at.Before(row.last)
 			row.span = row.including(at)
-			row.customer.ExternalID = pick(newest, c.ExternalID, row.customer.ExternalID)
-			row.customer.Role = pick(newest, c.Role, row.customer.Role)
-			row.customer.Metadata = []byte(pick(newest, string(c.Metadata), string(row.customer.Metadata)))
+			row.externalID = pick(newest, v[0], row.externalID)
+			row.role = pick(newest, v[1], row.role)
+			row.metadata = pick(newest, v[2], row.metadata)
 			r.customers[key(id)] = row
 		}
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	seenLimit = 200_000
+	seenLimit  = 200_000
+	seenValues = 50_000 // rows with values, of about 300 bytes each
 	// seenEvery is how exact the last_seen_at of stores, products, gondolas and
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
@@ -26,6 +27,9 @@ type seen struct {
 	rows  map[string]span
 	fresh map[string]span // of the batch under way
 
+	values      map[string]writtenValues
+	freshValues map[string]writtenValues // of the batch under way
+
 	stated stated
 
 	sessions      map[storeKey]writtenSession
@@ -39,11 +43,22 @@ type writtenSession struct {
 	state      *aifi.Session
 }
 
+// writtenValues is a row whose values are those that were stated last.
+type writtenValues struct {
+	span             // that was written
+	stated time.Time // when the values were stated last, whether that was written or not
+	values values
+}
+
+// values are a row's; what is empty was not stated.
+type values [3]string
+
 type span struct{ first, last time.Time }
 
 func newSeen() *seen {
 	return &seen{
 		rows: map[string]span{}, fresh: map[string]span{}, stated: newStated(),
+		values: map[string]writtenValues{}, freshValues: map[string]writtenValues{},
 		sessions: map[storeKey]writtenSession{}, freshSessions: map[storeKey]writtenSession{},
 	}
 }
@@ -81,11 +96,45 @@ func (s *seen) needs(key string, at time.Time) bool {
 	return true
 }
 
+// needsValues is needs for a row with values. It leaves out those that a newer webhook
+// has stated otherwise, be it that the row did not need to be written for that one.
+func (s *seen) needsValues(key string, at time.Time, stated values) (left values, needed bool) {
+	have, ok := s.freshValues[key]
+	if !ok {
+		have = s.values[key]
+	}
+	needed = at.Before(have.first)
+	if !at.Before(have.last.Add(seenEvery)) { // of the row too: somebody else may have changed it
+		have.values, needed = values{}, true
+	}
+	newest := !at.Before(have.stated)
+	for i, v := range stated {
+		switch old := have.values[i]; {
+		case v == "" || v == old:
+		case newest || old == "":
+			have.values[i], needed = v, true
+		default:
+			stated[i] = ""
+		}
+	}
+	if needed {
+		have.span = have.including(at)
+	}
+	if newest {
+		have.stated = at
+	}
+	if needed || newest {
+		s.freshValues[key] = have
+	}
+	return stated, needed
+}
+
 // once is needs for a row without times.
 func (s *seen) once(key string) bool { return s.needs(key, time.Time{}) }
 
 func (s *seen) begin() {
 	clear(s.fresh)
+	clear(s.freshValues)
 	clear(s.freshSessions)
 }
 
@@ -94,6 +143,10 @@ func (s *seen) committed() {
 		clear(s.sessions)
 	}
 	maps.Copy(s.sessions, s.freshSessions)
+	if len(s.values)+len(s.freshValues) > seenValues {
+		clear(s.values)
+	}
+	maps.Copy(s.values, s.freshValues)
 	if len(s.rows)+len(s.fresh) > seenLimit {
 		clear(s.rows)
 	}

@@ -2,8 +2,11 @@ package store_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store"
@@ -43,5 +46,65 @@ func TestARestoredDatabaseGetsWhatItLacks(t *testing.T) {
 		if n := storetest.Query(t, url, "SELECT count(*) FROM "+table); n[0] != "1" {
 			t.Errorf("%s has %s rows", table, n[0])
 		}
+	}
+}
+
+// A customer and a store are what the newest webhook says, however soon it comes after
+// another, in whatever order, and whichever come together.
+func TestTheNewestValuesStay(t *testing.T) {
+	type said struct {
+		second int
+		value  string // "" says nothing
+	}
+	for name, c := range map[string]struct {
+		said []said
+		want string
+	}{
+		"one":                                   {[]said{{0, "a"}}, "a"},
+		"a change":                              {[]said{{0, "a"}, {1, "b"}}, "b"},
+		"there and back":                        {[]said{{0, "a"}, {1, "b"}, {2, "a"}}, "a"},
+		"there, back and there":                 {[]said{{0, "a"}, {1, "b"}, {2, "a"}, {3, "b"}}, "b"},
+		"there and back, and nothing":           {[]said{{0, "a"}, {1, "b"}, {2, "a"}, {3, ""}}, "a"},
+		"an older one late":                     {[]said{{0, "a"}, {20, "b"}, {10, "a"}}, "b"},
+		"older than what was only said again":   {[]said{{0, "a"}, {30, "a"}, {20, "b"}}, "a"},
+		"older than what was said again, twice": {[]said{{0, "a"}, {30, "a"}, {20, "b"}, {25, "b"}, {31, "a"}, {32, "b"}}, "b"},
+		"the oldest last":                       {[]said{{40, "a"}, {20, "b"}}, "a"},
+		"after a while":                         {[]said{{0, "a"}, {1, "b"}, {90, ""}, {91, "a"}, {80, "b"}}, "a"},
+		"what fills a gap":                      {[]said{{10, ""}, {20, ""}, {0, "a"}}, "a"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, url := open(t)
+			var all []store.Delivery
+			ids := map[string]bool{}
+			for _, x := range c.said {
+				var externalID, role string
+				if x.value != "" {
+					externalID, role = fmt.Sprintf(`"storeExternalId":%q,`, x.value), fmt.Sprintf(`,"role":%q`, x.value)
+					ids[x.value] = true
+				}
+				all = append(all, deliver(t, aifi.Tracking, fmt.Sprintf(`{"storeId":%%d,%s"timeOfOrigin":%q,"customer":{"id":"c"%s}}`,
+					externalID, time.Date(2026, 1, 2, 3, 4, x.second, 0, time.UTC).Format(time.RFC3339), role)))
+			}
+			// Each store gets them in batches of another size.
+			for size := 1; size <= len(all); size++ {
+				b := store.NewBatches(s)
+				for part := range slices.Chunk(all, size) {
+					part = slices.Clone(part)
+					for i, d := range part {
+						part[i] = deliver(t, d.Webhook, fmt.Sprintf(string(d.Body), size))
+					}
+					b.Record(t, part...)
+				}
+			}
+			want := make([]string, len(all))
+			for i := range want {
+				want[i] = fmt.Sprint(c.want, " ", c.want, " ", len(ids))
+			}
+			got := storetest.Query(t, url, `SELECT c.role || ' ' || s.external_id || ' ' || (SELECT count(*) FROM store_external_ids i WHERE i.store_id = s.store_id)
+				FROM customers c JOIN stores s USING (store_id) ORDER BY s.store_id`)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
