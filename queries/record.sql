@@ -138,8 +138,8 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@kind::text[]) AS k
     unnest(@last_name::text[]) AS last_name, unnest(@phone::text[]) AS phone, unnest(@phone_number::text[]) AS phone_number) p;
 
 -- UpsertSessions takes the newer state by AiFi's updatedAt; of equal ones the one
--- that arrives later. What has no updatedAt fills gaps only. state is a JSON object
--- with the columns' names.
+-- that arrives later. What has no updatedAt fills gaps only. The customer is whom the
+-- newest state names that names one. state is a JSON object with the columns' names.
 -- name: UpsertSessions :exec
 INSERT INTO sessions AS t (store_id, session_id, first_seen_at, last_seen_at, created_at, updated_at, expires_at, aifi_id,
     customer_id, code, code_first_successfully_scanned_at, code_last_successfully_scanned_at, customer_first_entered_at,
@@ -159,7 +159,7 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@session_id::text[]
 ON CONFLICT (store_id, session_id) DO UPDATE SET
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
     updated_at = greatest(t.updated_at, excluded.updated_at),
-    customer_id = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.customer_id WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END,
+    customer_id = CASE WHEN excluded.updated_at >= t.updated_at OR t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE coalesce(t.customer_id, excluded.customer_id) END,
     created_at = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.created_at WHEN t.updated_at IS NULL THEN coalesce(excluded.created_at, t.created_at) ELSE t.created_at END,
     expires_at = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.expires_at WHEN t.updated_at IS NULL THEN coalesce(excluded.expires_at, t.expires_at) ELSE t.expires_at END,
     aifi_id = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.aifi_id WHEN t.updated_at IS NULL THEN coalesce(excluded.aifi_id, t.aifi_id) ELSE t.aifi_id END,
@@ -185,7 +185,8 @@ ON CONFLICT (store_id, session_id) DO UPDATE SET
     suspected_fraud = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.suspected_fraud WHEN t.updated_at IS NULL THEN coalesce(excluded.suspected_fraud, t.suspected_fraud) ELSE t.suspected_fraud END,
     metadata = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.metadata WHEN t.updated_at IS NULL THEN coalesce(excluded.metadata, t.metadata) ELSE t.metadata END;
 
--- TouchSessions is for sessions of which no state is stated, or the one that is kept.
+-- TouchSessions is for sessions of which no state is stated, or the one that is kept. It
+-- follows UpsertSessions: whom no state names fills a gap.
 -- name: TouchSessions :exec
 INSERT INTO sessions AS t (store_id, session_id, first_seen_at, last_seen_at, customer_id)
 SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, NULLIF(s.customer_id, '')
@@ -194,8 +195,8 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@session_id::text[]
     unnest(@customer_id::text[]) AS customer_id) s
 ON CONFLICT (store_id, session_id) DO UPDATE SET
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
-    customer_id = CASE WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END
-WHERE t.last_seen_at < excluded.last_seen_at OR (t.updated_at IS NULL AND t.customer_id IS DISTINCT FROM coalesce(excluded.customer_id, t.customer_id));
+    customer_id = coalesce(t.customer_id, excluded.customer_id)
+WHERE t.last_seen_at < excluded.last_seen_at OR (t.customer_id IS NULL AND excluded.customer_id IS NOT NULL);
 
 -- InsertSessionFlags follows UpsertSessions: it takes from there when the session was first seen.
 -- name: InsertSessionFlags :exec

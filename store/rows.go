@@ -159,9 +159,14 @@ func (r *rows) addCatalogue(p *pending) {
 	}
 	row := r.sessions[key(s.SessionID)]
 	row.span = row.including(at)
-	if row.state == nil || s.Session != nil && !s.Session.UpdatedAt.Before(row.state.UpdatedAt) {
+	newest := s.Session != nil && (row.state == nil || !s.Session.UpdatedAt.Before(row.state.UpdatedAt))
+	if newest {
 		row.state = s.Session
-		row.customerID = pick(true, s.CustomerID(), row.customerID)
+	}
+	if s.Session != nil && !s.Session.UpdatedAt.IsZero() {
+		row.customerID = pick(newest, s.CustomerID(), row.customerID)
+	} else {
+		row.otherwise = pick(false, s.CustomerID(), row.otherwise)
 	}
 	r.sessions[key(s.SessionID)] = row
 	for _, flag := range s.SessionFlags {

@@ -39,7 +39,7 @@ type seen struct {
 // writtenSession is a state of a session that was written.
 type writtenSession struct {
 	at         time.Time // of the webhook that stated it
-	customerID string
+	customerID string    // "" leaves whom the row has
 	state      *aifi.Session
 }
 
@@ -70,7 +70,7 @@ func (s *seen) needsState(key storeKey, row sessionRow) bool {
 		return false
 	}
 	have, ok := s.sessions[key]
-	if ok && have.customerID == row.customerID && row.last.Before(have.at.Add(stateEvery)) && reflect.DeepEqual(have.state, row.state) {
+	if ok && (row.customerID == "" || have.customerID == row.customerID) && row.last.Before(have.at.Add(stateEvery)) && reflect.DeepEqual(have.state, row.state) {
 		return false
 	}
 	s.freshSessions[key] = writtenSession{row.last, row.customerID, row.state}

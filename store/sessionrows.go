@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -10,11 +11,13 @@ import (
 
 type sessionRow struct {
 	span
-	customerID string
+	customerID string        // whom a state names that says when it was updated
+	otherwise  string        // whom others name
 	state      *aifi.Session // nil: no webhook of the batch carried the session itself
 }
 
-// sessionParams parts the sessions whose state is to be written from the others.
+// sessionParams parts the sessions whose state is to be written from the others. In both
+// is whose customer may fill a gap beside the state.
 func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.TouchSessionsParams) {
 	for _, k := range sortedKeys(r.sessions) {
 		row := r.sessions[k]
@@ -23,12 +26,14 @@ func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.Touch
 			a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
 			a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
 			a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, sessionStateOf(row.state))
-			continue
+			if row.customerID != "" || row.otherwise == "" {
+				continue
+			}
 		}
 		a := &touched
 		a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
 		a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
-		a.CustomerID = append(a.CustomerID, row.customerID)
+		a.CustomerID = append(a.CustomerID, cmp.Or(row.customerID, row.otherwise))
 	}
 	return stated, touched
 }

@@ -665,8 +665,8 @@ FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id,
     unnest($5::text[]) AS customer_id) s
 ON CONFLICT (store_id, session_id) DO UPDATE SET
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
-    customer_id = CASE WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END
-WHERE t.last_seen_at < excluded.last_seen_at OR (t.updated_at IS NULL AND t.customer_id IS DISTINCT FROM coalesce(excluded.customer_id, t.customer_id))
+    customer_id = coalesce(t.customer_id, excluded.customer_id)
+WHERE t.last_seen_at < excluded.last_seen_at OR (t.customer_id IS NULL AND excluded.customer_id IS NOT NULL)
 `
 
 type TouchSessionsParams struct {
@@ -677,7 +677,8 @@ type TouchSessionsParams struct {
 	CustomerID  []string
 }
 
-// TouchSessions is for sessions of which no state is stated, or the one that is kept.
+// TouchSessions is for sessions of which no state is stated, or the one that is kept. It
+// follows UpsertSessions: whom no state names fills a gap.
 func (q *Queries) TouchSessions(ctx context.Context, db DBTX, arg TouchSessionsParams) error {
 	_, err := db.Exec(ctx, touchSessions,
 		arg.StoreID,
@@ -846,7 +847,7 @@ FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS session_id,
 ON CONFLICT (store_id, session_id) DO UPDATE SET
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at),
     updated_at = greatest(t.updated_at, excluded.updated_at),
-    customer_id = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.customer_id WHEN t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE t.customer_id END,
+    customer_id = CASE WHEN excluded.updated_at >= t.updated_at OR t.updated_at IS NULL THEN coalesce(excluded.customer_id, t.customer_id) ELSE coalesce(t.customer_id, excluded.customer_id) END,
     created_at = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.created_at WHEN t.updated_at IS NULL THEN coalesce(excluded.created_at, t.created_at) ELSE t.created_at END,
     expires_at = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.expires_at WHEN t.updated_at IS NULL THEN coalesce(excluded.expires_at, t.expires_at) ELSE t.expires_at END,
     aifi_id = CASE WHEN excluded.updated_at >= t.updated_at THEN excluded.aifi_id WHEN t.updated_at IS NULL THEN coalesce(excluded.aifi_id, t.aifi_id) ELSE t.aifi_id END,
@@ -883,8 +884,8 @@ type UpsertSessionsParams struct {
 }
 
 // UpsertSessions takes the newer state by AiFi's updatedAt; of equal ones the one
-// that arrives later. What has no updatedAt fills gaps only. state is a JSON object
-// with the columns' names.
+// that arrives later. What has no updatedAt fills gaps only. The customer is whom the
+// newest state names that names one. state is a JSON object with the columns' names.
 func (q *Queries) UpsertSessions(ctx context.Context, db DBTX, arg UpsertSessionsParams) error {
 	_, err := db.Exec(ctx, upsertSessions,
 		arg.StoreID,
