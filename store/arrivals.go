@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"aifi-audit/store/aifi"
 )
 
 // maxSeries bounds the stores and webhooks that are told apart: senders choose store
@@ -39,15 +41,32 @@ type arrivals struct {
 	known map[series]arrival // guarded by mu; at most maxSeries, and the rest of each webhook
 }
 
-// note notes a delivery that is kept, unless a later one of its series was.
-func (a *arrivals) note(p *pending) {
-	now := arrival{last: p.receivedAt}
-	if lag, ok := p.issueLag(); ok {
-		now.lag = &lag
+// watched is what metrics and arrivals tell of a delivery.
+type watched struct {
+	series      series
+	arrival     arrival
+	quarantined aifi.Reason // why it goes to quarantine; "" if it does not, or is there
+}
+
+// watched is to be called by who owns the delivery.
+func (p *pending) watched() watched {
+	w := watched{series{storeID: p.storeID(), webhook: webhookLabel(p.delivery.Webhook)}, arrival{last: p.receivedAt}, ""}
+	if p.problem != nil && p.replayed == nil {
+		w.quarantined = p.problem.Reason
 	}
+	// By AiFi's clock and ours; where AiFi's is ahead, none.
+	if s := p.statement; s != nil && !s.TimeOfIssue.IsZero() {
+		lag := max(0, p.receivedAt.Sub(s.TimeOfIssue))
+		w.arrival.lag = &lag
+	}
+	return w
+}
+
+// note notes a delivery that is kept, unless a later one of its series was.
+func (a *arrivals) note(w watched) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.put(series{storeID: p.storeID(), webhook: webhookLabel(p.delivery.Webhook)}, now)
+	a.put(w.series, w.arrival)
 }
 
 // seed notes what the database knows.

@@ -128,7 +128,7 @@ func (f *flusher) flush(batch []*pending) {
 	switch {
 	case err == nil:
 		for i, p := range batch {
-			f.store.kept(p, receipts[i].Status)
+			f.store.kept(p.watched(), receipts[i].Status)
 			p.answer <- answer{receipt: receipts[i]}
 		}
 	case !ownFault(err):

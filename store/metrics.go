@@ -1,8 +1,6 @@
 package store
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"aifi-audit/store/aifi"
@@ -87,17 +85,17 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 }
 
 // received notes a delivery that has just come in.
-func (m *Metrics) received(p *pending) {
-	if lag, ok := p.issueLag(); ok {
+func (m *Metrics) received(w watched) {
+	if lag := w.arrival.lag; lag != nil {
 		m.issueLag.Observe(lag.Seconds())
 	}
 }
 
 // kept notes what became of a delivery.
-func (m *Metrics) kept(p *pending, status Status) {
-	m.deliveries[webhookLabel(p.delivery.Webhook)][status].Inc()
-	if status == Quarantined && p.replayed == nil {
-		m.quarantined[p.problem.Reason].Inc()
+func (m *Metrics) kept(w watched, status Status) {
+	m.deliveries[w.series.webhook][status].Inc()
+	if status == Quarantined && w.quarantined != "" {
+		m.quarantined[w.quarantined].Inc()
 	}
 }
 
@@ -120,13 +118,4 @@ func documentedWebhooks() []string {
 		names = append(names, string(w))
 	}
 	return names
-}
-
-// issueLag is how long the delivery was on its way, by AiFi's clock and ours; where
-// AiFi's is ahead, none.
-func (p *pending) issueLag() (lag time.Duration, ok bool) {
-	if p.statement == nil || p.statement.TimeOfIssue.IsZero() {
-		return 0, false
-	}
-	return max(0, p.receivedAt.Sub(p.statement.TimeOfIssue)), true
 }

@@ -250,3 +250,21 @@ func TestARecordThatIsNoneIsSetAside(t *testing.T) {
 	}
 	kept(t, url, all)
 }
+
+// A delivery that is spooled while the database takes its time may yet turn out to be at
+// fault. The race detector looks on.
+func TestTheDatabaseRefusesWhatIsSpooled(t *testing.T) {
+	url := storetest.URL(t)
+	storetest.SQL(t, url,
+		`CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RAISE EXCEPTION 'poison' USING ERRCODE = '22000'; END $$`,
+		`CREATE TRIGGER refuse BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	s := spooling(t, url, t.TempDir())
+	defer s.Close()
+	if r := record(t, s, interactionOf(t, 1)); r.Status != store.Spooled {
+		t.Errorf("it is %v", r)
+	}
+	storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
+	if got := storetest.Query(t, url, "SELECT reason FROM quarantine"); !cmp.Equal(got, []string{string(store.Unstorable)}) {
+		t.Errorf("in quarantine are %q", got)
+	}
+}

@@ -65,11 +65,11 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
-	s.metrics.received(p)
+	problem, seen := p.problem, p.watched() // the flusher's, once p is queued
+	s.metrics.received(seen)
 	if s.spool == nil {
 		return s.commitPending(ctx, p)
 	}
-	problem := p.problem // the flusher's, once p is queued
 	queued := false
 	if !s.health.away.Load() && s.recorder.enqueue(p) == nil {
 		queued = true
@@ -85,7 +85,7 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 			s.health.late(s.commitDeadline)
 		}
 	}
-	err = s.spoolPending(ctx, p)
+	err = s.spoolPending(ctx, p, seen)
 	switch {
 	case err == nil:
 		return Receipt{Status: Spooled, Problem: problem}, nil
@@ -99,7 +99,9 @@ func (s *Store) Record(ctx context.Context, d Delivery) (Receipt, error) {
 	return Receipt{}, err
 }
 
-func (s *Store) spoolPending(ctx context.Context, p *pending) error {
+// spoolPending reads of a delivery only what its flusher, which may have it still, does
+// not change.
+func (s *Store) spoolPending(ctx context.Context, p *pending, w watched) error {
 	record, err := encodeSpooled(p.delivery, nil)
 	if err == nil {
 		err = s.spool.Append(ctx, record)
@@ -114,14 +116,14 @@ func (s *Store) spoolPending(ctx context.Context, p *pending) error {
 	}
 	p.spooled.Store(true)
 	s.health.spooled()
-	s.kept(p, Spooled)
+	s.kept(w, Spooled)
 	return nil
 }
 
 // kept notes what became of a delivery, for those who watch.
-func (s *Store) kept(p *pending, status Status) {
-	s.metrics.kept(p, status)
-	s.arrivals.note(p)
+func (s *Store) kept(w watched, status Status) {
+	s.metrics.kept(w, status)
+	s.arrivals.note(w)
 }
 
 // commitPending queues a delivery and waits for its commit.

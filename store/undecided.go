@@ -126,7 +126,7 @@ func (s *Store) refuseLater(ctx context.Context, batch *spool.Batch, refused map
 func (s *Store) decided(recorded map[int]*pending, refused map[int]refusal) {
 	for _, p := range recorded {
 		if p.wasUndecided {
-			s.metrics.received(p)
+			s.metrics.received(p.watched())
 			s.tokens.use(p.delivery.TokenID, p.receivedAt)
 			s.undecided.recorded.Add(1)
 		}
