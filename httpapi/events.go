@@ -50,7 +50,7 @@ type person struct {
 	PhoneNumber *string `json:"phoneNumber"`
 }
 
-func eventJSON(e store.Event) any {
+func eventJSON(e store.Event) event {
 	out := event{
 		ID: e.ID.String(), Webhook: e.Webhook, DeliveryID: e.DeliveryID.String(), EventID: e.EventID, StoreID: e.StoreID,
 		StoreExternalID: e.StoreExternalID, SessionID: e.SessionID, CustomerID: e.CustomerID, ShopperID: e.ShopperID,
@@ -64,6 +64,9 @@ func eventJSON(e store.Event) any {
 	}
 	return out
 }
+
+// eventItem is eventJSON as an item of a list.
+func eventItem(e store.Event) any { return eventJSON(e) }
 
 func utc(t *time.Time) *time.Time {
 	if t == nil {
@@ -131,7 +134,7 @@ func events(s *store.Store, kind store.Kind) list[store.Event] {
 		},
 		at:      store.Event.Position,
 		turns:   true,
-		item:    eventJSON,
+		item:    eventItem,
 		columns: slices.Concat(eventColumns, moreColumns[kind], reviewColumns),
 	}
 }

@@ -71,6 +71,7 @@ type manifest struct {
 
 var packNotes = []string{
 	"events.csv is for spreadsheets: a cell that one would run as a formula is preceded by an apostrophe. events.json has the exact values.",
+	"What staff made of the events is not in the pack, whether they did or not: of each, the disposition is null, and there are no notes.",
 	"The proofs show that the deliveries were received, and that they and the events are as they were then. They do not show that nothing else was received.",
 }
 
@@ -239,6 +240,7 @@ func (k *pack) write(ctx context.Context, checkpoint translog.Checkpoint, ids []
 	}
 	items := make([]any, len(found))
 	for i, e := range found {
+		e.Review = store.Review{} // no leaf of a delivery proves it
 		items[i] = eventJSON(e)
 	}
 	steps := []packStep{

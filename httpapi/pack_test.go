@@ -206,6 +206,49 @@ func TestAChangedPackIsNoEvidence(t *testing.T) {
 	}
 }
 
+// What staff made of an event no delivery states: packs leave it out, and those that were
+// made before they did are no worse for it.
+func TestAPackOfMarkedEvents(t *testing.T) {
+	s := visited(t)
+	alert := s.get(t, "/api/v1/fraud-alerts").items(t)[0]
+	jane := s.token(t, "Jane <of 7>", nil, store.MayReview)
+	if a := s.addNote(t, jane, map[string]any{"deliveryId": alert["deliveryId"], "disposition": "confirmed"}); a.status != http.StatusCreated {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	for _, path := range []string{"sessions/S%2F1/evidence", "fraud-alerts/evidence?disposition=confirmed"} {
+		pack := s.get(t, "/api/v1/"+path).body
+		if got, found := s.verifyPack(t, pack); !got.Clean() || got.Events == 0 || len(found) > 0 {
+			t.Errorf("%s: %+v, %q", path, got, found)
+		}
+		if events := unpack(t, pack)["events.json"]; bytes.Contains(events, []byte("confirmed")) || bytes.Contains(events, []byte("Jane")) {
+			t.Errorf("%s: %s", path, events)
+		}
+	}
+	const none = `"disposition":null,"dispositionAt":null,"dispositionBy":null,"notes":0}`
+	const marked = `"disposition":"confirmed","dispositionAt":"2026-01-03T09:00:00.123456Z","dispositionBy":"Jane \u003cof 7\u003e","notes":2}`
+	for name, c := range map[string]struct {
+		item string
+		want []string
+	}{
+		"made before":      {marked, []string{}},
+		"another member":   {strings.Replace(marked, `"notes":2`, `"notes":2,"x":1`, 1), []string{"TAMPERED event"}},
+		"a member twice":   {strings.Replace(marked, `"notes"`, `"notes":1,"notes"`, 1), []string{"TAMPERED event"}},
+		"a wrong type":     {strings.Replace(marked, `"notes":2`, `"notes":"2"`, 1), []string{"TAMPERED event"}},
+		"another payment":  {strings.Replace(marked, `"notes":2`, `"notes":2,"paymentProvider":"cash"`, 1), []string{"TAMPERED event"}},
+		"another spelling": {strings.Replace(marked, `"notes"`, `"Notes"`, 1), []string{"TAMPERED event"}},
+	} {
+		p := unpack(t, s.get(t, "/api/v1/fraud-alerts/evidence").body)
+		if !bytes.Contains(p["events.json"], []byte(none)) {
+			t.Fatalf("%s", p["events.json"])
+		}
+		p["events.json"] = bytes.Replace(p["events.json"], []byte(none), []byte(c.item), 1)
+		_, found := s.verifyPack(t, p.zip(t, true))
+		if diff := cmp.Diff(c.want, found); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
 func TestWhoMayHaveAPack(t *testing.T) {
 	s := visited(t)
 	reader := s.token(t, "reader", nil, store.MayRead)

@@ -131,7 +131,7 @@ func (x *subject) records(context.Context) error {
 // lists writes the rows.
 func (x *subject) lists(ctx context.Context) error {
 	sources := map[string]*source{}
-	err := archiveList(x.archive, "events", eventJSON, packColumns, func(each func(store.Event) error) error {
+	err := archiveList(x.archive, "events", eventItem, packColumns, func(each func(store.Event) error) error {
 		return x.store.EachEvent(ctx, x.person, each)
 	})
 	if err != nil {
