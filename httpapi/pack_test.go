@@ -206,6 +206,31 @@ func TestAChangedPackIsNoEvidence(t *testing.T) {
 	}
 }
 
+// Two webhooks that say the same at no time are two events of one id.
+func TestAPackOfEventsOfOneID(t *testing.T) {
+	s := serve(t)
+	for range 2 {
+		s.push(t, "suspected-fraud", `{"storeId":7,"sessionId":"S/1","session":{"sessionId":"S/1"}}`)
+	}
+	s.sequenced(t, 2)
+	events := s.get(t, "/api/v1/fraud-alerts").items(t)
+	if len(events) != 2 || events[0]["id"] != events[1]["id"] {
+		t.Fatalf("%v", events)
+	}
+	for _, path := range []string{"sessions/S%2F1/evidence", "fraud-alerts/evidence"} {
+		pack := s.get(t, "/api/v1/"+path).body
+		if got, found := s.verifyPack(t, pack); !got.Clean() || got.Events != 2 || len(found) > 0 {
+			t.Errorf("%s: %+v, %q", path, got, found)
+		}
+		p := unpack(t, pack)
+		p["events.json"] = bytes.Replace(p["events.json"], []byte(events[0]["id"].(string)), []byte("019a0a6e-5f3c-7a10-8b1e-3f1d2c4b5a69"), 1)
+		_, found := s.verifyPack(t, p.zip(t, true))
+		if diff := cmp.Diff([]string{"TAMPERED event"}, found); diff != "" {
+			t.Errorf("%s with another id: %s", path, diff)
+		}
+	}
+}
+
 // What staff made of an event no delivery states: packs leave it out, and those that were
 // made before they did are no worse for it.
 func TestAPackOfMarkedEvents(t *testing.T) {

@@ -52,7 +52,7 @@ type packCheck struct {
 	result   PackResult
 	found    func(store.Finding)
 	manifest manifest
-	events   map[uuid.UUID]store.Event // that the deliveries state
+	events   map[uuid.UUID]store.Event // that a delivery states first, by its id: an event without a time shares its own
 }
 
 // VerifyPack checks an evidence pack with nothing but public keys of the log, and of
@@ -257,7 +257,7 @@ func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) 
 		body = nil
 	}
 	if e, ok := store.EventOf(leaf, l.Facts, body); ok {
-		k.events[e.ID] = e
+		k.events[id] = e
 	}
 	return true
 }
@@ -280,14 +280,13 @@ func (k *packCheck) checkEvents() {
 	var proven []store.Event
 	for i, item := range items {
 		var said struct {
-			ID         uuid.UUID `json:"id"`
 			DeliveryID uuid.UUID `json:"deliveryId"`
 		}
 		if err := json.Unmarshal(item, &said); err != nil {
 			k.tell(store.Tampered, "event", "number %d cannot be read", i)
 			continue
 		}
-		e, ok := k.events[said.ID]
+		e, ok := k.events[said.DeliveryID]
 		if !ok {
 			k.about(&said.DeliveryID, nil, store.Unverifiable, "event", "no proven delivery of the pack states it first")
 			continue
