@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -29,7 +30,11 @@ func cursor(at store.Position, asked string) string {
 	if !at.Time.IsZero() {
 		p.Time = at.Time.UnixMicro()
 	}
-	payload, _ := json.Marshal(p) // numbers and a string cannot fail
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // it is not for pages, and < would take six bytes
+	_ = enc.Encode(p)        // numbers and a string cannot fail
+	payload := bytes.TrimSpace(text.Bytes())
 	return base64.RawURLEncoding.EncodeToString(append(checksum(payload, asked), payload...))
 }
 

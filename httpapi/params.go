@@ -17,6 +17,9 @@ const (
 	maxLimit     = 1000
 	maxValues    = 100  // of one parameter
 	maxValueSize = 4096 // bytes: no index of PostgreSQL holds a longer id that does not compress
+	// maxCursorSize is that of a cursor at such an id, of which JSON makes six bytes of
+	// each, and base64 four of three; with room for longer ones that compress.
+	maxCursorSize = 48 << 10
 )
 
 // params are the query parameters of a request, checked against those that its
@@ -35,9 +38,13 @@ func parseParams(r *http.Request, allowed []string) (params, error) {
 		if len(values[name]) > maxValues {
 			return params{}, badParameter(name, "At most %d values are allowed.", maxValues)
 		}
+		most := maxValueSize
+		if name == "cursor" || name == "before" {
+			most = maxCursorSize
+		}
 		for _, v := range values[name] {
-			if len(v) > maxValueSize || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
-				return params{}, badParameter(name, "A value must be UTF-8 without NUL, of at most %d bytes.", maxValueSize)
+			if len(v) > most || !utf8.ValidString(v) || strings.ContainsRune(v, 0) {
+				return params{}, badParameter(name, "A value must be UTF-8 without NUL, of at most %d bytes.", most)
 			}
 			if v == "" {
 				return params{}, badParameter(name, "The value is empty.")

@@ -1,8 +1,11 @@
 package httpapi_test
 
 import (
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,5 +57,42 @@ func TestASessionOfAnyID(t *testing.T) {
 	limited := s.token(t, "of another store", []int64{8}, store.MayRead)
 	if a := s.do(t, http.MethodGet, "/api/v1/session?sessionId=..", limited, nil); a.status != http.StatusNotFound {
 		t.Errorf("the session of another store: %d", a.status)
+	}
+}
+
+// No id is so long, or so dear in JSON, that the list stops at it.
+func TestPagesGoOnAtLongIDs(t *testing.T) {
+	s := serve(t)
+	var ids []string
+	for _, c := range []string{"a", "<", "&", `"`, `\`, "\x01", "\u2028", "é", "🍷"} {
+		ids = append(ids, strings.Repeat(c, 600), strings.Repeat(c, 4096/len(c)))
+	}
+	visitOdd(t, s, ids)
+	longest := strings.Repeat("<", 8000)
+	s.push(t, "suspected-fraud", `{"storeId":7,"sessionId":"`+longest+`"}`)
+	ids = append(ids, longest)
+	slices.Sort(ids)
+	var got []string
+	for next := "/api/v1/sessions?limit=1"; next != ""; {
+		a := s.get(t, next)
+		got = append(got, a.items(t)[0]["sessionId"].(string))
+		next, _, _ = strings.Cut(strings.TrimPrefix(a.header.Get("Link"), "<"), ">")
+	}
+	if slices.Sort(got); !slices.Equal(got, ids) {
+		t.Errorf("%d of %d ids", len(got), len(ids))
+	}
+	// There and back.
+	p := s.person(t).signIn(t, s.staff)
+	next := "/sessions?limit=1"
+	for _, turn := range []string{"cursor", "before"} {
+		link := regexp.MustCompile(`href="(/sessions\?[^"]*` + turn + `=[^"]*)"`)
+		pages := 1
+		for m := link.FindStringSubmatch(p.page(t, next)); m != nil; m = link.FindStringSubmatch(p.page(t, next)) {
+			next = html.UnescapeString(m[1])
+			pages++
+		}
+		if pages != len(ids) {
+			t.Errorf("by %s there are %d of %d pages", turn, pages, len(ids))
+		}
 	}
 }
