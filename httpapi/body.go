@@ -92,7 +92,7 @@ func (o object) moment(name string) (*time.Time, error) {
 	}
 	t, ok := parseMoment(*s)
 	if !ok {
-		return nil, badMember("/"+name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z.")
+		return nil, badMember("/"+name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z, and in UTC of the years 1 to 9999.")
 	}
 	return &t, nil
 }

@@ -83,13 +83,15 @@ func (p params) moment(name string) (*time.Time, error) {
 	if t, ok := parseMoment(v); ok {
 		return &t, nil
 	}
-	return nil, badParameter(name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z (a + must be written %%2B).")
+	return nil, badParameter(name, "It must be a date, as 2026-01-31, or a time of RFC 3339, as 2026-01-31T18:00:00Z (a + must be written %%2B), and in UTC of the years 1 to 9999.")
 }
 
+// parseMoment reads a time that can also be written, in UTC.
 func parseMoment(v string) (t time.Time, ok bool) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, v); err == nil {
-			return t.UTC(), true
+			t = t.UTC()
+			return t, t.Year() >= 1 && t.Year() <= 9999
 		}
 	}
 	return t, false

@@ -175,6 +175,9 @@ func (p params) period(f store.Filter, now time.Time) (store.Period, error) {
 	if f.From != nil {
 		period.From = *f.From
 	}
+	if period.From.Year() < 1 {
+		return period, badParameter("to", "The %d days before it must be of the years from 1.", summaryDays)
+	}
 	if !period.From.Before(period.To) || period.To.Sub(period.From) > maxSummaryDays*24*time.Hour {
 		return period, badParameter("from", "The period must not be empty, nor longer than %d days.", maxSummaryDays)
 	}

@@ -59,3 +59,33 @@ func TestPeriodsOfCounts(t *testing.T) {
 		}
 	}
 }
+
+// What cannot be written in an answer is refused.
+func TestTimesOutsideTheYearsOfRFC3339(t *testing.T) {
+	s := serve(t)
+	for query, parameter := range map[string]string{
+		"to=0000-01-01": "to",
+		"to=0001-01-30": "to", // the 30 days before it
+		"from=9999-12-30&to=9999-12-31T23:59:59.9999999-23:59": "to",
+		"from=9999-12-31T23:59:59-00:01":                       "from",
+		"from=0001-01-01T00:00:00%2B00:01&to=0001-02-01":       "from",
+	} {
+		for _, list := range []string{"summary", "summary.csv", "fraud-alerts", "deliveries", "access-log"} {
+			if !strings.HasPrefix(list, "summary") && query == "to=0001-01-30" {
+				continue
+			}
+			token := s.staff
+			if list == "access-log" {
+				token = s.admin
+			}
+			if a := s.do(t, http.MethodGet, "/api/v1/"+list+"?"+query, token, nil); a.status != http.StatusBadRequest || a.json(t)["parameter"] != parameter {
+				t.Errorf("%s?%s: %d %s", list, query, a.status, a.body)
+			}
+		}
+	}
+	for _, query := range []string{"from=0001-01-01&to=0001-01-02", "to=0001-02-01", "from=9999-12-30&to=9999-12-31T23:59:59.999999Z"} {
+		if a := s.get(t, "/api/v1/summary?"+query); len(a.items(t)) != 0 {
+			t.Errorf("%s: %s", query, a.body)
+		}
+	}
+}
