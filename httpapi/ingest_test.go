@@ -123,6 +123,9 @@ func TestABrokenOffBodyIsKept(t *testing.T) {
 	if len(items) != 1 || items[0]["reason"] != string(store.Truncated) {
 		t.Fatalf("quarantine has %v", items)
 	}
+	if page := s.person(t).signIn(t, s.staff).page(t, "/deliveries/"+items[0]["deliveryId"].(string)); !strings.Contains(items[0]["detail"].(string), "ended early") || strings.Count(page, "ended early") < 2 {
+		t.Errorf("it says %v, and the page %s", items[0]["detail"], page)
+	}
 	if kept := s.get(t, "/api/v1/deliveries/"+items[0]["deliveryId"].(string)+"/body"); string(kept.body) != `{"storeId":1` {
 		t.Errorf("kept %q", kept.body)
 	}

@@ -173,7 +173,7 @@ func receivedFacts(d store.KeptDelivery, zone *time.Location) []ui.Fact {
 		ui.Fact{Name: "With the token", Cell: ui.Cell{Text: text(d.TokenName)}},
 		ui.Fact{Name: "SHA-256", Cell: ui.Cell{Class: "mono hash", Text: hex.EncodeToString(d.BodySHA256)}})
 	if d.Truncated {
-		facts = append(facts, ui.Fact{Name: "Truncated", Cell: ui.Cell{Text: "The body was longer than the limit; its first part was kept."}})
+		facts = append(facts, ui.Fact{Name: "Truncated", Cell: ui.Cell{Text: "The body is not whole: it was longer than the limit, or ended early; its first part was kept."}})
 	}
 	return facts
 }

@@ -35,7 +35,7 @@ const (
 
 // Reasons for quarantine beside those of package aifi.
 const (
-	Truncated       aifi.Reason = "truncated"         // longer than the limit
+	Truncated       aifi.Reason = "truncated"         // longer than the limit, or it ended early
 	StoreNotAllowed aifi.Reason = "store_not_allowed" // of a store that the token may not speak for
 	Unstorable      aifi.Reason = "unstorable"        // PostgreSQL refuses its rows, or they are too many
 )

@@ -151,7 +151,7 @@ const mostValues = 10_000
 func (p *pending) understand() {
 	d := &p.delivery
 	if d.Truncated {
-		p.problem = &aifi.Problem{Reason: Truncated, Detail: "the body is longer than the limit; its first part was kept"}
+		p.problem = &aifi.Problem{Reason: Truncated, Detail: "the body is not whole: it was longer than the limit, or ended early; its first part was kept"}
 		return
 	}
 	p.statement, p.problem = aifi.Decode(d.Webhook, d.Body)
