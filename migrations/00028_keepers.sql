@@ -79,6 +79,8 @@ END
 $$;
 -- +goose StatementEnd
 
+COMMENT ON COLUMN deliveries.truncated IS 'The body is not whole: it was longer than the limit, or ended early. Its first part was kept';
+
 -- +goose Down
 
 -- +goose StatementBegin

@@ -76,7 +76,7 @@ type DeliveriesDefault struct {
 	// Bytes kept
 	BodySize   int64
 	BodySha256 []byte
-	// The body was longer than the limit, and only its first part was kept
+	// The body is not whole: it was longer than the limit, or ended early. Its first part was kept
 	Truncated bool
 }
 
@@ -101,7 +101,7 @@ type Delivery struct {
 	// Bytes kept
 	BodySize   int64
 	BodySha256 []byte
-	// The body was longer than the limit, and only its first part was kept
+	// The body is not whole: it was longer than the limit, or ended early. Its first part was kept
 	Truncated bool
 	// The request head that it shares with others; what it does not share, or all of it, stands in remote_addr, path and headers. See delivery_requests
 	HeadID *uuid.UUID
