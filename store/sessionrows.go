@@ -68,7 +68,7 @@ type sessionState struct {
 }
 
 func sessionStateOf(s *aifi.Session) string {
-	b, err := json.Marshal(sessionState{
+	b, err := json.Marshal(sessionState{ //nolint:gosec // the token is of a visit, and kept
 		AiFiID: s.ID, Code: s.Code, Status: s.Status, LocationID: s.LocationID, SessionToken: s.SessionToken,
 		ReferencedSessionID: s.ReferencedSessionID, StoreIDScannableAt: s.StoreIDScannableAt,
 		CustomerPaymentInstrumentID: s.CustomerPaymentInstrumentID,
