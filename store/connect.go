@@ -96,7 +96,7 @@ func (s *Store) connect(ctx context.Context) error {
 		return err
 	}
 	err = s.EnsurePartitions(ctx, s.now().AddDate(0, -monthsBehind, 0), s.now().AddDate(0, monthsAhead, 0))
-	if err != nil && !lockedOut(err) { // what could not be made now is made by keepPartitions
+	if s.unmade = lockedOut(err); err != nil && !s.unmade {
 		return err
 	}
 	if err := s.tokens.reload(ctx, s); err != nil {

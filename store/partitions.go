@@ -60,8 +60,12 @@ func (s *Store) keepPartitions(ctx context.Context) {
 	case <-ctx.Done():
 		return
 	}
-	for ctx.Err() == nil {
-		wait := partitionsEvery
+	wait := partitionsEvery
+	if s.unmade {
+		wait = partitionsRetry
+	}
+	for s.countDefaultRows(ctx); pause(ctx, wait); s.countDefaultRows(ctx) {
+		wait = partitionsEvery
 		err := s.EnsurePartitions(ctx, s.now(), s.now().AddDate(0, monthsAhead, 0))
 		switch {
 		case err == nil, ctx.Err() != nil:
@@ -71,8 +75,6 @@ func (s *Store) keepPartitions(ctx context.Context) {
 		default:
 			s.log.Error("partitions could not be made; rows go to the DEFAULT partition until they can", "error", err)
 		}
-		s.countDefaultRows(ctx)
-		pause(ctx, wait)
 	}
 }
 

@@ -86,6 +86,7 @@ type Store struct {
 	paging         paging
 
 	connected chan struct{} // closed when the database was reached first
+	unmade    bool          // then: partitions could not all be made, as somebody read there
 	recorder  recorder
 	sequencer sequencer
 	tiles     translog.Tiles
@@ -138,7 +139,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.keepErasures(background) })
 	s.work.Go(func() { s.sequencer.run(background) })
-	s.work.Go(func() { s.keepNights(background, c.Nightly) })
+	if c.Nightly != (Nightly{}) {
+		s.work.Go(func() { s.keepNights(background, c.Nightly) })
+	}
 	s.recorder.start(s)
 	if s.spool != nil {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
