@@ -23,7 +23,13 @@ import (
 // spooling opens a Store that keeps deliveries below dir while the database is away.
 func spooling(t testing.TB, url, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Local: &store.Local{Dir: dir, CommitDeadline: 200 * time.Millisecond}})
+	return spoolingAfter(t, url, dir, 200*time.Millisecond)
+}
+
+// spoolingAfter is spooling with another deadline for commits.
+func spoolingAfter(t testing.TB, url, dir string, deadline time.Duration) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Local: &store.Local{Dir: dir, CommitDeadline: deadline}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +85,7 @@ func TestDeliveriesOutlastAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			url := storetest.URL(t)
 			proxy := storetest.NewProxy(t, url)
-			s := spooling(t, proxy.URL, t.TempDir())
+			s := spoolingAfter(t, proxy.URL, t.TempDir(), 5*time.Second) // a busy machine commits in time too
 			defer s.Close()
 			var all []store.Delivery
 			statuses := map[store.Status]int{}
@@ -113,7 +119,7 @@ func TestDeliveriesOutlastAnOutage(t *testing.T) {
 			proxy.Mend()
 			storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
 			send(150, 200)
-			if statuses[store.Spooled] < 100 || statuses[store.Stored] == 0 { // on a busy machine more are late
+			if statuses[store.Spooled] < 100 || statuses[store.Stored] < 50 {
 				t.Errorf("became %v", statuses)
 			}
 			kept(t, url, all)
