@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -60,17 +61,20 @@ func passing(code string) bool {
 	return code == lockNotAvailable
 }
 
-// lockedOut reports whether others held what a statement would not wait for.
-func lockedOut(err error) bool {
+// sqlState is the SQLSTATE of an error that the server told of, and "" of others.
+func sqlState(err error) string {
 	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == lockNotAvailable
+	if !errors.As(err, &server) {
+		return ""
+	}
+	return server.Code
 }
 
+// lockedOut reports whether others held what a statement would not wait for.
+func lockedOut(err error) bool { return sqlState(err) == lockNotAvailable }
+
 // met reports whether transactions stood in each other's way: one of them goes on.
-func met(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code[:2] == "40"
-}
+func met(err error) bool { return strings.HasPrefix(sqlState(err), "40") }
 
 // rowsExpected is the SQLSTATE of the function expect_rows.
 const rowsExpected = "P0002"
@@ -80,26 +84,20 @@ const rowsExpected = "P0002"
 func mistaken(err error) bool { return keyTaken(err) || missed(err) }
 
 // missed reports whether rows are not there that were relied on.
-func missed(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == rowsExpected
-}
+func missed(err error) bool { return sqlState(err) == rowsExpected }
 
 // keyTaken reports whether a row with the same key is there already.
-func keyTaken(err error) bool {
-	var server *pgconn.PgError
-	return errors.As(err, &server) && server.Code == "23505"
-}
+func keyTaken(err error) bool { return sqlState(err) == "23505" }
 
 // ownFault reports whether a row of the batch itself is why the batch failed: only
 // then may it be set apart. A wrong password, a missing table or a missing right is
 // an operator's to mend, and costs no delivery.
 func ownFault(err error) bool {
-	var server *pgconn.PgError
-	if !errors.As(err, &server) {
+	state := sqlState(err)
+	if state == "" {
 		return false
 	}
-	switch server.Code[:2] {
+	switch state[:2] {
 	case "21", "22", "23", "44", "54", "P0": // cardinality, data, constraints, views, limits, triggers
 		return true
 	}

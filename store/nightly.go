@@ -25,7 +25,7 @@ const (
 func (s *Store) keepNights(ctx context.Context, n Nightly) {
 	type job struct {
 		do   func(context.Context) (done bool)
-		done string // the day
+		done time.Time // the end of the night
 	}
 	var jobs []job
 	if n.Retention { // first: what is removed needs no index
@@ -42,10 +42,10 @@ func (s *Store) keepNights(ctx context.Context, n Nightly) {
 	tick := time.NewTicker(nightlyLook)
 	defer tick.Stop()
 	for {
-		now := s.now().UTC()
+		end, is := night(s.now())
 		for i := range jobs {
-			if day := now.Format(time.DateOnly); day != jobs[i].done && now.Hour() >= nightBegins && now.Hour() < nightEnds && jobs[i].do(ctx) {
-				jobs[i].done = day
+			if is && !jobs[i].done.Equal(end) && jobs[i].do(ctx) {
+				jobs[i].done = end
 			}
 		}
 		select {
@@ -54,6 +54,13 @@ func (s *Store) keepNights(ctx context.Context, n Nightly) {
 		case <-tick.C:
 		}
 	}
+}
+
+// night gives the end of that day's night, and whether it is night.
+func night(now time.Time) (end time.Time, is bool) {
+	now = now.UTC()
+	end = time.Date(now.Year(), now.Month(), now.Day(), nightEnds, 0, 0, 0, time.UTC)
+	return end, now.Hour() >= nightBegins && now.Before(end)
 }
 
 // retireNightly reports whether all that was due is gone.
@@ -83,11 +90,12 @@ func (s *Store) reindexNightly(ctx context.Context) bool {
 		return false
 	}
 	// Who reads for a long time must not keep it from ending: retention comes the next night.
-	now := s.now().UTC()
-	night, cancel := context.WithTimeout(ctx, time.Date(now.Year(), now.Month(), now.Day(), nightEnds, 0, 0, 0, time.UTC).Sub(now))
+	now := s.now()
+	end, _ := night(now)
+	untilThen, cancel := context.WithTimeout(ctx, end.Sub(now))
 	defer cancel()
 	var indexes, before, after int64
-	err = reindex(night, config, s.now().Add(-SettledAfter), func(r Rebuilt) {
+	err = reindex(untilThen, config, now.Add(-SettledAfter), func(r Rebuilt) {
 		indexes, before, after = indexes+1, before+r.Before, after+r.After
 	})
 	if indexes > 0 {

@@ -9,8 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
-
-	"aifi-audit/store/internal/db"
 )
 
 // SettledAfter is for how long a month must be over before its indexes are built anew:
@@ -58,11 +56,7 @@ func Reindex(ctx context.Context, databaseURL string, over time.Time, each func(
 	if err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
 	}
-	err = reindex(ctx, config, over, each)
-	if errors.Is(err, ErrNotOwner) || errors.Is(err, ErrReindexing) {
-		return err
-	}
-	return known(err)
+	return reindex(ctx, config, over, each)
 }
 
 // reindex has the server stop too when the context is done.
@@ -71,20 +65,20 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: cancelGrace}
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return fmt.Errorf("connecting to the database: %w", err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	locked, err := db.New().TryLock(ctx, conn, reindexLock)
-	if err != nil {
+	locked, err := alone(ctx, config, reindexLock, func(conn *pgx.Conn) error { return rebuildOver(ctx, conn, over, each) })
+	switch {
+	case errors.Is(err, ErrNotOwner), ctx.Err() != nil:
 		return err
-	}
-	if !locked {
+	case !locked && err == nil:
 		return ErrReindexing
 	}
+	return known(err)
+}
+
+// rebuildOver goes on after an index that fails.
+func rebuildOver(ctx context.Context, conn *pgx.Conn, over time.Time, each func(Rebuilt)) error {
 	var owner bool
-	err = conn.QueryRow(ctx, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'events'::regclass").Scan(&owner)
+	err := conn.QueryRow(ctx, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'events'::regclass").Scan(&owner)
 	if err != nil {
 		return fmt.Errorf("looking for the owner of the tables: %w", err)
 	}

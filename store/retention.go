@@ -45,20 +45,13 @@ func (s *Store) Retire(ctx context.Context, actor, reason string) (done Retentio
 	if err != nil {
 		return done, known(err)
 	}
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return done, known(err)
-	}
-	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	locked, err := s.queries.TryLock(ctx, conn, retentionLock)
-	if err != nil {
-		return done, known(err)
-	}
-	if !locked {
+	locked, err := alone(ctx, config, retentionLock, func(conn *pgx.Conn) error {
+		return retiring{s, conn, cleanText(actor), cleanText(reason), &done}.run(ctx)
+	})
+	if !locked && err == nil {
 		return done, ErrRetiring
 	}
-	r := retiring{s, conn, cleanText(actor), cleanText(reason), &done}
-	return done, known(r.run(ctx))
+	return done, known(err)
 }
 
 // retiring is a run of retention under way.
@@ -257,7 +250,7 @@ func (r retiring) patiently(ctx context.Context, month time.Time, step func() er
 		case server.Code == "55006": // the plan is out of date
 			r.log.Warn("retention stays away from what it meant to retire", "month", month.Format("2006-01"), "reason", server.Message)
 			return nil
-		case server.Code != "55P03" && server.Code[:2] != "40":
+		case !lockedOut(err) && !met(err):
 			return err
 		case try == retentionTries:
 			r.log.Warn("what is to be retired is in use all the time; it is tried again the next time", "month", month.Format("2006-01"), "reason", server.Message)

@@ -139,14 +139,8 @@ func (s *seen) begin() {
 }
 
 func (s *seen) committed() {
-	if len(s.sessions)+len(s.freshSessions) > seenSessions {
-		clear(s.sessions)
-	}
-	maps.Copy(s.sessions, s.freshSessions)
-	if len(s.values)+len(s.freshValues) > seenValues {
-		clear(s.values)
-	}
-	maps.Copy(s.values, s.freshValues)
+	remember(s.sessions, s.freshSessions, seenSessions)
+	remember(s.values, s.freshValues, seenValues)
 	if len(s.rows)+len(s.fresh) > seenLimit {
 		clear(s.rows)
 	}
@@ -161,4 +155,13 @@ func (s *seen) committed() {
 		}
 		s.rows[key] = sp
 	}
+}
+
+// remember adds what is fresh to what is kept, which is forgotten when it grows beyond
+// most.
+func remember[K comparable, V any](kept, fresh map[K]V, most int) {
+	if len(kept)+len(fresh) > most {
+		clear(kept)
+	}
+	maps.Copy(kept, fresh)
 }
