@@ -51,7 +51,7 @@ func parseCursor(name, token, asked string) (*store.Position, error) {
 	}
 	// Whoever makes a cursor of their own can only hurt their own request.
 	at := store.Position{Time: time.UnixMicro(p.Time).UTC(), StoreID: p.StoreID, ID: p.ID}
-	if at.Time.Year() < 1 || at.Time.Year() > 9999 || strings.ContainsRune(at.ID, 0) {
+	if !store.Writable(at.Time) || strings.ContainsRune(at.ID, 0) {
 		return nil, invalid
 	}
 	return &at, nil

@@ -91,7 +91,7 @@ func parseMoment(v string) (t time.Time, ok bool) {
 	for _, layout := range []string{time.RFC3339Nano, time.DateOnly} {
 		if t, err := time.Parse(layout, v); err == nil {
 			t = t.UTC()
-			return t, t.Year() >= 1 && t.Year() <= 9999
+			return t, store.Writable(t)
 		}
 	}
 	return t, false

@@ -175,7 +175,7 @@ func (p params) period(f store.Filter, now time.Time) (store.Period, error) {
 	if f.From != nil {
 		period.From = *f.From
 	}
-	if period.From.Year() < 1 {
+	if !store.Writable(period.From) {
 		return period, badParameter("to", "The %d days before it must be of the years from 1.", summaryDays)
 	}
 	if !period.From.Before(period.To) || period.To.Sub(period.From) > maxSummaryDays*24*time.Hour {

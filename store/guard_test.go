@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"context"
+	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -83,31 +85,47 @@ func TestTheOwnerIsRefusedByTriggers(t *testing.T) {
 // application gives a database's URL for a role that has what grant_application gives.
 func application(t testing.TB, owner string) string {
 	t.Helper()
-	role := "app_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	storetest.SQL(t, owner, "CREATE ROLE "+role+" LOGIN", "SELECT grant_application('"+role+"')")
+	role := newRole(t, owner, "DROP OWNED BY %[1]s", "DROP ROLE %[1]s")
+	storetest.SQL(t, owner, "SELECT grant_application('"+role+"')")
+	url := asRole(t, owner, role)
+	if got := storetest.Query(t, url, "SELECT current_user::text")[0]; got != role {
+		t.Fatalf("it is %s", got)
+	}
+	return url
+}
+
+// newRole makes a role that may sign in, and runs statements on it after the test.
+func newRole(t testing.TB, admin string, afterwards ...string) (name string) {
+	t.Helper()
+	name = "role_" + strings.ReplaceAll(uuid.NewString(), "-", "")
+	storetest.SQL(t, admin, "CREATE ROLE "+name+" LOGIN")
 	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), owner)
+		conn, err := pgx.Connect(context.Background(), admin)
 		if err != nil {
 			t.Error(err)
 			return
 		}
 		defer func() { _ = conn.Close(context.Background()) }()
-		if _, err := conn.Exec(context.Background(), "DROP OWNED BY "+role+"; DROP ROLE "+role); err != nil {
-			t.Error(err)
+		for _, sql := range afterwards {
+			if _, err := conn.Exec(context.Background(), fmt.Sprintf(sql, name)); err != nil {
+				t.Error(err)
+			}
 		}
 	})
-	config, err := pgx.ParseConfig(owner)
+	return name
+}
+
+// asRole is a database's URL for another role.
+func asRole(t testing.TB, databaseURL, role string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := strings.Replace(owner, config.User+"@", role+"@", 1)
-	if url == owner {
-		url += "&user=" + role
-	}
-	if got := storetest.Query(t, url, "SELECT current_user::text")[0]; got != role {
-		t.Fatalf("it is %s", got)
-	}
-	return url
+	query := u.Query()
+	query.Set("user", role)
+	u.User, u.RawQuery = nil, query.Encode()
+	return u.String()
 }
 
 // The server needs no more than grant_application gives, and evidence is safe from it.

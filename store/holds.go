@@ -94,9 +94,9 @@ func (n *NewHold) check() error {
 	switch {
 	case n.StoreID == nil && n.SessionID == "" && n.CustomerID == "" && n.From == nil && n.To == nil:
 		return &InputError{"", "A hold must name a store, a session, a customer or a time."}
-	case !writable(n.From):
+	case n.From != nil && !Writable(*n.From):
 		return &InputError{"from", "Its year must be 1 to 9999 in UTC."}
-	case !writable(n.To):
+	case n.To != nil && !Writable(*n.To):
 		return &InputError{"to", "Its year must be 1 to 9999 in UTC."}
 	case n.From != nil && n.To != nil && !n.From.Before(*n.To):
 		return &InputError{"to", "It must be later than from: the range is from inclusive to exclusive."}
@@ -107,9 +107,6 @@ func (n *NewHold) check() error {
 	}
 	return checkReason(n.Reason)
 }
-
-// writable reports whether RFC 3339 has a name for a time, if there is one.
-func writable(t *time.Time) bool { return t == nil || t.UTC().Year() >= 1 && t.UTC().Year() <= 9999 }
 
 func checkReason(reason string) error {
 	if reason == "" || utf8.RuneCountInString(reason) > MaxReason {

@@ -1,14 +1,10 @@
 package store_test
 
 import (
-	"context"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
@@ -19,29 +15,13 @@ import (
 func ordinaryOwner(t *testing.T) string {
 	t.Helper()
 	admin := storetest.URL(t)
-	name := "owner_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	storetest.SQL(t, admin, "CREATE ROLE "+name+" LOGIN", "CREATE DATABASE "+name+" OWNER "+name)
-	t.Cleanup(func() {
-		conn, err := pgx.Connect(context.Background(), admin)
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		defer func() { _ = conn.Close(context.Background()) }()
-		for _, sql := range []string{"DROP DATABASE " + name + " WITH (FORCE)", "DROP ROLE " + name} {
-			if _, err := conn.Exec(context.Background(), sql); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	u, err := url.Parse(admin)
+	name := newRole(t, admin, "DROP DATABASE %[1]s WITH (FORCE)", "DROP ROLE %[1]s")
+	storetest.SQL(t, admin, "CREATE DATABASE "+name+" OWNER "+name)
+	u, err := url.Parse(asRole(t, admin, name))
 	if err != nil {
 		t.Fatal(err)
 	}
 	u.Path = "/" + name
-	query := u.Query()
-	query.Set("user", name)
-	u.User, u.RawQuery = nil, query.Encode()
 	return u.String()
 }
 
