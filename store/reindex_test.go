@@ -197,7 +197,7 @@ func TestReindexKeepsToItself(t *testing.T) {
 	storetest.SQL(t, url, "CREATE TABLE sales (at timestamptz, store bigint, n bigint) PARTITION BY RANGE (at)", "CREATE INDEX ON sales (store)",
 		"CREATE TABLE sales_202601 PARTITION OF sales FOR VALUES FROM ('2026-01-01Z') TO ('2026-02-01Z')",
 		"CREATE TABLE sales_261129 PARTITION OF sales DEFAULT", "INSERT INTO sales SELECT '2026-01-02Z', i, i FROM generate_series(1, 50000) i",
-		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''500ms''', current_database()); END $$")
+		"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET statement_timeout = ''3s''', current_database()); END $$")
 	end := reading(t, url)
 	n := 0
 	ended := make(chan error, 1)
@@ -210,7 +210,7 @@ func TestReindexKeepsToItself(t *testing.T) {
 		})
 	}()
 	storetest.Eventually(t, "the run has waited for longer than the timeout", func() bool {
-		return storetest.Query(t, url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^REINDEX' AND wait_event_type = 'Lock' AND now() - query_start > interval '600ms'")[0] == "1"
+		return storetest.Query(t, url, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ '^REINDEX' AND wait_event_type = 'Lock' AND now() - query_start > interval '3200ms'")[0] == "1"
 	})
 	end()
 	if err := <-ended; err != nil || n == 0 {
