@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"syscall"
 )
@@ -162,8 +164,18 @@ func (s *Spool) commit(group []*appending, buf []byte) error {
 	return nil
 }
 
-// persist writes a group to a segment, and returns when it is on disk.
+// persist writes a group to a segment, and returns when it is on disk. If somebody has
+// taken the segment away, it goes to another.
 func (s *Spool) persist(group []*appending, buf []byte) (int, error) {
+	n, err := s.persistOnce(group, buf)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.report(err)
+		n, err = s.persistOnce(group, buf)
+	}
+	return n, err
+}
+
+func (s *Spool) persistOnce(group []*appending, buf []byte) (int, error) {
 	g, err := s.writable(int64(len(buf)))
 	if err != nil {
 		return 0, err
@@ -211,6 +223,8 @@ func (s *Spool) writeGroup(g *segment, buf []byte) error {
 		}
 	} else if err = g.file.Sync(); err != nil {
 		err = fmt.Errorf("fsync: %w", err)
+	} else if err = s.config.FS.Holds(s.path(g), g.file); err != nil {
+		err = fmt.Errorf("the segment was taken away: %w", err)
 	}
 	if err != nil {
 		s.mu.Lock()
@@ -241,6 +255,11 @@ func (s *Spool) writable(size int64) (*segment, error) {
 	}
 	g = &segment{name: segmentName(number, binary.LittleEndian.Uint64(salt[:])), number: number, counted: true}
 	file, err := s.config.FS.Create(s.path(g))
+	if errors.Is(err, fs.ErrNotExist) {
+		if err = s.remake(); err == nil {
+			file, err = s.config.FS.Create(s.path(g))
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("new segment: %w", err)
 	}
@@ -255,4 +274,20 @@ func (s *Spool) writable(size int64) (*segment, error) {
 	}
 	s.active = g
 	return g, nil
+}
+
+// remake makes the directory again, which somebody has taken away, and with it the lock.
+func (s *Spool) remake() error {
+	if err := s.config.FS.MakeDir(s.config.Dir); err != nil {
+		return err
+	}
+	lock, err := s.config.FS.Lock(filepath.Join(s.config.Dir, "lock"))
+	if err != nil {
+		return err
+	}
+	_ = s.lock.Close() // of a file that is gone
+	s.lock = lock
+	s.recount()
+	s.config.Logger.Error("spool: the directory was gone, and is made again; what lay in it is lost, unless it was read already", "dir", s.config.Dir)
+	return nil
 }

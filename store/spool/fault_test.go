@@ -21,7 +21,7 @@ func TestEveryFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	ops := whole.ops
-	for _, kind := range []string{"mkdir", "lock", "list", "create", "write", "sync", "syncdir", "open", "read", "rename", "truncate", "remove", "close", "unlock"} {
+	for _, kind := range []string{"mkdir", "lock", "list", "create", "write", "sync", "find", "syncdir", "open", "read", "rename", "truncate", "remove", "close", "unlock"} {
 		if kind != "truncate" && kind != "rename" && !strings.Contains(strings.Join(ops, "\n"), kind+" ") {
 			t.Errorf("the scenario has no %s", kind)
 		}

@@ -23,6 +23,9 @@ type FS interface {
 	Create(path string) (File, error)
 	// Open opens a file for reading.
 	Open(path string) (File, error)
+	// Holds is nil if a path still leads to a file that is open, and fs.ErrNotExist if it
+	// leads to none, or to another.
+	Holds(path string, file File) error
 	Rename(from, to string) error
 	Remove(path string) error
 	// SyncDir makes what was created, renamed and removed in a directory durable.
@@ -98,6 +101,18 @@ func (osFS) Create(path string) (File, error) {
 
 func (osFS) Open(path string) (File, error) {
 	return asFile(os.Open(path))
+}
+
+func (osFS) Holds(path string, file File) error {
+	there, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	own, err := file.(*os.File).Stat()
+	if err == nil && !os.SameFile(there, own) {
+		err = &fs.PathError{Op: "find", Path: path, Err: fs.ErrNotExist}
+	}
+	return err
 }
 
 // asFile keeps a nil *os.File from becoming a File that is not nil.

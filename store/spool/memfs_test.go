@@ -177,6 +177,16 @@ func (m *memFS) Open(path string) (File, error) {
 	return file, nil
 }
 
+func (m *memFS) Holds(path string, file File) error {
+	return m.do("find", path, func() error {
+		d, name, err := m.in(path)
+		if err == nil && d.live[name] != file.(*memFile).node {
+			err = fs.ErrNotExist
+		}
+		return err
+	})
+}
+
 func (m *memFS) Rename(from, to string) error {
 	return m.do("rename", from, func() error {
 		d1, name1, err1 := m.in(from)

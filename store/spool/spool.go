@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -73,7 +75,7 @@ const repeatLog = time.Minute
 // Spool is an open spool. Its methods may be called from several goroutines.
 type Spool struct {
 	config Config
-	lock   io.Closer
+	lock   io.Closer // replaced by the writer
 
 	mu         sync.Mutex
 	wake       sync.Cond     // tells the writer of pending appends, or of the end
@@ -220,11 +222,20 @@ func (s *Spool) used() int64 {
 // fault notes what failed, and logs it unless it did a moment ago. The caller holds mu.
 func (s *Spool) fault(err error) {
 	now, last := s.config.Now(), s.totals.lastError
-	if last == nil || last.Error() != err.Error() || now.Sub(s.totals.loggedAt).Abs() > repeatLog {
+	if last == nil || faultOf(last) != faultOf(err) || now.Sub(s.totals.loggedAt).Abs() > repeatLog {
 		s.totals.loggedAt = now
 		s.config.Logger.Warn("spool", "error", err)
 	}
 	s.totals.lastError, s.totals.lastErrorAt = err, now
+}
+
+// faultOf is an error without the path: each new segment has another.
+func faultOf(err error) string {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return strings.ReplaceAll(err.Error(), at.Path, "")
+	}
+	return err.Error()
 }
 
 // report notes what failed. The caller does not hold mu.
