@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -157,10 +158,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeProblem(w, a.known(r, err))
 }
 
-// known is what may be told of an error; what is ours to mend goes into the log.
+// known is what may be told of an error; what is ours to mend goes into the log. That the
+// spool takes nothing is told there by the Store, now and then: it is so for each webhook.
 func (a *API) known(r *http.Request, err error) *Problem {
 	p := problemOf(err)
-	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil {
+	told := errors.Is(err, store.ErrSpoolFull) || errors.Is(err, store.ErrSpoolFails)
+	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil && !told {
 		a.log.Error("a request failed", "method", r.Method, "route", r.URL.EscapedPath(), "error", err)
 	}
 	return p

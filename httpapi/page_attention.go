@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -98,7 +99,10 @@ func spoolAttention(state store.State) (found []ui.Attention) {
 		found = append(found, ui.Attention{Tag: ui.Tag{Text: "Spool", Class: class}, Text: text, Do: do, Href: "/status"})
 	}
 	taken := ui.Bytes(spool.DiskBytes) + " of " + ui.Bytes(spool.MaxBytes)
-	if state.SpoolFull {
+	switch {
+	case errors.Is(state.SpoolRefuses, store.ErrSpoolFails):
+		add("bad", "Webhooks are lost: the spool does not work", "Mend the database first. The server's log says what is wrong with the spool.")
+	case state.SpoolRefuses != nil:
 		add("bad", "Webhooks are lost: the spool is full, "+taken, "Mend the database first. Until then, make room on the server's disk, or raise --spool-max-bytes.")
 	}
 	if spool.Records > 0 {

@@ -76,6 +76,8 @@ func problemOf(err error) *Problem {
 		return problem(http.StatusServiceUnavailable, "overloaded", "Overloaded", "More webhooks are waiting than can be queued.")
 	case errors.Is(err, store.ErrSpoolFull):
 		return problem(http.StatusServiceUnavailable, "spool-full", "Spool full", "The database cannot be used now, and there is no room left to keep webhooks until it can.")
+	case errors.Is(err, store.ErrSpoolFails):
+		return problem(http.StatusServiceUnavailable, "unavailable", "Unavailable", "The database cannot be used now, and webhooks cannot be kept on disk until it can.")
 	case errors.Is(err, store.ErrTimeout):
 		return problem(http.StatusServiceUnavailable, "timeout", "Timeout", "The query took too long. Narrow the time range.")
 	case errors.Is(err, store.ErrUnavailable):

@@ -121,14 +121,14 @@ func (s *Store) ReadyToRead(ctx context.Context) error {
 	return nil
 }
 
-// ReadyToIngest is ErrUnavailable or ErrSpoolFull unless a delivery would be kept, in
-// the database or in the spool.
+// ReadyToIngest is ErrUnavailable, ErrSpoolFull or ErrSpoolFails unless a delivery would
+// be kept, in the database or in the spool.
 func (s *Store) ReadyToIngest(ctx context.Context) error {
-	if s.spool != nil {
-		if s.health.away.Load() && s.health.spoolIsFull() {
-			return ErrSpoolFull
-		}
-		return nil
+	switch {
+	case s.spool == nil:
+		return s.ReadyToRead(ctx)
+	case s.health.away.Load():
+		return s.health.spoolRefuses()
 	}
-	return s.ReadyToRead(ctx)
+	return nil
 }

@@ -16,6 +16,7 @@ var (
 	ErrUnavailable = errors.New("the database cannot be used now")
 	ErrOverloaded  = errors.New("more deliveries are waiting than can be queued")
 	ErrSpoolFull   = errors.New("the database cannot be used now, and the spool is full")
+	ErrSpoolFails  = fmt.Errorf("%w, and the spool does not work", ErrUnavailable)
 	ErrSpoolInUse  = errors.New("another process uses the spool")
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")

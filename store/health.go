@@ -17,12 +17,13 @@ type health struct {
 	since      atomic.Int64 // nanoseconds of Unix time; since when away, while it is
 	lastCommit atomic.Int64 // nanoseconds of the monotonic clock since start
 	start      time.Time
-	refused    atomic.Int64 // the same clock; when the spool last had no room, 0 if it has had since
+	refused    atomic.Int64 // the same clock; when the spool last could not take a delivery, 0 if it has since
+	broken     atomic.Bool  // that was not for lack of room
 	logged     atomic.Int64 // the same clock; when that was last logged
 }
 
-// refusalLasts is how long the spool counts as full after it had no room: then it may
-// have some again, which only the next delivery can tell.
+// refusalLasts is how long the spool counts as one that takes nothing after it could not:
+// then it may again, which only the next delivery can tell.
 const refusalLasts = 5 * time.Second
 
 // refusalsLogged is how often refusals that go on are logged.
@@ -31,19 +32,27 @@ const refusalsLogged = time.Minute
 // spooled notes that the spool took a delivery.
 func (h *health) spooled() { h.refused.Store(0) }
 
-// spoolFull notes that the spool had no room for a delivery.
-func (h *health) spoolFull(err error) {
+// notSpooled notes that the spool could not take a delivery: ErrSpoolFull or ErrSpoolFails.
+func (h *health) notSpooled(err error) {
 	now := int64(time.Since(h.start))
+	h.broken.Store(!errors.Is(err, ErrSpoolFull))
 	h.refused.Store(now)
 	if last := h.logged.Load(); (last == 0 || now-last > int64(refusalsLogged)) && h.logged.CompareAndSwap(last, now) {
-		h.log.Error("webhooks are refused: the database cannot be used, and the spool has no room", "error", err)
+		h.log.Error("webhooks are refused", "error", err)
 	}
 }
 
-// spoolIsFull reports whether the spool had no room a moment ago.
-func (h *health) spoolIsFull() bool {
+// spoolRefuses is ErrSpoolFull or ErrSpoolFails if the spool could not take a delivery a
+// moment ago.
+func (h *health) spoolRefuses() error {
 	at := h.refused.Load()
-	return at > 0 && time.Since(h.start)-time.Duration(at) < refusalLasts
+	switch {
+	case at == 0 || time.Since(h.start)-time.Duration(at) >= refusalLasts:
+		return nil
+	case h.broken.Load():
+		return ErrSpoolFails
+	}
+	return ErrSpoolFull
 }
 
 // begin: not connected yet.

@@ -244,6 +244,53 @@ func TestAFullSpool(t *testing.T) {
 	kept(t, url, append(all, d))
 }
 
+// A spool that does not work is told, once, and works again when it can.
+func TestASpoolThatDoesNotWork(t *testing.T) {
+	url, dir := storetest.URL(t), t.TempDir()
+	proxy := storetest.NewProxy(t, url)
+	var log lockedBuffer
+	local := store.Local{Dir: dir, CommitDeadline: 100 * time.Millisecond}
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: proxy.URL, Local: &local, Logger: log.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	proxy.Cut()
+	for _, err := range []error{os.RemoveAll(local.SpoolDir()), os.WriteFile(local.SpoolDir(), nil, 0o600)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 3 {
+		if _, err := s.Record(t.Context(), interactionOf(t, n)); !errors.Is(err, store.ErrSpoolFails) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if err := s.ReadyToIngest(t.Context()); !errors.Is(err, store.ErrSpoolFails) {
+		t.Errorf("it is ready: %v", err)
+	}
+	if got := s.State(t.Context(), store.Scope{}, nil).SpoolRefuses; !errors.Is(got, store.ErrSpoolFails) {
+		t.Errorf("the state says %v", got)
+	}
+	log.mu.Lock()
+	text := log.text.String()
+	log.mu.Unlock()
+	if n := strings.Count(text, "webhooks are refused"); n != 1 {
+		t.Errorf("it is logged %d times:\n%s", n, text)
+	}
+	if err := os.Remove(local.SpoolDir()); err != nil {
+		t.Fatal(err)
+	}
+	d := interactionOf(t, 3)
+	record(t, s, d)
+	if err := s.ReadyToIngest(t.Context()); err != nil {
+		t.Errorf("it is not ready: %v", err)
+	}
+	proxy.Mend()
+	storetest.Eventually(t, "the spool is empty", func() bool { return drained(s) })
+	kept(t, url, []store.Delivery{d})
+}
+
 func TestARecordThatIsNoneIsSetAside(t *testing.T) {
 	url, dir := storetest.URL(t), t.TempDir()
 	all := []store.Delivery{interactionOf(t, 1), interactionOf(t, 2)}

@@ -56,7 +56,7 @@ func (s *Store) newPending(d Delivery) (*pending, error) {
 
 // Record keeps a delivery and what it states. It returns after the commit; or, if the
 // database is away or slow and there is a spool, after the fsync of the spool, which
-// is drained by itself. Errors are ErrOverloaded, ErrUnavailable and ErrSpoolFull:
+// is drained by itself. Errors are ErrOverloaded, ErrUnavailable, ErrSpoolFull and ErrSpoolFails:
 // nothing was kept, or (if the connection broke at the commit) possibly all of it;
 // recording again is harmless. If ctx ends while the delivery is queued it may still
 // be kept.
@@ -106,13 +106,19 @@ func (s *Store) spoolPending(ctx context.Context, p *pending, w watched) error {
 	if err == nil {
 		err = s.spool.Append(ctx, record)
 	}
-	if err != nil {
-		if errors.Is(err, spool.ErrFull) {
-			s.health.spoolFull(err)
-			return fmt.Errorf("%w: %w", ErrSpoolFull, err)
-		}
+	switch {
+	case err == nil:
+	case errors.Is(err, spool.ErrTooLarge):
 		s.log.Error("a delivery cannot be spooled", "deliveryId", p.delivery.ID, "error", err)
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	default:
+		why := ErrSpoolFails
+		if errors.Is(err, spool.ErrFull) {
+			why = ErrSpoolFull
+		}
+		err = fmt.Errorf("%w: %w", why, err)
+		s.health.notSpooled(err)
+		return err
 	}
 	p.spooled.Store(true)
 	s.health.spooled()

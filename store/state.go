@@ -20,7 +20,7 @@ type State struct {
 	// Then Traffic has only what this process knows: no counts, and nothing usual.
 	AwaySince      time.Time
 	Spool          *SpoolStats     // nil if there is none
-	SpoolFull      bool            // it had no room a moment ago: webhooks are lost
+	SpoolRefuses   error           // ErrSpoolFull or ErrSpoolFails if it could not take one a moment ago: webhooks are lost
 	Undecided      *UndecidedStats // nil if there is no spool
 	Replica        *ReplicaState   // nil if there is none
 	Log            LogStatus
@@ -37,7 +37,7 @@ func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State 
 	}
 	if s.spool != nil {
 		stats, undecided := s.spool.Stats(), s.Undecided()
-		state.Spool, state.SpoolFull, state.Undecided = &stats, s.health.spoolIsFull(), &undecided
+		state.Spool, state.SpoolRefuses, state.Undecided = &stats, s.health.spoolRefuses(), &undecided
 	}
 	if state.AwaySince.IsZero() {
 		ctx, cancel := context.WithTimeout(ctx, stateTimeout)

@@ -68,7 +68,7 @@ func (s *Store) KeepUndecided(ctx context.Context, secret string, d Delivery) er
 	if s.undecided.spool == nil {
 		return ErrUnavailable
 	}
-	if s.health.spoolIsFull() { // what room there is, is for those with a good token
+	if errors.Is(s.health.spoolRefuses(), ErrSpoolFull) { // what room there is, is for those with a good token
 		return ErrSpoolFull
 	}
 	hash := sha256.Sum256([]byte(secret))
