@@ -54,6 +54,8 @@ type environment struct {
 	stdout io.Writer
 	stderr io.Writer
 	log    *slog.Logger
+
+	handler func(io.Writer) slog.Handler // writes the log in the format that was asked for
 }
 
 // run is the program, but for the process: tests call it too.
@@ -80,10 +82,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "aifi-audit: %v\nTry aifi-audit --help.\n", err)
 		return 2
 	}
-	env := &environment{ctx: ctx, stdout: stdout, stderr: stderr, log: slog.New(slog.NewTextHandler(stderr, nil))}
+	env := &environment{ctx: ctx, stdout: stdout, stderr: stderr}
+	env.handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) }
 	if c.LogFormat == "json" {
-		env.log = slog.New(slog.NewJSONHandler(stderr, nil))
+		env.handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }
 	}
+	env.log = slog.New(env.handler(stderr))
 	if err := command.Run(env); err != nil && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(stderr, "aifi-audit:", err)
 		return 1

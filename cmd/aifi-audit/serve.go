@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -67,9 +69,14 @@ func (c serveCommand) Run(env *environment) error {
 	if _, err := c.anchorConfig(); err != nil {
 		return err
 	}
+	// Nobody may be there any more who reads what is logged, or its disk may be full.
+	signal.Ignore(syscall.SIGPIPE)
+	defer env.logAside()()
 	return c.serve(env, func(address string, _ *store.Store) error {
-		_, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address)
-		return err
+		if _, err := fmt.Fprintf(env.stdout, "listening on http://%s\n", address); err != nil {
+			env.log.Warn("cannot be written to standard output", "listening", "http://"+address, "error", err)
+		}
+		return nil
 	})
 }
 
