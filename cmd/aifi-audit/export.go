@@ -63,10 +63,18 @@ func (c exportCommand) Run(env *environment) error {
 }
 
 // writeFile has something written to a file, or to standard output if it is called
-// "-". A file that could not be written whole does not stay.
+// "-". A file that could not be written whole does not stay. What is no file, as
+// /dev/null, a pipe or a link, is written to, and not replaced.
 func writeFile(env *environment, name string, write func(io.Writer) error) error {
 	if name == "-" {
 		return writeBuffered(env.stdout, write)
+	}
+	if info, err := os.Lstat(name); err == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(writeBuffered(f, write), f.Close())
 	}
 	f, err := os.Create(name + ".part")
 	if err != nil {
