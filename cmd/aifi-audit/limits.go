@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"log/slog"
+	"syscall"
 	"time"
 
 	"aifi-audit/httpapi"
@@ -47,4 +49,29 @@ func (f limitFlags) limits() httpapi.Limits {
 		IdleTimeout: f.IdleTimeout, Connections: f.MaxConnections, BodyMemory: f.MaxBodyMemory, Exports: f.MaxExports,
 		IngestRate: f.IngestRate, StaffRate: f.StaffRate,
 	}
+}
+
+// spareFiles are for what a server opens beside its connections: those to PostgreSQL, the
+// spool, what it saves.
+const spareFiles = 64
+
+// connectionsWithin is how many connections there may be if so many files may be open: at
+// least half of these are for them.
+func connectionsWithin(most int, files uint64) int {
+	return int(min(uint64(most), max(1, files/2, files-min(files, spareFiles)))) //nolint:gosec // no more than most
+}
+
+// withinFiles lowers the limit of connections to what the limit of open files allows: one
+// more connection would be turned out in vain, and webhooks could neither come nor be
+// spooled.
+func withinFiles(limits httpapi.Limits, log *slog.Logger) httpapi.Limits {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return limits
+	}
+	if n := connectionsWithin(limits.Connections, files.Cur); n < limits.Connections {
+		log.Warn("the limit of open files allows fewer connections than --max-connections", "files", files.Cur, "connections", n)
+		limits.Connections = n
+	}
+	return limits
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -43,5 +44,19 @@ func TestLimitFlags(t *testing.T) {
 	}
 	if err := f.check(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestConnectionsWithinFiles(t *testing.T) {
+	for _, c := range []struct {
+		most  int
+		files uint64
+		want  int
+	}{
+		{2048, 1 << 20, 2048}, {2048, 2112, 2048}, {2048, 1024, 960}, {2048, 64, 32}, {2048, 1, 1}, {2048, 0, 1}, {7, 64, 7}, {2048, math.MaxUint64, 2048},
+	} {
+		if got := connectionsWithin(c.most, c.files); got != c.want {
+			t.Errorf("%d connections with %d files: %d instead of %d", c.most, c.files, got, c.want)
+		}
 	}
 }

@@ -134,7 +134,7 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 		return err
 	}
 	api := httpapi.New(httpapi.Config{
-		Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Limits: c.limits(), Version: version(), PublicURL: public,
+		Store: s, Logger: env.log, Registry: registry, MaxBody: c.MaxBody, Limits: withinFiles(c.limits(), env.log), Version: version(), PublicURL: public,
 		Anchors: anchors,
 	})
 	server := api.Server()

@@ -32,6 +32,7 @@ type world struct {
 	t   *testing.T
 	rnd *rand.Rand
 
+	program     string // the program, or what starts it
 	dataDir     string // of the program
 	pgDir       string // the data directory below which PostgreSQL lies
 	url         string // where the program listens
@@ -73,7 +74,7 @@ func newWorld(t *testing.T, o options, rnd *rand.Rand) *world {
 	if o.small != "" {
 		mountSmall(t, filepath.Join(parent, o.small))
 	}
-	w := &world{t: t, rnd: rnd, dataDir: parent + "/data/data", pgDir: parent + "/data/data", struck: map[string]int{}, signals: map[string]int{}, answers: map[string]int{}}
+	w := &world{t: t, rnd: rnd, program: binary, dataDir: parent + "/data/data", pgDir: parent + "/data/data", struck: map[string]int{}, signals: map[string]int{}, answers: map[string]int{}}
 	if w.log, err = os.Create(parent + "/server.log"); err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func (w *world) startServer(limits ...string) {
 		"--spool-max-bytes=" + oneOf(w.rnd, "50000", "500000", "1000000000", "1000000000", "1000000000"),
 		"--commit-deadline=" + oneOf(w.rnd, "50ms", "200ms", "1s"),
 	}
-	cmd := exec.Command(binary, append(args, limits...)...)
+	cmd := exec.Command(w.program, append(args, limits...)...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "DATABASE_URL=") })
 	if w.proxy != nil {
 		cmd.Env = append(cmd.Env, "DATABASE_URL="+w.proxy.URL)
