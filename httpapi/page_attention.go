@@ -58,6 +58,11 @@ func logAttention(log store.LogStatus) []ui.Attention {
 			Tag: ui.Tag{Text: "Log", Class: "bad"}, Text: "The log refuses to sign: " + log.Error, Href: "/status",
 			Do: "The database was rolled back or changed. Webhooks are still kept. Find out what happened before anything else: see Evidence in the README.",
 		}}
+	case log.State == store.LogOff && log.Error != "":
+		return []ui.Attention{{
+			Tag: ui.Tag{Text: "Log", Class: "bad"}, Text: "Nothing is signed, since the log's key cannot be used: " + log.Error, Href: "/status",
+			Do: "Webhooks are still kept. Mend the key on the server, and start it anew.",
+		}}
 	case log.State == store.LogOff:
 		return []ui.Attention{{
 			Tag: ui.Tag{Text: "Log", Class: "warn"}, Text: "Nothing is signed: the log has no key", Href: "/status",

@@ -33,6 +33,7 @@ const (
 // LogConfig says who signs the log.
 type LogConfig struct {
 	Signer   *translog.Signer   // nil: leaves wait in the queue
+	Unusable error              // why there is no Signer, if there should be one
 	Verifier *translog.Verifier // of the checkpoints that are there already; needed with a Signer
 	// Memory is a file, outside of the database, in which the newest checkpoint is
 	// remembered. A database that is behind it was rolled back.
@@ -63,12 +64,12 @@ type sequencer struct {
 // LogStatus is how the log is doing, as far as this process knows.
 type LogStatus struct {
 	State string // LogOff, LogStandby, LogRunning, LogRefusing
-	Error string // why it refuses, or did not succeed last time
+	Error string // why it refuses, has no key that should be there, or did not succeed last time
 }
 
 // States of the log in this process.
 const (
-	LogOff      = "off"      // no signing key: leaves wait in the queue
+	LogOff      = "off"      // no signing key, or one that cannot be used: leaves wait in the queue
 	LogStandby  = "standby"  // another process holds the lock, or the database is away
 	LogRunning  = "running"  // this process signs
 	LogRefusing = "refusing" // the database does not continue what was signed before
@@ -89,7 +90,7 @@ func (q *sequencer) set(state string, err error) {
 		q.status.Error = err.Error()
 	}
 	refusing := 0.0
-	if state == LogRefusing {
+	if state == LogRefusing || state == LogOff && err != nil {
 		refusing = 1
 	}
 	q.store.metrics.logRefusing.Set(refusing)
@@ -99,7 +100,7 @@ func (q *sequencer) set(state string, err error) {
 // database holds.
 func (q *sequencer) run(ctx context.Context) {
 	if q.config.Signer == nil {
-		q.set(LogOff, nil)
+		q.set(LogOff, q.config.Unusable)
 		return
 	}
 	q.set(LogStandby, nil)

@@ -139,6 +139,20 @@ func (f logFlags) config(env *environment, d databaseFlags, own bool) (store.Log
 	return store.LogConfig{Signer: signer, Verifier: verifier, Memory: dir.file("checkpoint")}, nil
 }
 
+// unsigned is what a server goes on with that has a file of keys which cannot be used: what
+// is sent only once must be kept all the same.
+func (f logFlags) unsigned(env *environment, d databaseFlags, why error) store.LogConfig {
+	env.log.Error("THE LOG IS NOT SIGNED: its key cannot be used; deliveries are kept, but nothing shows yet that they stay as they are", "reason", why)
+	var config store.LogConfig
+	if dir, err := f.dir(d); err == nil {
+		if config, err = dir.reading(); err != nil {
+			env.log.Error("nor can the log be read", "reason", err)
+		}
+	}
+	config.Unusable = why
+	return config
+}
+
 // reading is what is needed to read the log without signing; nothing if there are no
 // public keys.
 func (d logDir) reading() (store.LogConfig, error) {
