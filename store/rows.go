@@ -176,9 +176,9 @@ func (r *rows) addCatalogue(p *pending) {
 	}
 }
 
-// catalogueKey names a row of the catalogue.
+// catalogueKey names a row of the catalogue, briefly.
 func catalogueKey(table string, storeID int64, parts ...string) string {
-	return table + "\x00" + strconv.FormatInt(storeID, 10) + "\x00" + strings.Join(parts, "\x00")
+	return brief(table + "\x00" + strconv.FormatInt(storeID, 10) + "\x00" + strings.Join(parts, "\x00"))
 }
 
 // including widens a span; the zero span is empty.

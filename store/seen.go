@@ -1,11 +1,9 @@
 package store
 
 import (
+	"crypto/sha256"
 	"maps"
-	"reflect"
 	"time"
-
-	"aifi-audit/store/aifi"
 )
 
 const (
@@ -15,7 +13,7 @@ const (
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
 
-	seenSessions = 20_000 // of about 2 kB each
+	seenSessions = 20_000 // of about 200 bytes each
 	// stateEvery is how long a session's row may go without the state that it has:
 	// until then somebody else's change of it, or its removal, would stay.
 	stateEvery = 10 * time.Minute
@@ -36,11 +34,24 @@ type seen struct {
 	freshSessions map[storeKey]writtenSession // of the batch under way
 }
 
+// brief is what is remembered of a text: senders choose how long it is, and what is
+// remembered must not take more memory than was reckoned with. A NUL is in no text
+// that is kept.
+func brief(text string) string {
+	if len(text) <= longText {
+		return text
+	}
+	sum := sha256.Sum256([]byte(text))
+	return "\x00" + string(sum[:])
+}
+
+const longText = 100 // bytes
+
 // writtenSession is a state of a session that was written.
 type writtenSession struct {
-	at         time.Time // of the webhook that stated it
-	customerID string    // "" leaves whom the row has
-	state      *aifi.Session
+	at         time.Time         // of the webhook that stated it
+	customerID string            // brief; "" leaves whom the row has
+	state      [sha256.Size]byte // of the state's JSON
 }
 
 // writtenValues is a row whose values are those that were stated last.
@@ -50,7 +61,7 @@ type writtenValues struct {
 	values values
 }
 
-// values are a row's; what is empty was not stated.
+// values are a row's; what is empty was not stated. What is remembered of them is brief.
 type values [3]string
 
 type span struct{ first, last time.Time }
@@ -63,17 +74,16 @@ func newSeen() *seen {
 	}
 }
 
-// needsState reports whether the state of a session has to be written: most webhooks
-// of a session repeat it.
-func (s *seen) needsState(key storeKey, row sessionRow) bool {
-	if row.state == nil {
-		return false
-	}
+// needsState reports whether the state of a session has to be written, which is given as
+// JSON too: most webhooks of a session repeat it.
+func (s *seen) needsState(key storeKey, row sessionRow, state string) bool {
+	key.id = brief(key.id)
+	now := writtenSession{row.last, brief(row.customerID), sha256.Sum256([]byte(state))}
 	have, ok := s.sessions[key]
-	if ok && (row.customerID == "" || have.customerID == row.customerID) && row.last.Before(have.at.Add(stateEvery)) && reflect.DeepEqual(have.state, row.state) {
+	if ok && (row.customerID == "" || have.customerID == now.customerID) && row.last.Before(have.at.Add(stateEvery)) && have.state == now.state {
 		return false
 	}
-	s.freshSessions[key] = writtenSession{row.last, row.customerID, row.state}
+	s.freshSessions[key] = now
 	return true
 }
 
@@ -109,10 +119,10 @@ func (s *seen) needsValues(key string, at time.Time, stated values) (left values
 	}
 	newest := !at.Before(have.stated)
 	for i, v := range stated {
-		switch old := have.values[i]; {
-		case v == "" || v == old:
+		switch short, old := brief(v), have.values[i]; {
+		case v == "" || short == old:
 		case newest || old == "":
-			have.values[i], needed = v, true
+			have.values[i], needed = short, true
 		default:
 			stated[i] = ""
 		}

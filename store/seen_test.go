@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,5 +108,46 @@ func TestTheNewestValuesStay(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Senders choose how long texts are: what a process remembers of what it has written
+// must not grow with them.
+func TestLongTextsAreNotRemembered(t *testing.T) {
+	const many, long, longID = 64, 256 << 10, 32 << 10
+	s, url := open(t)
+	held := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc) //nolint:gosec // far from the limit
+	}
+	say := func(n int, sign string) {
+		t.Helper()
+		text := strings.Repeat(sign, long)
+		// PostgreSQL can index long ids that repeat themselves.
+		body := fmt.Sprintf(`{"storeId":7,"sessionId":"%d%s","timeOfOrigin":"2026-01-02T03:04:05Z","productIds":["%[1]d%[2]s"],
+			"session":{"metadata":{"a":%[3]q}},"customer":{"id":"%[1]d","externalId":%[3]q,"role":%[3]q,"metadata":{"a":%[3]q}}}`, n, text[:longID], text)
+		if r := record(t, s, deliver(t, aifi.Tracking, body)); r.Status != store.Stored || r.Problem != nil {
+			t.Fatalf("delivery %d is %s: %v", n, r.Status, r.Problem)
+		}
+	}
+	say(many, "a")
+	before := held()
+	for n := range many {
+		say(n, "a")
+	}
+	if grown := held() - before; grown > many*long/2 {
+		t.Errorf("%d bytes are held after %d webhooks of %d bytes", grown, many, 4*long)
+	}
+	// What is told apart by what is remembered alone is still told apart.
+	say(0, "b")
+	for _, query := range []string{
+		"SELECT metadata->>'a' FROM sessions WHERE session_id LIKE '0b%'", "SELECT metadata->>'a' FROM customers WHERE customer_id = '0'",
+		"SELECT external_id FROM customers WHERE customer_id = '0'", "SELECT repeat(substr(product_id, 2), 8) FROM products WHERE product_id LIKE '0b%'",
+	} {
+		if got := storetest.Query(t, url, query); len(got) != 1 || got[0] != strings.Repeat("b", long) {
+			t.Errorf("%s: %.20q", query, got)
+		}
 	}
 }

@@ -21,11 +21,15 @@ type sessionRow struct {
 func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.TouchSessionsParams) {
 	for _, k := range sortedKeys(r.sessions) {
 		row := r.sessions[k]
-		if r.seen.needsState(k, row) {
+		state := ""
+		if row.state != nil {
+			state = sessionStateOf(row.state)
+		}
+		if row.state != nil && r.seen.needsState(k, row, state) {
 			a := &stated
 			a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
 			a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
-			a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, sessionStateOf(row.state))
+			a.CustomerID, a.State = append(a.CustomerID, row.customerID), append(a.State, state)
 			if row.customerID != "" || row.otherwise == "" {
 				continue
 			}
