@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -250,10 +251,9 @@ func storeName(s store.Shop) string {
 }
 
 func (c *pageContext) storeText(id int64) string {
-	for _, s := range c.stores {
-		if s.StoreID == id {
-			return storeName(s)
-		}
+	// They are in order, and some pages name each of them.
+	if i, ok := slices.BinarySearchFunc(c.stores, id, func(s store.Shop, id int64) int { return cmp.Compare(s.StoreID, id) }); ok {
+		return storeName(c.stores[i])
 	}
 	return storeName(store.Shop{StoreID: id})
 }

@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +15,10 @@ import (
 
 // overviewFilters are those that counts know.
 var overviewFilters = []string{"storeId", "storeExternalId", "from", "to"}
+
+// countedMost is how many stores are listed; if there are more, those with the most
+// events. Senders choose store ids.
+const countedMost = 500
 
 // overview shows what a period had, and what needs attention now.
 func (a *API) overview(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -193,7 +199,14 @@ func (o *overview) stores(view *ui.Overview) {
 		last[s.StoreID] = s.LastSeenAt
 	}
 	from, to := o.whole()
-	for _, n := range o.byStore {
+	counts := o.byStore
+	if view.MoreStores = int64(len(counts) - countedMost); view.MoreStores > 0 {
+		slices.SortStableFunc(counts, func(a, b store.Count) int {
+			return cmp.Compare(b.AlcoholInteractions+b.FraudAlerts, a.AlcoholInteractions+a.FraudAlerts)
+		})
+		counts = counts[:countedMost]
+	}
+	for _, n := range counts {
 		id := strconv.FormatInt(n.StoreID, 10)
 		line := ui.Count{
 			Text: o.c.storeText(n.StoreID), Alcohol: n.AlcoholInteractions, Fraud: n.FraudAlerts,

@@ -416,3 +416,20 @@ func TestAssetsAreKept(t *testing.T) {
 		}
 	}
 }
+
+// Senders choose store ids: the overview does not list each of any number of stores.
+func TestTheOverviewListsTheStoresWithTheMost(t *testing.T) {
+	s := serve(t)
+	const stores = 503
+	for id := 1; id <= stores; id++ {
+		s.push(t, "suspected-fraud", fmt.Sprintf(`{"storeId":%d,"storeExternalId":"SHOP-%[1]d","sessionId":"s"}`, id))
+	}
+	s.push(t, "suspected-fraud", fmt.Sprintf(`{"storeId":%d,"sessionId":"another"}`, stores))
+	page := s.person(t).signIn(t, s.staff).page(t, "/")
+	if n := strings.Count(page, `<th scope="row" role="rowheader">`); n != 500 {
+		t.Errorf("%d stores are listed", n)
+	}
+	if !strings.Contains(page, fmt.Sprintf("Store %d · SHOP-%[1]d</a>", stores)) || !strings.Contains(page, "3 more stores had fewer") {
+		t.Error("the store with the most events, or the number of the others, is not told")
+	}
+}

@@ -2,15 +2,16 @@ package ui
 
 // Overview is the first page: what happened in a period, and what needs attention.
 type Overview struct {
-	Filters   Filters
-	Figures   []Figure
-	Attention []Attention
-	Charts    []Chart
-	Span      string // what a bar stands for: day or week
-	Bars      []Count
-	Heat      Heat
-	Stores    []Count
-	Reviews   []Count
+	Filters    Filters
+	Figures    []Figure
+	Attention  []Attention
+	Charts     []Chart
+	Span       string // what a bar stands for: day or week
+	Bars       []Count
+	Heat       Heat
+	Stores     []Count
+	MoreStores int64 // not listed, if positive
+	Reviews    []Count
 }
 
 // Figure is one large number.
