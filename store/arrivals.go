@@ -69,16 +69,33 @@ func (a *arrivals) note(w watched) {
 	a.put(w.series, w.arrival)
 }
 
-// seed notes what the database knows.
+// seed notes what the database knows. There is always room for what is silent.
 func (a *arrivals) seed(found []Traffic) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, t := range found {
 		k := series{storeID: t.StoreID, webhook: t.Webhook}
+		if _, ok := a.known[k]; !ok && t.Silent() {
+			a.makeRoom()
+		}
 		a.put(k, arrival{last: t.LastAt})
 		if have, ok := a.known[k]; ok && !have.last.After(t.LastAt) {
 			have.missed = t.Missed
 			a.known[k] = have
+		}
+	}
+}
+
+// makeRoom forgets a series that is not silent, if there is no room for another. It is
+// called with mu held.
+func (a *arrivals) makeRoom() {
+	if len(a.known) < maxSeries {
+		return
+	}
+	for k, have := range a.known {
+		if !k.rest && have.missed < SilentAfter {
+			delete(a.known, k)
+			return
 		}
 	}
 }

@@ -48,9 +48,9 @@ type Traffic struct {
 // Silent reports whether nothing came for much longer than usual.
 func (t Traffic) Silent() bool { return t.Missed >= SilentAfter }
 
-// Traffic gives the traffic of the stores in scope, of at most 2000 series: those
-// with the newest deliveries. Its cost is a few probes for each store and webhook,
-// and of each series at most the quarters of an hour of five weeks.
+// Traffic gives the traffic of the stores in scope, of at most 2000 series: first those
+// that are silent, and then those with the newest deliveries. Its cost is a few probes for
+// each series, and at most the quarters of an hour of five weeks.
 func (s *Store) Traffic(ctx context.Context, scope Scope, storeIDs []int64) ([]Traffic, error) {
 	stores, err := s.orAllStores(ctx, scope.restrict(storeIDs))
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Store) Traffic(ctx context.Context, scope Scope, storeIDs []int64) ([]T
 	rows, err := s.queries.ListTraffic(ctx, s.reads, db.ListTrafficParams{
 		AsOf: now, HourFrom: now.Add(-time.Hour).Truncate(quarter), DayFrom: now.Add(-24 * time.Hour).Truncate(quarter),
 		ThisHour: now.Truncate(time.Hour), ThisQuarter: now.Truncate(quarter), MissedFrom: now.Add(-mournFor),
-		TimeZone: s.zone.String(), StoreIds: stores, Webhooks: webhookLabels(), RowLimit: maxSeries,
+		TimeZone: s.zone.String(), StoreIds: stores, SilentAfter: SilentAfter, RowLimit: maxSeries,
 	})
 	if err != nil {
 		return nil, known(err)
@@ -135,7 +135,10 @@ func (s *Store) noteTraffic(ctx context.Context) {
 	defer cancel()
 	found, err := s.Traffic(ctx, Scope{}, nil)
 	if err != nil {
-		return // the pool's other users will tell
+		if ctx.Err() != nil && !s.health.away.Load() { // else the pool's other users will tell
+			s.log.Warn("what is silent cannot be told: the database took too long to answer", "error", err)
+		}
+		return
 	}
 	s.arrivals.seed(found)
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -286,4 +287,33 @@ aifi_audit_spool_records 0
 	if diff := cmp.Diff(want, counts); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// Senders choose store ids. Stores that do not exist, and of which something comes now,
+// must not hide that one that does has fallen silent.
+func TestManyStoresHideNoSilence(t *testing.T) {
+	url := storetest.URL(t)
+	storetest.SQL(t, url, `INSERT INTO stores (store_id, first_seen_at, last_seen_at) SELECT i, now(), now() FROM generate_series(1, 5001) i`,
+		`INSERT INTO delivery_counts (store_id, webhook, bucket, deliveries, last_at)
+		SELECT 5001, 'tracking', date_bin('15 minutes', now(), '0001-01-01Z') - q * interval '15 minutes', 10, now() - q * interval '15 minutes'
+		FROM generate_series(96, 20 * 96) q`,
+		`INSERT INTO delivery_counts (store_id, webhook, bucket, deliveries, last_at)
+		SELECT i, 'tracking', date_bin('15 minutes', now(), '0001-01-01Z'), 1, now() FROM generate_series(1, 5000) i`)
+	registry := prometheus.NewRegistry()
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Metrics: store.NewMetrics(registry)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	traffic, err := s.Traffic(t.Context(), store.Scope{}, nil)
+	if err != nil || len(traffic) != 2000 {
+		t.Fatalf("%d series: %v", len(traffic), err)
+	}
+	if last := traffic[len(traffic)-1]; last.StoreID != 5001 || !last.Silent() {
+		t.Errorf("the last series is %v", last)
+	}
+	storetest.Eventually(t, "the silence is in the metrics", func() bool {
+		missed := gathered(t, registry, "aifi_audit_missed_deliveries")
+		return len(missed) == 2000 && slices.ContainsFunc(missed, func(l labelled) bool { return l.labels == "store_id=5001 webhook=tracking" && l.value > 900 })
+	})
 }
