@@ -389,6 +389,12 @@ func TestExportsAreBounded(t *testing.T) {
 	if a := get("/api/v1/stores.csv"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
 		t.Errorf("a second export is answered %d", a.status)
 	}
+	admin := g.token(t, "admin", nil, store.MayAdminister)
+	for _, path := range []string{"/api/v1/access-log.csv", "/api/v1/refused.csv"} {
+		if a := g.request(t, http.MethodGet, path, admin, ""); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s is answered %d beside another export", path, a.status)
+		}
+	}
 	if a := get("/api/v1/stores"); a.status != http.StatusOK {
 		t.Errorf("a search is answered %d", a.status)
 	}

@@ -43,7 +43,7 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 			v.refuse(w, r, refusal)
 			return
 		}
-		release, refusal := a.takeExport(right)
+		release, refusal := a.takeExport(right, action)
 		if refusal != nil {
 			a.failPage(w, r, &v, refusal)
 			return
