@@ -405,6 +405,34 @@ func TestExportsAreBounded(t *testing.T) {
 	}
 }
 
+// Answers of HTTP/1.0 end with the connection: that of an export that broke off is reset,
+// and so is none that is whole.
+func TestBrokenExportsAreNotWholeToHTTP10(t *testing.T) {
+	g := guard(t, httpapi.Limits{WriteTimeout: time.Second})
+	storetest.Fill(t, g.database, g.store, 25_000, 24*time.Hour)
+	ask := func(path string) net.Conn {
+		conn := g.dial(t)
+		if err := conn.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "GET %s HTTP/1.0\r\nAuthorization: Bearer %s\r\n\r\n", path, g.staff)
+		return conn
+	}
+	conn := ask("/api/v1/alcohol-interactions.csv")
+	storetest.Eventually(t, "what nobody reads is given up", func() bool {
+		return g.metric(t, "aifi_audit_answers_total", "surface=api", "status=other") == 1
+	})
+	if part, err := io.ReadAll(conn); err == nil || isTimeout(err) {
+		t.Errorf("an export that broke off ends after %d bytes with %v", len(part), err)
+	}
+	if all, err := io.ReadAll(ask("/api/v1/stores.csv")); err != nil || !bytes.Contains(all, []byte("\r\n\r\nstore_id,")) {
+		t.Errorf("a whole export ends with %v: %s", err, all)
+	}
+	if all, err := io.ReadAll(ask("/api/v1/stores.csv?x=1")); err != nil || !bytes.Contains(all, []byte("invalid-parameter")) {
+		t.Errorf("a problem ends with %v: %s", err, all)
+	}
+}
+
 // The answers of each surface are counted by status, and refusals by reason.
 func TestAnswersAreCounted(t *testing.T) {
 	s := serve(t)

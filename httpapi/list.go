@@ -134,6 +134,7 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 		out.start()
 		return nil
 	}
+	whole := resetUnlessWhole(r)
 	enc := NewCSV(out, columns, raw)
 	n := int64(0)
 	err := rows(func(item T) error {
@@ -145,9 +146,11 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 	}
 	if err == nil {
 		c.saw(r, n, "")
+		whole()
 		return nil
 	}
 	if !out.started {
+		whole() // the problem is
 		return err
 	}
 	if !errors.Is(err, context.Canceled) {
