@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -223,8 +222,7 @@ func (a *API) erasureCertificate(w http.ResponseWriter, r *http.Request, c calle
 		return err
 	}
 	w.Header().Set("Vary", "Accept")
-	accept, _, _ := strings.Cut(r.Header.Get("Accept"), ";")
-	return c.writeCertificate(w, r, id, strings.TrimSpace(accept) == "text/plain")
+	return c.writeCertificate(w, r, id, prefers(r, "text/plain"))
 }
 
 func (c caller) writeCertificate(w http.ResponseWriter, r *http.Request, id uuid.UUID, asText bool) error {

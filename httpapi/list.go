@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gorilla/mux"
@@ -59,9 +61,26 @@ func mountBoth(r *mux.Router, path string, asJSON, asCSV http.Handler) {
 	})).Methods(http.MethodGet, http.MethodHead)
 }
 
-func acceptsCSV(r *http.Request) bool {
-	mediaType, _, _ := strings.Cut(r.Header.Get("Accept"), ";")
-	return strings.TrimSpace(mediaType) == "text/csv"
+func acceptsCSV(r *http.Request) bool { return prefers(r, "text/csv") }
+
+// prefers reports whether the Accept headers of a request name a media type, and would
+// rather have it than JSON: of two that are wanted as much, the one that is named first.
+func prefers(r *http.Request, wanted string) bool {
+	first, most := "", 0.0
+	for named := range strings.SplitSeq(strings.Join(r.Header.Values("Accept"), ","), ",") {
+		mediaType, parameters, err := mime.ParseMediaType(named)
+		if err != nil || mediaType != wanted && mediaType != "application/json" {
+			continue
+		}
+		quality := 1.0
+		if q, ok := parameters["q"]; ok {
+			quality, _ = strconv.ParseFloat(q, 64) // what is no number is not wanted
+		}
+		if quality > most {
+			first, most = mediaType, quality
+		}
+	}
+	return first == wanted
 }
 
 // asked reads the filters of a request; more are the other parameters that it may have.

@@ -66,6 +66,31 @@ func TestEveryListAnswersAsJSONAndCSV(t *testing.T) {
 	}
 }
 
+// Clients that are generated name all that an operation may answer.
+func TestCSVIsForWhoWouldRatherHaveIt(t *testing.T) {
+	s := serve(t)
+	for accept, want := range map[string]string{
+		"":                                   "application/json",
+		"*/*":                                "application/json",
+		"text/csv":                           "text/csv",
+		"TEXT/CSV":                           "text/csv",
+		"text/csv, application/problem+json": "text/csv",
+		"application/problem+json, text/csv": "text/csv",
+		"text/csv, */*;q=0.1":                "text/csv",
+		"application/json;q=0.5, text/csv":   "text/csv",
+		"text/csv, application/json":         "text/csv",
+		"application/json, text/csv, application/problem+json": "application/json",
+		"text/csv;q=0.5, application/json":                     "application/json",
+		"text/csv;q=0":                                         "application/json",
+		"text/csvx":                                            "application/json",
+	} {
+		a := s.do(t, http.MethodGet, "/api/v1/stores", s.staff, nil, "Accept", accept)
+		if got, _, _ := strings.Cut(a.header.Get("Content-Type"), ";"); a.status != http.StatusOK || got != want {
+			t.Errorf("Accept: %s is answered %d with %s", accept, a.status, got)
+		}
+	}
+}
+
 func TestAFoundEventHasWhatWasStated(t *testing.T) {
 	s := serve(t)
 	stock(t, s)
