@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -67,7 +68,8 @@ func (c contract) find(path string) (string, *v3.PathItem) {
 	return "", nil
 }
 
-// checkContract checks that an answer with JSON is as openapi.yaml says.
+// checkContract checks that an answer with JSON is as openapi.yaml says, which names
+// each type of problem where it can come.
 func checkContract(t testing.TB, r *http.Request, _ []byte, resp *http.Response, body []byte) {
 	t.Helper()
 	mediaType, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
@@ -89,6 +91,34 @@ func checkContract(t testing.TB, r *http.Request, _ []byte, resp *http.Response,
 			}
 		}
 		t.Logf("the answer: %s", body)
+	}
+	if mediaType != "application/problem+json" {
+		return
+	}
+	var problem struct{ Type string }
+	if err := json.Unmarshal(body, &problem); err != nil {
+		t.Error(err)
+	}
+	name := "`" + strings.TrimPrefix(problem.Type, "urn:aifi-audit:problem:") + "`"
+	for method, op := range item.GetOperations().FromOldest() {
+		if !strings.EqualFold(method, r.Method) {
+			continue
+		}
+		answer := op.Responses.Codes.GetOrZero(strconv.Itoa(resp.StatusCode))
+		if answer == nil || !strings.Contains(answer.Description, name) {
+			t.Errorf("%s %s: the contract does not know %d %s", r.Method, path, resp.StatusCode, name)
+		}
+	}
+}
+
+// Each token may be used too often, whatever for.
+func TestContractKnowsThatEachTokenHasItsRate(t *testing.T) {
+	for path, item := range theContract().model.Paths.PathItems.FromOldest() {
+		for method, op := range item.GetOperations().FromOldest() {
+			if strings.HasPrefix(path, "/api/") && op.Responses.Codes.GetOrZero("429") == nil {
+				t.Errorf("%s %s has no 429", method, path)
+			}
+		}
 	}
 }
 
