@@ -18,7 +18,7 @@ func when(e store.Event) (time.Time, int64) { return e.OccurredAt, e.StoreID }
 func eventCells(c *pageContext, e store.Event) []ui.Cell {
 	moment := ui.In(c.zones.of(e.StoreID), e.OccurredAt)
 	at := ui.Cell{Time: &moment}
-	if c.zones.of(e.StoreID) != c.zone {
+	if c.zones.of(e.StoreID) != c.zone && !moment.Twice() {
 		at.Note = moment.Abbreviation()
 	}
 	if !e.OccurredAtKnown {

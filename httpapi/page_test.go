@@ -327,6 +327,26 @@ func TestAFormsFieldsBecomeAnAddressOfTheAPI(t *testing.T) {
 	}
 }
 
+func TestATimeThatTheClockShowsTwiceHasItsZone(t *testing.T) {
+	s := serve(t)
+	london := "Europe/London"
+	for _, at := range []string{"00:59:59", "00:00:00", "01:59:59", "02:00:00"} {
+		s.push(t, "restricted-products-interactions", fmt.Sprintf(`{"storeId":7,"sessionId":"back","timeOfOrigin":"2026-10-25T%sZ"}`, at))
+	}
+	if _, err := s.store.SetTimeZone(t.Context(), store.Scope{}, 7, &london); err != nil {
+		t.Fatal(err)
+	}
+	p := s.person(t).signIn(t, s.staff)
+	for _, path := range []string{"/alcohol-interactions?storeId=7", "/sessions/back?storeId=7"} {
+		page := p.page(t, path)
+		for _, want := range []string{">01:00:00 BST<", ">01:59:59 BST<", ">01:59:59 GMT<", ">02:00:00<"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s does not show %s", path, want)
+			}
+		}
+	}
+}
+
 func TestReplayOneOrAllThatMatch(t *testing.T) {
 	s := serve(t)
 	for range 3 {

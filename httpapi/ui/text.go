@@ -28,8 +28,32 @@ func Maybe(zone *time.Location, at *time.Time) *Moment {
 
 func (m Moment) local() time.Time { return m.At.In(m.Zone) }
 
-// Clock is the time of the day.
-func (m Moment) Clock() string { return m.local().Format("15:04:05") }
+// Clock is the time of the day, with the zone if the clock shows it twice that day.
+func (m Moment) Clock() string {
+	if m.Twice() {
+		return m.local().Format("15:04:05 MST")
+	}
+	return m.local().Format("15:04:05")
+}
+
+// Twice reports whether the clock shows this time twice, since it is set back.
+func (m Moment) Twice() bool {
+	local := m.local()
+	_, offset := local.Zone()
+	start, end := local.ZoneBounds()
+	back := func(before, after int) time.Duration { return time.Duration(before-after) * time.Second }
+	if !end.IsZero() {
+		if _, after := end.Zone(); !local.Before(end.Add(-back(offset, after))) {
+			return true
+		}
+	}
+	if !start.IsZero() {
+		if _, before := start.Add(-1).Zone(); local.Before(start.Add(back(before, offset))) {
+			return true
+		}
+	}
+	return false
+}
 
 // Day is the date in full.
 func (m Moment) Day() string { return m.local().Format("Monday 2 January 2006") }
