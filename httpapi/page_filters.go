@@ -52,8 +52,9 @@ func (v visitor) context(r *http.Request, path string, filters []string) (*pageC
 var localTimes = []string{"2006-01-02T15:04", "2006-01-02T15:04:05"}
 
 // tidied makes of what a form sends what the API understands: no empty fields, no
-// value twice, and times with the zone in which they were typed. The result is an
-// address that means the same to everybody.
+// value twice, and times with the zone in which they were typed. Of a time that the
+// clock shows twice, when it is set back, a period has both. The result is an address
+// that means the same to everybody.
 func tidied(q url.Values, zone *time.Location) (tidy url.Values, changed bool) {
 	tidy = url.Values{}
 	for name, values := range q {
@@ -64,8 +65,9 @@ func tidied(q url.Values, zone *time.Location) (tidy url.Values, changed bool) {
 			}
 			if name == "from" || name == "to" {
 				for _, layout := range localTimes {
-					if t, err := time.ParseInLocation(layout, v, zone); err == nil {
-						v = stamp(t)
+					if t, err := time.Parse(layout, v); err == nil {
+						first, last := onClock(t, zone)
+						v = stamp(map[string]time.Time{"from": first, "to": last}[name])
 						break
 					}
 				}
@@ -77,8 +79,29 @@ func tidied(q url.Values, zone *time.Location) (tidy url.Values, changed bool) {
 	return tidy, changed
 }
 
+// onClock tells when the clock of a zone shows a time, first and last. If it never does,
+// as it is set forward then, these are what a clock not yet set, and one set already,
+// would have shown it at, the earlier first.
+func onClock(shown time.Time, zone *time.Location) (first, last time.Time) {
+	at := func(near time.Time) time.Time {
+		_, offset := near.In(zone).Zone()
+		return shown.Add(-time.Duration(offset) * time.Second).In(zone)
+	}
+	shows := func(t time.Time) bool { return t.Format(time.DateTime) == shown.Format(time.DateTime) }
+	before, after := at(shown.Add(-24*time.Hour)), at(shown.Add(24*time.Hour))
+	switch {
+	case shows(before) && !shows(after):
+		return before, before
+	case shows(after) && !shows(before):
+		return after, after
+	case after.Before(before):
+		return after, before
+	}
+	return before, after
+}
+
 // stamp is a time as it stands in an address.
-func stamp(t time.Time) string { return t.Format(time.RFC3339) }
+func stamp(t time.Time) string { return t.Format(time.RFC3339Nano) }
 
 func (c *pageContext) address(q url.Values) string { return c.path + query(q) }
 

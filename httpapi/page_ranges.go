@@ -49,7 +49,12 @@ func (c *pageContext) ranges(from, to *time.Time) []ui.Link {
 
 // rangeLabel says which period is shown.
 func (c *pageContext) rangeLabel(from, to *time.Time) string {
-	text := func(t time.Time) string { return t.In(c.zone).Format("Mon 2 Jan 2006, 15:04") }
+	text := func(t time.Time) string {
+		if ui.In(c.zone, t).Twice() {
+			return t.In(c.zone).Format("Mon 2 Jan 2006, 15:04 MST")
+		}
+		return t.In(c.zone).Format("Mon 2 Jan 2006, 15:04")
+	}
 	switch {
 	case from == nil && to == nil:
 		return "of all times"

@@ -327,6 +327,33 @@ func TestAFormsFieldsBecomeAnAddressOfTheAPI(t *testing.T) {
 	}
 }
 
+func TestATypedTimeLosesNoHourWhenClocksChange(t *testing.T) {
+	s := serve(t)
+	for id, zone := range map[int64]string{7: "Europe/London", 8: "America/New_York"} {
+		visit(t, s, int(id), "night", lastNight())
+		if _, err := s.store.SetTimeZone(t.Context(), store.Scope{}, id, &zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := s.person(t).signIn(t, s.staff)
+	for _, c := range []struct{ what, sent, want string }{
+		{"an hour that is twice", "from=2026-10-25T01:00&storeId=7&to=2026-10-25T02:00", "from=2026-10-25T01:00:00%2B01:00&storeId=7&to=2026-10-25T02:00:00Z"},
+		{"half of it", "from=2026-10-25T01:00&storeId=7&to=2026-10-25T01:30", "from=2026-10-25T01:00:00%2B01:00&storeId=7&to=2026-10-25T01:30:00Z"},
+		{"west of Greenwich", "from=2026-11-01T01:00&storeId=8&to=2026-11-01T01:30", "from=2026-11-01T01:00:00-04:00&storeId=8&to=2026-11-01T01:30:00-05:00"},
+		{"an hour that is not", "from=2026-03-29T01:15&storeId=7&to=2026-03-29T01:45", "from=2026-03-29T00:15:00Z&storeId=7&to=2026-03-29T02:45:00%2B01:00"},
+		{"beside it", "from=2026-03-29T00:59&storeId=7&to=2026-03-29T02:00", "from=2026-03-29T00:59:00Z&storeId=7&to=2026-03-29T02:00:00%2B01:00"},
+		{"less than a second", "storeId=7&to=2026-05-01T08:30:15.25", "storeId=7&to=2026-05-01T08:30:15.25%2B01:00"},
+	} {
+		const path = "/alcohol-interactions?"
+		if a := p.get(t, path+c.sent); a.header.Get("Location") != path+c.want {
+			t.Errorf("%s: %s leads to %s, not to %s", c.what, c.sent, a.header.Get("Location"), c.want)
+		}
+	}
+	if page := p.page(t, "/alcohol-interactions?storeId=7&from=2026-10-25T01:00:00%2B01:00&to=2026-10-25T01:30:00Z"); !strings.Contains(page, "01:00 BST – Sun 25 Oct 2026, 01:30 GMT") {
+		t.Error("the page does not say which of the two hours it shows")
+	}
+}
+
 func TestATimeThatTheClockShowsTwiceHasItsZone(t *testing.T) {
 	s := serve(t)
 	london := "Europe/London"
