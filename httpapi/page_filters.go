@@ -236,9 +236,14 @@ func (c *pageContext) readable(f store.Filter) store.Filter {
 	return f
 }
 
+// mixed reports whether stores of several zones may be shown.
+func (c *pageContext) mixed() bool {
+	return len(c.zones.own) > 0 && len(c.query["storeId"]) != 1 && len(c.stores) != 1
+}
+
 // zoneLabel says in which zone the times are.
 func (c *pageContext) zoneLabel() string {
-	if len(c.zones.own) > 0 && len(c.query["storeId"]) != 1 && len(c.stores) != 1 {
+	if c.mixed() {
 		return "Each store's own time; filters in " + c.zone.String()
 	}
 	return "Times in " + c.zone.String()

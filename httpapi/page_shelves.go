@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"aifi-audit/httpapi/ui"
@@ -14,15 +15,22 @@ import (
 
 func when(e store.Event) (time.Time, int64) { return e.OccurredAt, e.StoreID }
 
+// clock is the time of a day on a store's clock, with its zone where stores of several
+// zones are listed.
+func (c *pageContext) clock(storeID int64, at time.Time) ui.Cell {
+	moment := ui.In(c.zones.of(storeID), at)
+	cell := ui.Cell{Time: &moment}
+	if c.mixed() && !moment.Twice() {
+		cell.Note = moment.Abbreviation()
+	}
+	return cell
+}
+
 // eventCells are those that all kinds of event begin with: time, store, session.
 func eventCells(c *pageContext, e store.Event) []ui.Cell {
-	moment := ui.In(c.zones.of(e.StoreID), e.OccurredAt)
-	at := ui.Cell{Time: &moment}
-	if c.zones.of(e.StoreID) != c.zone && !moment.Twice() {
-		at.Note = moment.Abbreviation()
-	}
+	at := c.clock(e.StoreID, e.OccurredAt)
 	if !e.OccurredAtKnown {
-		at.Note = "received"
+		at.Note = strings.TrimSpace("received " + at.Note)
 	}
 	cells := []ui.Cell{at, {Text: c.storeText(e.StoreID)}}
 	if e.SessionID == nil {
@@ -109,20 +117,23 @@ func sessionShelf(s *store.Store) shelf[store.Session] {
 		when:    func(s store.Session) (time.Time, int64) { return s.FirstSeenAt, s.StoreID },
 		columns: []ui.Column{{Name: "First seen", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Status"}, {Name: "Customer", Class: "mono"}, {Name: "People", Class: "n"}, {Name: "Last seen", Class: "t"}, {Name: "Flags"}},
 		cells: func(c *pageContext, s store.Session) []ui.Cell {
-			zone := c.zones.of(s.StoreID)
-			first, last := ui.In(zone, s.FirstSeenAt), ui.In(zone, s.LastSeenAt)
+			last := c.clock(s.StoreID, s.LastSeenAt)
+			// The heading above is the day on which it began.
+			if day := last.Time.Date(); day != ui.In(c.zones.of(s.StoreID), s.FirstSeenAt).Date() {
+				last.Note = strings.TrimSpace(last.Note + " " + day)
+			}
 			tags := flagTags(s.Flags)
 			if s.SuspectedFraud != nil && *s.SuspectedFraud {
 				tags = append(tags, ui.Tag{Text: "Suspected fraud", Class: "bad"})
 			}
 			return []ui.Cell{
-				{Time: &first},
+				c.clock(s.StoreID, s.FirstSeenAt),
 				{Text: c.storeText(s.StoreID)},
 				{Text: s.SessionID, Href: sessionPath(s.SessionID, s.StoreID, "")},
 				{Text: text(s.Status)},
 				c.customer(s.CustomerID),
 				{Text: maybeInteger(s.GroupSize)},
-				{Time: &last},
+				last,
 				{Tags: tags},
 			}
 		},
@@ -135,13 +146,12 @@ func quarantineShelf(s *store.Store) shelf[store.QuarantinedDelivery] {
 		when:    func(q store.QuarantinedDelivery) (time.Time, int64) { return q.ReceivedAt, q.StoreID },
 		columns: []ui.Column{{Name: "Received", Class: "t"}, {Name: "Delivery", Class: "id"}, {Name: "Webhook", Class: "mono"}, {Name: "Why"}, {Name: "Where", Class: "mono"}, {Name: "State"}},
 		cells: func(c *pageContext, q store.QuarantinedDelivery) []ui.Cell {
-			at := ui.In(c.zones.of(q.StoreID), q.ReceivedAt)
 			state := ui.Tag{Text: "Waiting", Class: "warn"}
 			if q.ReplayedAt != nil {
 				state = ui.Tag{Text: "Understood later", Class: "good"}
 			}
 			return []ui.Cell{
-				{Time: &at},
+				c.clock(q.StoreID, q.ReceivedAt),
 				{Text: q.DeliveryID.String(), Href: deliveryPath(q.DeliveryID.String())},
 				{Text: q.Webhook},
 				{Text: sentence(q.Detail), Tags: []ui.Tag{{Text: q.Reason}}},

@@ -374,6 +374,28 @@ func TestATimeThatTheClockShowsTwiceHasItsZone(t *testing.T) {
 	}
 }
 
+func TestASessionThatEndsOnAnotherDaySaysSo(t *testing.T) {
+	s := serve(t)
+	for id, zone := range map[int64]string{7: "Europe/London", 8: "America/New_York"} {
+		for _, at := range []string{"28T23:55:00", "29T00:10:00"} {
+			s.push(t, "restricted-products-interactions", fmt.Sprintf(`{"storeId":%d,"sessionId":"night","timeOfOrigin":"2026-11-%sZ"}`, id, at))
+		}
+		if _, err := s.store.SetTimeZone(t.Context(), store.Scope{}, id, &zone); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := s.person(t).signIn(t, s.staff)
+	if page := p.page(t, "/sessions?storeId=7"); !strings.Contains(page, "00:10:00</time><small>29 Nov 2026</small>") {
+		t.Error("a session seems to end before it began")
+	}
+	page := p.page(t, "/sessions")
+	for _, want := range []string{"23:55:00</time><small>GMT</small>", "00:10:00</time><small>GMT 29 Nov 2026</small>", "18:55:00</time><small>EST</small>", "19:10:00</time><small>EST</small>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("in a list of stores of several zones there is no %s", want)
+		}
+	}
+}
+
 func TestReplayOneOrAllThatMatch(t *testing.T) {
 	s := serve(t)
 	for range 3 {

@@ -58,6 +58,9 @@ func (m Moment) Twice() bool {
 // Day is the date in full.
 func (m Moment) Day() string { return m.local().Format("Monday 2 January 2006") }
 
+// Date is the date in short.
+func (m Moment) Date() string { return m.local().Format("2 Jan 2006") }
+
 // Full is date, time and zone.
 func (m Moment) Full() string { return m.local().Format("2 Jan 2006 15:04:05 MST") }
 
