@@ -172,7 +172,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get(erasuresPath+"/{erasureId}/certificate.json", a.page(store.MayAdminister, "view", a.certificateFile(false)))
 	get(signInPath, a.html(a.signInForm))
 	post(signInPath, a.html(a.signIn))
-	post("/sign-out", a.page(store.MayRead, "sign-out", a.signOut))
+	post(signOutPath, a.page(store.MayRead, "sign-out", a.signOut))
 	get("/assets/{name}", http.HandlerFunc(a.asset))
 
 	r.Handle("/api/v1/notes", a.staff(store.MayReview, "review", a.addNote)).Methods(http.MethodPost)

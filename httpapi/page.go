@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +35,7 @@ func (a *API) page(right store.Right, action string, h pageHandler) http.Handler
 			a.failPage(w, r, nil, err)
 			return
 		case !ok:
-			http.Redirect(w, r, signInPath+"?"+url.Values{"next": {comeBack(r)}}.Encode(), http.StatusSeeOther)
+			http.Redirect(w, r, signInFirst(r), http.StatusSeeOther)
 			return
 		}
 		if refusal := a.authorize(t, right); refusal != nil {

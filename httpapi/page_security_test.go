@@ -230,6 +230,30 @@ func TestSigningInLeadsNowhereElse(t *testing.T) {
 	}
 }
 
+func TestWhoWasSignedOutMeanwhileComesBack(t *testing.T) {
+	s := serve(t)
+	p := s.person(t)
+	const story = "/sessions/night?storeId=7"
+	for _, c := range []struct{ what, method, path, from, want string }{
+		{"a note", http.MethodPost, "/deliveries/x/notes", s.URL + story, "/sign-in?next=%2Fsessions%2Fnight%3FstoreId%3D7&unsent="},
+		{"a note from nowhere", http.MethodPost, "/deliveries/x/notes", "", "/sign-in?next=%2F&unsent="},
+		{"a note from elsewhere", http.MethodPost, "/deliveries/x/notes", "https://evil.example" + story, "/sign-in?next=%2F&unsent="},
+		{"a CSV", http.MethodGet, "/fraud-alerts.csv", s.URL + "/fraud-alerts", "/sign-in?next=%2Ffraud-alerts"},
+		{"a pack", http.MethodGet, "/sessions/night/evidence", s.URL + story, "/sign-in?next=%2Fsessions%2Fnight%3FstoreId%3D7"},
+		{"a pack by its address", http.MethodGet, "/sessions/night/evidence", "", "/sign-in?next=%2Fsessions%2Fnight%2Fevidence"},
+		{"a page", http.MethodGet, story, s.URL + "/sessions", "/sign-in?next=%2Fsessions%2Fnight%3FstoreId%3D7"},
+		{"signing out", http.MethodPost, "/sign-out", s.URL + story, "/sign-in?out"},
+	} {
+		a := p.do(t, c.method, c.path, nil, "Referer", c.from)
+		if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != c.want {
+			t.Errorf("%s leads to %d %s, not to %s", c.what, a.status, got, c.want)
+		}
+	}
+	if page := p.page(t, "/sign-in?next=%2F&unsent="); !strings.Contains(page, "Nothing was saved") {
+		t.Error("nobody is told that the note was not saved")
+	}
+}
+
 func TestWhoMayNotSignIn(t *testing.T) {
 	s := serve(t)
 	p := s.person(t)

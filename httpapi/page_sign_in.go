@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -17,7 +18,10 @@ import (
 	"aifi-audit/store"
 )
 
-const signInPath = "/sign-in"
+const (
+	signInPath  = "/sign-in"
+	signOutPath = "/sign-out"
+)
 
 // secure reports whether the browser speaks TLS: with us, or with the proxy before
 // us, of which only the configured public address tells. Headers are not believed.
@@ -87,6 +91,9 @@ func (a *API) signInForm(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Has("out") {
 		form.Note = "You are signed out."
 	}
+	if r.URL.Query().Has("unsent") {
+		form.Note = "You were signed out before you sent this. Nothing was saved: sign in, and do it again."
+	}
 	a.showSignIn(w, r, http.StatusOK, form)
 }
 
@@ -154,13 +161,31 @@ func (a *API) signOut(w http.ResponseWriter, r *http.Request, v visitor) error {
 	return nil
 }
 
-// comeBack is where to go after signing in: the page asked for, unless it was to
-// change something.
-func comeBack(r *http.Request) string {
-	if r.Method != http.MethodGet {
-		return "/"
+// signInFirst is where who is not signed in is sent: to the form, and from there to the
+// page asked for. Of what was to change something, or to be saved as a file, that is the
+// page it was asked from; that nothing was changed is said.
+func signInFirst(r *http.Request) string {
+	if r.URL.Path == signOutPath {
+		return signInPath + "?out"
 	}
-	return r.URL.RequestURI()
+	q := url.Values{"next": {r.URL.RequestURI()}}
+	if r.Method != http.MethodGet {
+		q = url.Values{"next": {askedFrom(r, "/")}, "unsent": {""}}
+	} else if slices.ContainsFunc(savedAs, func(end string) bool { return strings.HasSuffix(r.URL.Path, end) }) {
+		q.Set("next", askedFrom(r, r.URL.RequestURI()))
+	}
+	return signInPath + "?" + q.Encode()
+}
+
+// savedAs is how the paths end of what browsers save as a file.
+var savedAs = []string{".csv", ".txt", ".json", "/body", "/evidence"}
+
+// askedFrom is the page of this server that a request came from, or else another.
+func askedFrom(r *http.Request, other string) string {
+	if from, err := url.Parse(r.Referer()); err == nil && from.Host != "" && from.Host == r.Host {
+		return ours(from.RequestURI())
+	}
+	return other
 }
 
 // ours is an address on this server, whatever was asked for: nobody is sent elsewhere.
