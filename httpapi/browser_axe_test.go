@@ -52,6 +52,25 @@ func TestEveryPageIsAccessible(t *testing.T) {
 	}
 }
 
+// Ids can be a digit, and flags as long as AiFi likes.
+func TestShortAndLongValuesHaveRoom(t *testing.T) {
+	source := axe(t)
+	s := serve(t)
+	s.push(t, "restricted-products-interactions", `{"storeId":7,"sessionId":"1","timeOfOrigin":"2026-01-02T03:04:05Z","customer":{"id":"5"},"productIds":["1","2","3","4"],"gondolaIds":[1,2,3,4],"shopper":{"shopperFlags":["A","`+strings.Repeat("LONG_", 40)+`"]}}`)
+	b := s.browse(t)
+	b.signIn(s.reviewer(t))
+	for _, path := range []string{"/alcohol-interactions", "/sessions", "/sessions/1?storeId=7"} {
+		b.open(path)
+		ask[any](b, source+"; 0")
+		for _, v := range violationsOf(b, "document") {
+			t.Errorf("%s: %s (%s)\n  %s", path, v.Help, v.ID, strings.Join(v.Nodes, "\n  "))
+		}
+		if wider := ask[int](b, "document.documentElement.scrollWidth - document.documentElement.clientWidth"); wider > 0 {
+			t.Errorf("%s is %d pixels wider than the window", path, wider)
+		}
+	}
+}
+
 // violation is something that axe objects to.
 type violation struct {
 	ID, Help string
