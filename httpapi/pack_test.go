@@ -10,6 +10,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,29 @@ func visited(t *testing.T) *server {
 	s.push(t, "tracking", `{"storeId":8}`)
 	s.sequenced(t, 9)
 	return s
+}
+
+func TestALookedAtListGivesItsPack(t *testing.T) {
+	s := visited(t)
+	p := s.person(t).signIn(t, s.reviewer(t))
+	for list, want := range map[string]int{"/alcohol-interactions?productId=q": 4, "/fraud-alerts": 1} {
+		href := regexp.MustCompile(`href="([^"]*/evidence[^"]*)" download`).FindStringSubmatch(p.page(t, list))
+		if href == nil {
+			t.Fatalf("%s has no pack", list)
+		}
+		a := p.get(t, html.UnescapeString(href[1]))
+		if a.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", href[1], a.status, a.body)
+		}
+		if result, found := s.verifyPack(t, a.body); result.Events != want || len(found) > 0 || !result.Clean() {
+			t.Errorf("the pack of %s: %+v %q", list, result, found)
+		}
+	}
+	for list, p := range map[string]*person{"/registrations": p, "/fraud-alerts": s.person(t).signIn(t, s.token(t, "only reads", nil, store.MayRead))} {
+		if strings.Contains(p.page(t, list), "/evidence") {
+			t.Errorf("%s has a pack", list)
+		}
+	}
 }
 
 func TestAPackIsCheckedWithTheKeyAlone(t *testing.T) {

@@ -23,6 +23,7 @@ type shelf[T any] struct {
 	cells          func(c *pageContext, item T) []ui.Cell // one for each column
 	when           func(T) (time.Time, int64)             // and in which store
 	extend         func(c *pageContext, v visitor, s *ui.Search)
+	packs          store.Kind // of events whose evidence is given as a pack; "" if it is not
 }
 
 const (
@@ -31,7 +32,8 @@ const (
 	lateness  = 24 * time.Hour // so late a webhook may still come
 )
 
-// mountShelf serves a list at path, its CSV at path.csv, and a count at path.count.
+// mountShelf serves a list at path, its CSV at path.csv, a count at path.count, and
+// perhaps an evidence pack at path/evidence.
 func mountShelf[T any](a *API, r *mux.Router, path string, s shelf[T]) {
 	get := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
 	get(path, a.page(store.MayRead, "search", func(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -43,6 +45,12 @@ func mountShelf[T any](a *API, r *mux.Router, path string, s shelf[T]) {
 	get(path+".count", a.page(store.MayRead, "count", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return s.serveCount(w, r, v, path)
 	}))
+	if s.packs != "" {
+		pack := a.searchEvidence(s.packs)
+		get(path+"/evidence", a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
+			return pack(w, r, v.caller)
+		}))
+	}
 }
 
 func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path string) error {
@@ -100,6 +108,9 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		view.Export = path + ".csv" + query(with(c.filtersOnly(), "order", p.Get("order")))
 		if view.Total.More {
 			view.ExportCount = path + ".count" + query(with(c.filtersOnly(), "all", "true"))
+		}
+		if s.packs != "" && !view.Total.More && view.Total.Count <= packLimit {
+			view.Pack = path + "/evidence" + query(c.filtersOnly())
 		}
 	}
 	if len(items) == 0 {

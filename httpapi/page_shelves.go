@@ -77,7 +77,7 @@ func (c *pageContext) customer(id *string) ui.Cell {
 
 func alcoholShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
-		list: events(s, store.AlcoholInteraction), heading: "Alcohol interactions", one: "alcohol interaction", noun: "alcohol interactions", when: when,
+		list: events(s, store.AlcoholInteraction), heading: "Alcohol interactions", one: "alcohol interaction", noun: "alcohol interactions", when: when, packs: store.AlcoholInteraction,
 		intro:   "A shopper handled a restricted product at a gondola.",
 		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Products", Class: "mono"}, {Name: "Gondola", Class: "mono"}, {Name: "Customer", Class: "mono"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {
@@ -89,7 +89,7 @@ func alcoholShelf(s *store.Store) shelf[store.Event] {
 
 func fraudShelf(s *store.Store) shelf[store.Event] {
 	return shelf[store.Event]{
-		list: events(s, store.FraudAlert), heading: "Fraud alerts", one: "fraud alert", noun: "fraud alerts", when: when,
+		list: events(s, store.FraudAlert), heading: "Fraud alerts", one: "fraud alert", noun: "fraud alerts", when: when, packs: store.FraudAlert,
 		intro:   "AiFi suspects fraud, or saw strange behaviour.",
 		columns: []ui.Column{{Name: "Time", Class: "t"}, {Name: "Store", Class: "store"}, {Name: "Session", Class: "id"}, {Name: "Customer", Class: "mono"}, {Name: "Payment"}, {Name: "Flags"}, {Name: "Review"}},
 		cells: func(c *pageContext, e store.Event) []ui.Cell {

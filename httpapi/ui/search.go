@@ -19,6 +19,7 @@ type Search struct {
 	// ExportCount is the address that answers {"count": n} with how many rows the CSV
 	// has; "" if Total tells.
 	ExportCount string
+	Pack        string // address of the evidence pack; "" if there is none
 	Empty       *Empty // not nil if nothing was found
 	Replay      *Replay
 	Notice      string // what a form that was sent did
