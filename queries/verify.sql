@@ -6,6 +6,20 @@ SELECT pg_export_snapshot();
 -- name: ListCheckpoints :many
 SELECT size, checkpoint FROM log_checkpoints WHERE size > @after_size ORDER BY size LIMIT @row_limit;
 
+-- CountLeaves counts the leaves in log_leaves, wherever they say that they stand.
+-- name: CountLeaves :one
+SELECT coalesce(sum(length(ids) / 17), 0)::bigint FROM log_leaves;
+
+-- SurplusLeaves are rows of log_leaves that hold more than up to the next row, or more than
+-- the log: nothing signed speaks of these, and nobody opens them.
+-- name: SurplusLeaves :many
+SELECT first_index FROM (
+    SELECT l.first_index, length(l.ids) AS ids, length(l.hashes) AS hashes, lead(l.first_index) OVER (ORDER BY l.first_index) AS next
+    FROM log_leaves l WHERE l.first_index < 0 OR l.first_index >= @from_index::bigint
+) r
+WHERE r.first_index < 0 OR r.ids / 17 > least(coalesce(r.next, @size::bigint), @size::bigint) - r.first_index OR r.ids % 17 <> 0 OR r.hashes <> r.ids / 17 * 32
+ORDER BY r.first_index;
+
 -- name: QueuedLeaves :many
 SELECT leaves, queued_at FROM log_queue ORDER BY id;
 
@@ -121,20 +135,49 @@ LEFT JOIN store_facets c ON c.store_id = f.store_id AND c.facet = f.facet AND c.
 WHERE c.store_id IS NULL OR f.first_at < c.first_seen_at OR f.last_at >= c.last_seen_at + interval '1 minute'
 ORDER BY f.store_id, f.facet, f.value;
 
--- UnknownValues are the webhooks of deliveries, and the flags of sessions, that the
--- catalogue does not know.
+-- UnknownValues are the webhooks of deliveries, the flags of sessions, and the retailer's ids
+-- of stores, that the catalogue does not know.
 -- name: UnknownValues :many
 (SELECT d.store_id, 'webhook'::text AS facet, d.webhook AS value FROM deliveries d WHERE d.received_at >= @since
     EXCEPT SELECT store_id, 'webhook', webhook FROM store_webhooks)
 UNION ALL
 (SELECT f.store_id, 'session flag', f.flag FROM session_flags f WHERE f.first_seen_at >= @since
     EXCEPT SELECT store_id, 'session flag', flag FROM store_flags)
+UNION ALL
+(SELECT e.store_id, 'id of the retailer''s', e.store_external_id FROM events e WHERE e.received_at >= @since AND e.store_id <> 0 AND e.store_external_id <> ''
+    EXCEPT SELECT store_id, 'id of the retailer''s', external_id FROM store_external_ids)
 ORDER BY store_id, facet, value;
+
+-- WrongCounts are the days of UTC of which the counts are not those of the events.
+-- name: WrongCounts :many
+WITH quarters AS (
+    SELECT e.store_id, e.kind, (e.occurred_at AT TIME ZONE 'UTC')::date AS day,
+        (extract(hour FROM e.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM e.occurred_at) / 15))::integer AS quarter, count(*) AS events
+    FROM events e WHERE isfinite(e.occurred_at) GROUP BY 1, 2, 3, 4
+), stated AS (
+    SELECT q.store_id, q.kind, q.day, sum(q.events)::bigint AS events, array_agg(q.quarter || ':' || q.events ORDER BY q.quarter) AS quarters
+    FROM quarters q GROUP BY 1, 2, 3
+), counted AS (
+    SELECT d.store_id, d.kind, d.day, d.events,
+        (SELECT array_agg(i || ':' || d.quarters[i] ORDER BY i) FROM generate_subscripts(d.quarters, 1) i WHERE d.quarters[i] <> 0) AS quarters
+    FROM event_days d WHERE d.events <> 0 OR 0 <> ANY (d.quarters)
+)
+SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::date AS day,
+    coalesce(s.events, 0)::bigint AS stated, coalesce(c.events, 0)::bigint AS counted
+FROM stated s FULL JOIN counted c ON c.store_id = s.store_id AND c.kind = s.kind AND c.day = s.day
+WHERE s.events IS DISTINCT FROM c.events OR s.quarters IS DISTINCT FROM c.quarters
+ORDER BY 1, 2, 3;
 
 -- name: MissingQuarantine :many
 SELECT d.id FROM deliveries d
 LEFT JOIN quarantine q ON q.store_id = d.store_id AND q.received_at = d.received_at AND q.delivery_id = d.id AND q.received_at >= @since
 WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
+
+-- Replayed are deliveries of which quarantine says that a replay found something.
+-- name: Replayed :many
+SELECT delivery_id, received_at FROM quarantine
+WHERE received_at >= @since AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
+ORDER BY received_at, delivery_id;
 
 -- Cosignatures are those that a witness gave, with the checkpoints that they are of.
 -- name: Cosignatures :many
@@ -195,6 +238,12 @@ SELECT store_id, kind, occurred_at, event_id, gondola_id FROM event_gondolas;
 
 -- name: AllQuarantine :many
 SELECT store_id, received_at, delivery_id FROM quarantine;
+
+-- name: AllReplays :many
+SELECT coalesce(event_store_id, 0)::bigint AS event_store_id, coalesce(event_kind, '')::text AS event_kind,
+    coalesce(event_occurred_at, '0001-01-01T00:00:00Z')::timestamptz AS event_occurred_at, coalesce(event_id, delivery_id)::uuid AS event_id,
+    delivery_id::text AS delivery_id
+FROM quarantine WHERE replayed_at IS NOT NULL OR event_id IS NOT NULL;
 
 -- name: AllAccess :many
 SELECT entry_id FROM access_log WHERE entry_id IS NOT NULL;

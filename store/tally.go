@@ -24,13 +24,14 @@ func (t *tally) add(sum [sha256.Size]byte) {
 
 // tallies are of what the log knows, or of what the tables have.
 type tallies struct {
-	deliveries, quarantine, events, flags, products, gondolas, access, acts tally
+	deliveries, quarantine, replays, events, flags, products, gondolas, access, acts tally
 }
 
 func (t *tallies) merge(o tallies) {
 	for _, pair := range [][2]*tally{
 		{&t.deliveries, &o.deliveries},
 		{&t.quarantine, &o.quarantine},
+		{&t.replays, &o.replays},
 		{&t.events, &o.events},
 		{&t.flags, &o.flags},
 		{&t.products, &o.products},
@@ -86,6 +87,13 @@ func (k *tallier) delivery(t *tallies, r *evidenceRow) {
 	t.deliveries.add(sum)
 	if r.StatedEventID == nil {
 		t.quarantine.add(sum)
+	}
+}
+
+// replay adds what a replay found, as quarantine has it.
+func (k *tallier) replay(t *tallies, r *evidenceRow) {
+	if r.EventID != nil {
+		t.replays.add(rowSum(k, orZero(r.EventStoreID), orEmpty(r.EventKind), orZero(r.OccurredAt), *r.EventID, r.ID.String()))
 	}
 }
 

@@ -202,6 +202,9 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		if err := v.readRetirements(ctx); err != nil {
 			return fmt.Errorf("reading retirements: %w", err)
 		}
+		if err := v.surplus(ctx, tree.N); err != nil {
+			return fmt.Errorf("looking for leaves that are none: %w", err)
+		}
 		if err := v.tree(ctx, tree); err != nil {
 			return fmt.Errorf("verifying the tree: %w", err)
 		}
@@ -248,7 +251,9 @@ func (v *verification) checkpoint(ctx context.Context) (tlog.Tree, error) {
 		if err != nil || len(state.Root) != tlog.HashSize {
 			return tlog.Tree{}, errors.Join(ErrLogDamaged, err)
 		}
-		return tlog.Tree{N: state.Size, Hash: tlog.Hash(state.Root)}, nil
+		// Nothing signed says how many there are: no more than are there.
+		there, err := v.queries.CountLeaves(ctx, v.log.conn)
+		return tlog.Tree{N: max(min(state.Size, there), 0), Hash: tlog.Hash(state.Root)}, err
 	}
 	if err != nil {
 		return tlog.Tree{}, err

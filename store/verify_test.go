@@ -49,7 +49,8 @@ func matrix(t testing.TB) (d signed, ids [victims]uuid.UUID) {
 		for i, body := range []string{alcohol(0), alcohol(1), alcohol(0)} {
 			ids[i] = recordOne(t, s, aifi.RestrictedProductsInteractions, body, store.Scope{})
 		}
-		ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(registration, 1, 1, 1), store.Scope{})
+		named := strings.Replace(registration, `"storeId":7`, `"storeId":7,"storeExternalId":"shop 7"`, 1)
+		ids[register] = recordOne(t, s, aifi.RemoteRegister, fmt.Sprintf(named, 1, 1, 1), store.Scope{})
 		ids[notJSON] = recordOne(t, s, aifi.SuspectedFraud, "not JSON", store.Scope{})
 		ids[replayed] = recordOne(t, s, aifi.RestrictedProductsInteractions, alcohol(2), store.OnlyStores([]int64{8}))
 	})
@@ -304,6 +305,19 @@ var tampers = map[string]tamper{
 	"an event is deleted": {
 		`DELETE FROM events WHERE delivery_id = '%[2]s'`, []string{"MISSING event of 1"},
 	},
+	"an event is made up, and a replay that found it": {
+		`INSERT INTO events SELECT store_id, kind, received_at, gen_random_uuid(), occurred_at_known, '%[5]s', received_at, issued_at, webhook, event_id,
+			session_id, customer_id, shopper_id, store_external_id, '{}', '{}', '{}', payment_provider, token_type, check_in_device_id, unreadable
+			FROM events WHERE delivery_id = '%[2]s';
+		 UPDATE events SET received_at = q.received_at FROM quarantine q WHERE q.delivery_id = '%[5]s' AND events.delivery_id = '%[5]s';
+		 UPDATE stores SET last_seen_at = now() + interval '1 day';
+		 UPDATE quarantine SET replayed_at = now(), event_store_id = e.store_id, event_kind = e.kind, event_occurred_at = e.occurred_at, event_id = e.id
+			FROM events e WHERE e.delivery_id = '%[5]s' AND quarantine.delivery_id = '%[5]s'`,
+		[]string{"TAMPERED quarantine of 4"},
+	},
+	"a delivery is said to have been replayed": {
+		`UPDATE quarantine SET replayed_at = now() WHERE delivery_id = '%[5]s'`, []string{"TAMPERED quarantine of 4"},
+	},
 	"an event that a replay found is edited": {
 		`UPDATE events SET shopper_id = 'y' WHERE delivery_id = '%[6]s'`, []string{"TAMPERED event of 5"},
 	},
@@ -357,6 +371,18 @@ var tampers = map[string]tamper{
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
 		[]string{"UNSEQUENCED delivery of -1"},
 	},
+	"a delivery is made up, and a leaf behind those that were signed": {
+		`INSERT INTO deliveries SELECT store_id, received_at, '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
+			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s';
+		 INSERT INTO log_leaves SELECT 100000, '\x01' || uuid_send('%[9]s'), sha256(''), received_at, received_at FROM deliveries WHERE id = '%[2]s'`,
+		[]string{"TAMPERED leaves at 100000"},
+	},
+	"a delivery is made up, and a leaf in the place of another": {
+		`INSERT INTO deliveries SELECT store_id, received_at, '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
+			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s';
+		 UPDATE log_leaves SET ids = ids || '\x01' || uuid_send('%[9]s'), hashes = hashes || sha256('') WHERE first_index = 0`,
+		[]string{"TAMPERED leaves at 0"},
+	},
 	"a delivery is copied to another store": {
 		`INSERT INTO deliveries SELECT 8, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
@@ -386,6 +412,18 @@ var tampers = map[string]tamper{
 	},
 	"the catalogue forgets flags": {
 		`DELETE FROM store_flags`, []string{"MISSING catalogue"},
+	},
+	"the catalogue forgets what the retailer calls a store": {
+		`DELETE FROM store_external_ids`, []string{"MISSING catalogue"},
+	},
+	"counts are raised": {
+		`UPDATE event_days SET events = events + 1, quarters[12] = coalesce(quarters[12], 0) + 1 WHERE kind = 'registration'`, []string{"TAMPERED counts"},
+	},
+	"counts move to another hour": {
+		`UPDATE event_days SET quarters = '[4:4]={1}' WHERE kind = 'registration'`, []string{"TAMPERED counts"},
+	},
+	"a day of which there were events is not counted": {
+		`DELETE FROM event_days WHERE kind = 'registration'`, []string{"TAMPERED counts"},
 	},
 	"the catalogue forgets webhooks": {
 		`DELETE FROM store_webhooks WHERE webhook = 'remote-register'`, []string{"MISSING catalogue"},
@@ -444,6 +482,9 @@ var tampers = map[string]tamper{
 	},
 	"the state is not that of its checkpoint": {
 		`UPDATE log_state SET root = sha256(root)`, []string{"TAMPERED checkpoint", "TAMPERED leaves at 512"},
+	},
+	"the state says that the log is larger than any could be": {
+		`UPDATE log_state SET size = 9223372036854775807`, []string{"TAMPERED checkpoint"},
 	},
 	"a kept checkpoint is edited": {
 		`UPDATE log_checkpoints SET checkpoint = set_byte(checkpoint, 30, get_byte(checkpoint, 30) # 1) WHERE size < 604`, []string{"TAMPERED checkpoint"},

@@ -72,6 +72,9 @@ func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
 			c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, *r.ErasedAt, translog.Erasure})
 		}
 	}
+	if l.kind == translog.Replay {
+		o.tallier.replay(&c.tallies, r)
+	}
 	if l.kind != translog.Erasure {
 		o.tallier.event(&c.tallies, r)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ func (v *verification) rows(ctx context.Context) error {
 	if err := v.actRows(ctx); err != nil {
 		return err
 	}
-	differ := tables{true, true, true, true}
+	differ := tables{true, true, true, true, true}
 	if v.From.N == 0 && v.Since.IsZero() {
 		if err := v.tallyWaiting(ctx); err != nil {
 			return err
@@ -42,6 +43,12 @@ func (v *verification) rows(ctx context.Context) error {
 			}
 		}
 	}
+	// Where events were found to be others, what they are counted to be says no more.
+	if v.From.N == 0 && v.Since.IsZero() && !differ.events && v.result.Clean() {
+		if err := v.counts(ctx); err != nil {
+			return fmt.Errorf("counting events: %w", err)
+		}
+	}
 	times, err := v.newTimes(ctx)
 	if err != nil {
 		return err
@@ -54,7 +61,7 @@ func (v *verification) rows(ctx context.Context) error {
 		needed bool
 		at     func(context.Context) error
 	}{
-		{differ.received, v.unsequenced}, {differ.events, v.unstated}, {differ.lists, unlisted}, {differ.quarantine, v.unquarantined},
+		{differ.received, v.unsequenced}, {differ.events, v.unstated}, {differ.lists, unlisted}, {differ.quarantine, v.unquarantined}, {differ.replays, v.unreplayed},
 	} {
 		if look.needed {
 			if err := look.at(ctx); err != nil {
@@ -70,6 +77,16 @@ func (v *verification) unstated(ctx context.Context) error {
 	orphans, err := v.queries.UnstatedEvents(ctx, v.log.conn, v.Since)
 	for _, id := range orphans {
 		v.found(Finding{Class: Tampered, What: "event", DeliveryID: &id, Detail: "the delivery that it names does not state it"})
+	}
+	return err
+}
+
+// counts finds days of which the counts are not those of the events.
+func (v *verification) counts(ctx context.Context) error {
+	wrong, err := v.queries.WrongCounts(ctx, v.log.conn)
+	for _, w := range wrong {
+		v.found(Finding{Class: Tampered, What: "counts", Detail: fmt.Sprintf("of kind %s, store %d had %d on %s, and another number is counted for the day or for its quarters of an hour: %d",
+			w.Kind, w.StoreID, w.Stated, w.Day.Format(time.DateOnly), w.Counted)})
 	}
 	return err
 }
@@ -128,6 +145,27 @@ func (v *verification) unquarantined(ctx context.Context) error {
 		v.found(Finding{Class: Missing, What: "quarantine", DeliveryID: &id, Detail: "it states nothing, and is not in quarantine"})
 	}
 	return err
+}
+
+// unreplayed finds deliveries of which quarantine says that a replay found what they
+// state, and the log does not: search would show an event that nobody sent.
+func (v *verification) unreplayed(ctx context.Context) error {
+	replayed, err := v.queries.Replayed(ctx, v.log.conn, v.Since)
+	if err != nil {
+		return err
+	}
+	for _, r := range replayed {
+		found, err := v.log.locate(ctx, r.ReceivedAt, r.DeliveryID)
+		if err != nil {
+			return err
+		}
+		replayedBy := func(at located) bool { return at.kind == translog.Replay }
+		if _, waits := v.waiting[leafIDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) || len(found) == 0 {
+			continue
+		}
+		v.found(Finding{Class: Tampered, What: "quarantine", DeliveryID: &r.DeliveryID, Detail: "it is said to have been replayed, and the log does not know of it"})
+	}
+	return nil
 }
 
 // unsequenced finds deliveries and entries of the access log without a leaf, an hour at

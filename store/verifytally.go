@@ -9,7 +9,7 @@ import (
 )
 
 // tables says of which tables the tallies differ from those of the leaves.
-type tables struct{ received, events, lists, quarantine bool }
+type tables struct{ received, events, lists, quarantine, replays bool }
 
 // tallyTables reads the keys of all rows that leaves are about.
 func (v *verification) tallyTables(ctx context.Context) (differ tables, err error) {
@@ -21,6 +21,7 @@ func (v *verification) tallyTables(ctx context.Context) (differ tables, err erro
 	}{
 		{"deliveries", func() error { return tallyTable(ctx, tx, &k, &have.deliveries, q.AllDeliveries, receivedKey) }},
 		{"quarantine", func() error { return tallyTable(ctx, tx, &k, &have.quarantine, q.AllQuarantine, receivedKey) }},
+		{"quarantine", func() error { return tallyTable(ctx, tx, &k, &have.replays, q.AllReplays, listKey) }},
 		{"access_log", func() error { return tallyTable(ctx, tx, &k, &have.access, q.AllAccess, accessKey) }},
 		{"events", func() error { return tallyTable(ctx, tx, &k, &have.events, q.AllEvents, statedKey) }},
 		{"event_flags", func() error { return tallyTable(ctx, tx, &k, &have.flags, q.AllFlags, listKey) }},
@@ -38,6 +39,7 @@ func (v *verification) tallyTables(ctx context.Context) (differ tables, err erro
 		// Lists were tallied by the events of the leaves.
 		lists:      have.events != v.known.events || have.flags != v.known.flags || have.products != v.known.products || have.gondolas != v.known.gondolas,
 		quarantine: have.quarantine != v.known.quarantine,
+		replays:    have.replays != v.known.replays,
 	}, nil
 }
 

@@ -306,6 +306,47 @@ func (q *Queries) AllQuarantine(ctx context.Context, db DBTX) ([]AllQuarantineRo
 	return items, nil
 }
 
+const allReplays = `-- name: AllReplays :many
+SELECT coalesce(event_store_id, 0)::bigint AS event_store_id, coalesce(event_kind, '')::text AS event_kind,
+    coalesce(event_occurred_at, '0001-01-01T00:00:00Z')::timestamptz AS event_occurred_at, coalesce(event_id, delivery_id)::uuid AS event_id,
+    delivery_id::text AS delivery_id
+FROM quarantine WHERE replayed_at IS NOT NULL OR event_id IS NOT NULL
+`
+
+type AllReplaysRow struct {
+	EventStoreID    int64
+	EventKind       string
+	EventOccurredAt time.Time
+	EventID         uuid.UUID
+	DeliveryID      string
+}
+
+func (q *Queries) AllReplays(ctx context.Context, db DBTX) ([]AllReplaysRow, error) {
+	rows, err := db.Query(ctx, allReplays)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AllReplaysRow
+	for rows.Next() {
+		var i AllReplaysRow
+		if err := rows.Scan(
+			&i.EventStoreID,
+			&i.EventKind,
+			&i.EventOccurredAt,
+			&i.EventID,
+			&i.DeliveryID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cosignatures = `-- name: Cosignatures :many
 SELECT s.size, s.line, c.checkpoint FROM log_cosignatures s LEFT JOIN log_checkpoints c ON c.size = s.size
 WHERE s.witness = $1 AND s.size > $2
@@ -356,6 +397,18 @@ type CosignedBeforeParams struct {
 
 func (q *Queries) CosignedBefore(ctx context.Context, db DBTX, arg CosignedBeforeParams) (int64, error) {
 	row := db.QueryRow(ctx, cosignedBefore, arg.Witness, arg.UpTo)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const countLeaves = `-- name: CountLeaves :one
+SELECT coalesce(sum(length(ids) / 17), 0)::bigint FROM log_leaves
+`
+
+// CountLeaves counts the leaves in log_leaves, wherever they say that they stand.
+func (q *Queries) CountLeaves(ctx context.Context, db DBTX) (int64, error) {
+	row := db.QueryRow(ctx, countLeaves)
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
@@ -625,6 +678,74 @@ func (q *Queries) QueuedLeaves(ctx context.Context, db DBTX) ([]QueuedLeavesRow,
 	return items, nil
 }
 
+const replayed = `-- name: Replayed :many
+SELECT delivery_id, received_at FROM quarantine
+WHERE received_at >= $1 AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
+ORDER BY received_at, delivery_id
+`
+
+type ReplayedRow struct {
+	DeliveryID uuid.UUID
+	ReceivedAt time.Time
+}
+
+// Replayed are deliveries of which quarantine says that a replay found something.
+func (q *Queries) Replayed(ctx context.Context, db DBTX, since time.Time) ([]ReplayedRow, error) {
+	rows, err := db.Query(ctx, replayed, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReplayedRow
+	for rows.Next() {
+		var i ReplayedRow
+		if err := rows.Scan(&i.DeliveryID, &i.ReceivedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const surplusLeaves = `-- name: SurplusLeaves :many
+SELECT first_index FROM (
+    SELECT l.first_index, length(l.ids) AS ids, length(l.hashes) AS hashes, lead(l.first_index) OVER (ORDER BY l.first_index) AS next
+    FROM log_leaves l WHERE l.first_index < 0 OR l.first_index >= $1::bigint
+) r
+WHERE r.first_index < 0 OR r.ids / 17 > least(coalesce(r.next, $2::bigint), $2::bigint) - r.first_index OR r.ids % 17 <> 0 OR r.hashes <> r.ids / 17 * 32
+ORDER BY r.first_index
+`
+
+type SurplusLeavesParams struct {
+	FromIndex int64
+	Size      int64
+}
+
+// SurplusLeaves are rows of log_leaves that hold more than up to the next row, or more than
+// the log: nothing signed speaks of these, and nobody opens them.
+func (q *Queries) SurplusLeaves(ctx context.Context, db DBTX, arg SurplusLeavesParams) ([]int64, error) {
+	rows, err := db.Query(ctx, surplusLeaves, arg.FromIndex, arg.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var first_index int64
+		if err := rows.Scan(&first_index); err != nil {
+			return nil, err
+		}
+		items = append(items, first_index)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const unknownFacets = `-- name: UnknownFacets :many
 SELECT f.store_id, f.facet, f.value
 FROM (
@@ -689,6 +810,9 @@ const unknownValues = `-- name: UnknownValues :many
 UNION ALL
 (SELECT f.store_id, 'session flag', f.flag FROM session_flags f WHERE f.first_seen_at >= $1
     EXCEPT SELECT store_id, 'session flag', flag FROM store_flags)
+UNION ALL
+(SELECT e.store_id, 'id of the retailer''s', e.store_external_id FROM events e WHERE e.received_at >= $1 AND e.store_id <> 0 AND e.store_external_id <> ''
+    EXCEPT SELECT store_id, 'id of the retailer''s', external_id FROM store_external_ids)
 ORDER BY store_id, facet, value
 `
 
@@ -698,8 +822,8 @@ type UnknownValuesRow struct {
 	Value   string
 }
 
-// UnknownValues are the webhooks of deliveries, and the flags of sessions, that the
-// catalogue does not know.
+// UnknownValues are the webhooks of deliveries, the flags of sessions, and the retailer's ids
+// of stores, that the catalogue does not know.
 func (q *Queries) UnknownValues(ctx context.Context, db DBTX, since time.Time) ([]UnknownValuesRow, error) {
 	rows, err := db.Query(ctx, unknownValues, since)
 	if err != nil {
@@ -984,6 +1108,61 @@ func (q *Queries) WindowPersons(ctx context.Context, db DBTX, arg WindowPersonsP
 			&i.LastName,
 			&i.Phone,
 			&i.PhoneNumber,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const wrongCounts = `-- name: WrongCounts :many
+WITH quarters AS (
+    SELECT e.store_id, e.kind, (e.occurred_at AT TIME ZONE 'UTC')::date AS day,
+        (extract(hour FROM e.occurred_at AT TIME ZONE 'UTC') * 4 + floor(extract(minute FROM e.occurred_at) / 15))::integer AS quarter, count(*) AS events
+    FROM events e WHERE isfinite(e.occurred_at) GROUP BY 1, 2, 3, 4
+), stated AS (
+    SELECT q.store_id, q.kind, q.day, sum(q.events)::bigint AS events, array_agg(q.quarter || ':' || q.events ORDER BY q.quarter) AS quarters
+    FROM quarters q GROUP BY 1, 2, 3
+), counted AS (
+    SELECT d.store_id, d.kind, d.day, d.events,
+        (SELECT array_agg(i || ':' || d.quarters[i] ORDER BY i) FROM generate_subscripts(d.quarters, 1) i WHERE d.quarters[i] <> 0) AS quarters
+    FROM event_days d WHERE d.events <> 0 OR 0 <> ANY (d.quarters)
+)
+SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::date AS day,
+    coalesce(s.events, 0)::bigint AS stated, coalesce(c.events, 0)::bigint AS counted
+FROM stated s FULL JOIN counted c ON c.store_id = s.store_id AND c.kind = s.kind AND c.day = s.day
+WHERE s.events IS DISTINCT FROM c.events OR s.quarters IS DISTINCT FROM c.quarters
+ORDER BY 1, 2, 3
+`
+
+type WrongCountsRow struct {
+	StoreID int64
+	Kind    string
+	Day     time.Time
+	Stated  int64
+	Counted int64
+}
+
+// WrongCounts are the days of UTC of which the counts are not those of the events.
+func (q *Queries) WrongCounts(ctx context.Context, db DBTX) ([]WrongCountsRow, error) {
+	rows, err := db.Query(ctx, wrongCounts)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WrongCountsRow
+	for rows.Next() {
+		var i WrongCountsRow
+		if err := rows.Scan(
+			&i.StoreID,
+			&i.Kind,
+			&i.Day,
+			&i.Stated,
+			&i.Counted,
 		); err != nil {
 			return nil, err
 		}
