@@ -18,22 +18,32 @@ const (
 // then lines are left out, and counted.
 type asideWriter struct {
 	lines chan []byte
-	left  atomic.Int64 // lines left out, and not yet told
+	left  atomic.Int64  // lines left out, and not yet told
+	stop  chan struct{} // closed when no more are written
 	ended chan struct{}
 }
 
 // newAsideWriter starts the goroutine; tell is called by it after lines were left out.
 func newAsideWriter(out io.Writer, room int, tell func(left int64)) *asideWriter {
-	w := &asideWriter{lines: make(chan []byte, room), ended: make(chan struct{})}
+	w := &asideWriter{lines: make(chan []byte, room), stop: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(w.ended)
-		for line := range w.lines {
-			_, _ = out.Write(line) // there is nowhere else to say so
-			if len(w.lines) > 0 {
-				continue
-			}
-			if n := w.left.Swap(0); n > 0 {
-				tell(n)
+		for {
+			select {
+			case line := <-w.lines:
+				_, _ = out.Write(line) // there is nowhere else to say so
+			default:
+				if n := w.left.Swap(0); n > 0 {
+					tell(n)
+				}
+				select {
+				case line := <-w.lines:
+					_, _ = out.Write(line)
+				case <-w.stop:
+					if len(w.lines) == 0 {
+						return
+					}
+				}
 			}
 		}
 	}()
@@ -50,9 +60,9 @@ func (w *asideWriter) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// end waits a moment for what was taken. Nothing may be written afterwards.
+// end waits a moment for what was taken. What is written afterwards may be lost.
 func (w *asideWriter) end() {
-	close(w.lines)
+	close(w.stop)
 	select {
 	case <-w.ended:
 	case <-time.After(logFlush):
