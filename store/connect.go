@@ -20,24 +20,29 @@ func (s *Store) connectFirst(ctx, background context.Context) error {
 	if s.spool == nil {
 		return s.connect(ctx)
 	}
-	first := make(chan error, 1)
+	first, left := make(chan error), make(chan struct{})
 	s.work.Go(func() {
 		err := s.connect(background)
-		first <- err
+		told := false
+		select {
+		case first <- err:
+			told = true
+		case <-left: // nobody waits for it any more
+		}
 		for err != nil && !lasting(err) {
 			if !pause(background, reconnectPause) {
 				return
 			}
-			err = s.connect(background)
-			if lasting(err) && background.Err() == nil {
-				s.log.Error("the database cannot be used; deliveries stay in the spool", "error", err)
-				err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-			}
+			told, err = false, s.connect(background)
 		}
-		if err == nil {
+		switch {
+		case err == nil:
 			s.log.Info("connected to the database")
+		case !told && background.Err() == nil:
+			s.log.Error("the database cannot be used; deliveries stay in the spool until that is mended and this is started anew", "error", err)
 		}
 	})
+	defer close(left)
 	wait := time.NewTimer(patience)
 	defer wait.Stop()
 	select {

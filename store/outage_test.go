@@ -173,6 +173,20 @@ func TestStartWithoutTheDatabase(t *testing.T) {
 	}
 }
 
+// What an operator must see to is told also when the database takes long to say so.
+func TestALateRefusalIsTold(t *testing.T) {
+	proxy := storetest.NewProxy(t, ordinaryOwner(t)) // there are no tables
+	proxy.Hold()
+	var logged lockedBuffer
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: proxy.URL, Logger: logged.logger(), Local: &store.Local{Dir: t.TempDir()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	proxy.Mend()
+	logged.wait(t, "run `aifi-audit migrate up`")
+}
+
 func TestTokensAreGoodForAWhileOnly(t *testing.T) {
 	url, dir := storetest.URL(t), t.TempDir()
 	now := time.Now()
