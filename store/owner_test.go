@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"errors"
 	"net/url"
 	"strings"
 	"testing"
@@ -53,5 +54,28 @@ func TestAnOrdinaryOwnerMakesTheTables(t *testing.T) {
 	}
 	if got := storetest.Query(t, url, "SELECT count(*) FROM deliveries_199901")[0]; got != "1" {
 		t.Errorf("%s deliveries are in the new partition", got)
+	}
+}
+
+// Who only looks at a database leaves it as it is: it may be another program's.
+func TestToLookMakesNothing(t *testing.T) {
+	url := ordinaryOwner(t)
+	if s, err := store.Open(t.Context(), store.Config{DatabaseURL: url}); !errors.Is(err, store.ErrSchema) {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("it is opened: %v", err)
+	}
+	steps, err := store.Migrations(t.Context(), url)
+	if err != nil || len(steps) == 0 {
+		t.Fatalf("%v, %v", steps, err)
+	}
+	for _, m := range steps {
+		if m.AppliedAt != nil || m.Name == "" {
+			t.Errorf("%+v", m)
+		}
+	}
+	if got := storetest.Query(t, url, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"); len(got) != 0 {
+		t.Errorf("there are %v", got)
 	}
 }

@@ -30,7 +30,7 @@ type Migration struct {
 // the log, those that are there are adopted: see AdoptActs.
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
-	err := withProvider(databaseURL, func(p *goose.Provider) error {
+	err := withProvider(databaseURL, func(_ *sql.DB, p *goose.Provider) error {
 		results, err := p.Up(ctx)
 		for _, r := range results {
 			now := time.Now()
@@ -52,7 +52,13 @@ func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 // Migrations lists the steps and whether they were taken.
 func Migrations(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var all []Migration
-	err := withProvider(databaseURL, func(p *goose.Provider) error {
+	err := withProvider(databaseURL, func(conn *sql.DB, p *goose.Provider) error {
+		if made, err := versioned(ctx, conn); err != nil || !made {
+			for _, source := range p.ListSources() {
+				all = append(all, Migration{Version: source.Version, Name: source.Path})
+			}
+			return err
+		}
 		status, err := p.Status(ctx)
 		for _, st := range status {
 			m := Migration{Version: st.Source.Version, Name: st.Source.Path}
@@ -72,7 +78,14 @@ func Migrations(ctx context.Context, databaseURL string) ([]Migration, error) {
 
 // CheckSchema returns ErrSchema if the schema is behind or ahead of this program.
 func CheckSchema(ctx context.Context, databaseURL string) error {
-	return withProvider(databaseURL, func(p *goose.Provider) error {
+	return withProvider(databaseURL, func(conn *sql.DB, p *goose.Provider) error {
+		made, err := versioned(ctx, conn)
+		if err != nil {
+			return fmt.Errorf("reading the state of the schema: %w", known(err))
+		}
+		if !made {
+			return fmt.Errorf("%w: its tables are not there, or this role may not see them; run `aifi-audit migrate up` as the role that is to own them", ErrSchema)
+		}
 		have, want, err := p.GetVersions(ctx)
 		switch {
 		case err != nil:
@@ -86,7 +99,14 @@ func CheckSchema(ctx context.Context, databaseURL string) error {
 	})
 }
 
-func withProvider(databaseURL string, use func(*goose.Provider) error) error {
+// versioned reports whether there is a table of the steps that were taken. Who only looks
+// must not make it, as goose would: the database may be another program's.
+func versioned(ctx context.Context, conn *sql.DB) (made bool, err error) {
+	err = conn.QueryRowContext(ctx, "SELECT to_regclass('goose_db_version') IS NOT NULL").Scan(&made)
+	return made, err
+}
+
+func withProvider(databaseURL string, use func(*sql.DB, *goose.Provider) error) error {
 	conn, err := sql.Open("pgx", databaseURL)
 	if err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
@@ -100,5 +120,5 @@ func withProvider(databaseURL string, use func(*goose.Provider) error) error {
 	if err != nil {
 		return err
 	}
-	return use(provider)
+	return use(conn, provider)
 }
