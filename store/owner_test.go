@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
@@ -77,5 +79,29 @@ func TestToLookMakesNothing(t *testing.T) {
 	}
 	if got := storetest.Query(t, url, "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"); len(got) != 0 {
 		t.Errorf("there are %v", got)
+	}
+}
+
+// Who made the tables as a superuser, and is none any more, can bring them up to date.
+func TestAnOwnerWhoWasASuperuserMigrates(t *testing.T) {
+	const settings = "SELECT p.oid::regprocedure || ' ' || c FROM pg_proc p, unnest(p.proconfig) c WHERE pronamespace = 'public'::regnamespace ORDER BY 1"
+	url := ordinaryOwner(t)
+	admin := storetest.URL(t)
+	owner := storetest.Query(t, url, "SELECT current_user::text")[0]
+	storetest.SQL(t, admin, "ALTER ROLE "+owner+" SUPERUSER")
+	if _, err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	want := storetest.Query(t, url, settings)
+	downTo(t, url, 27)
+	if got := storetest.Query(t, url, settings); !strings.Contains(strings.Join(got, "\n"), "aifi_audit.keeper=") {
+		t.Fatal("no function sets the parameter: this test tests nothing")
+	}
+	storetest.SQL(t, admin, "ALTER ROLE "+owner+" NOSUPERUSER")
+	if _, err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, storetest.Query(t, url, settings)); diff != "" {
+		t.Error(diff)
 	}
 }
