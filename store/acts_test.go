@@ -183,6 +183,24 @@ func TestAnActIsHiddenWithItsLeaf(t *testing.T) {
 	}
 }
 
+// What is to be adopted is adopted also if a later migration fails, and is taken again.
+func TestAMigrationThatFailsAdopts(t *testing.T) {
+	d := acted{signed: newSigned(t), names: strings.NewReplacer(), ids: strings.NewReplacer()}
+	downTo(t, d.url, store.ActsVersion-1)
+	storetest.SQL(t, d.url, "INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'Jane', 0, 'r', 7)", "CREATE FUNCTION expect_rows(bigint, bigint) RETURNS void LANGUAGE sql AS ''")
+	if _, err := store.Migrate(t.Context(), d.url); err == nil {
+		t.Fatal("no migration fails: this test tests nothing")
+	}
+	storetest.SQL(t, d.url, "DROP FUNCTION expect_rows")
+	if _, err := store.Migrate(t.Context(), d.url); err != nil {
+		t.Fatal(err)
+	}
+	d.sequenceAll(t)
+	if v, all, _ := d.verify(t, store.VerifyOptions{}); !v.Clean() || len(v.Adopted) != 1 || v.Adopted[0].Acts != 1 {
+		t.Errorf("%+v %q", v, all)
+	}
+}
+
 // What staff wrote before acts had leaves is adopted by the migration, and what turns up
 // without one afterwards is told apart.
 func TestTheMigrationAdopts(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
@@ -31,20 +30,30 @@ type Migration struct {
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
 	err := withProvider(databaseURL, func(_ *sql.DB, p *goose.Provider) error {
-		results, err := p.Up(ctx)
-		for _, r := range results {
-			now := time.Now()
-			done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: &now})
+		took := func(results []*goose.MigrationResult) (adopts bool) {
+			for _, r := range results {
+				now := time.Now()
+				done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: &now})
+				adopts = adopts || r.Source.Version == actsVersion
+			}
+			return adopts
 		}
+		// What is to be adopted is adopted before a later step can fail: the next run would
+		// not know of it.
+		results, err := p.UpTo(ctx, actsVersion)
+		if adopts := took(results); err != nil {
+			return err
+		} else if adopts {
+			if err := adoptOnce(ctx, databaseURL); err != nil {
+				return fmt.Errorf("adopting what staff wrote before: %w", err)
+			}
+		}
+		results, err = p.Up(ctx)
+		took(results)
 		return err
 	})
 	if err != nil {
 		return done, fmt.Errorf("migrating the database: %w", err)
-	}
-	if slices.ContainsFunc(done, func(m Migration) bool { return m.Version == actsVersion }) {
-		if err := adoptOnce(ctx, databaseURL); err != nil {
-			return done, fmt.Errorf("adopting what staff wrote before: %w", err)
-		}
 	}
 	return done, nil
 }
