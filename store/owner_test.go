@@ -105,3 +105,23 @@ func TestAnOwnerWhoWasASuperuserMigrates(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// The owner does not lose his own rights by a grant in his name, and who is granted them
+// needs no other right to the schema.
+func TestGrantsToTheOwnerAreRefused(t *testing.T) {
+	role := newRole(t, storetest.URL(t), "DROP ROLE %[1]s")
+	url := ordinaryOwner(t) // is dropped first
+	if _, err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if err := exec(t, url, "SELECT grant_application(current_user)"); err == nil || !strings.Contains(err.Error(), "owns the tables") {
+		t.Errorf("they are granted: %v", err)
+	}
+	storetest.SQL(t, url, "REVOKE ALL ON SCHEMA public FROM PUBLIC", "SELECT grant_application('"+role+"')")
+	s, err := store.Open(t.Context(), store.Config{DatabaseURL: asRole(t, url, role)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	record(t, s, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", time.Now())))
+}
