@@ -192,6 +192,9 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 		config.ConnConfig.RuntimeParams[name] = value
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// A verification keeps its snapshot while others read, and an erasure its locks, for as
+	// long as it takes. What is forgotten ends with the program.
+	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
 		return nil

@@ -601,3 +601,12 @@ func TestASecondLogIsNotTheFirst(t *testing.T) {
 func newKey() (key, public string, err error) {
 	return translog.NewKey(rand.Reader, "audit.example.com/log")
 }
+
+// A database that ends transactions in which nothing happens for a while can be verified.
+func TestVerifyOutlastsIdleTransactions(t *testing.T) {
+	d, ids := matrix(t)
+	storetest.SQL(t, d.url, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 1', current_database()); END $$`)
+	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() {
+		t.Errorf("%q", found)
+	}
+}
