@@ -192,6 +192,9 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 		config.ConnConfig.RuntimeParams[name] = value
 	}
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	// What waits for a lock must see what was written meanwhile: a month is not retired
+	// over a hold that was placed in that moment.
+	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
 	// A verification keeps its snapshot while others read, and an erasure its locks, for as
 	// long as it takes. What is forgotten ends with the program.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
@@ -215,7 +218,8 @@ func (p *pool) open(ctx context.Context, config *pgxpool.Config) error {
 		opened.Close()
 		return fmt.Errorf("connecting to the database: %w", err)
 	}
-	p.Close()
-	p.ready.Store(opened)
+	if before := p.ready.Swap(opened); before != nil {
+		before.Close()
+	}
 	return nil
 }

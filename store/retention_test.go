@@ -430,6 +430,46 @@ func TestAMonthThatIsReadWaits(t *testing.T) {
 	}
 }
 
+// A hold that is placed while a retirement is under way counts, whatever the database is
+// set to.
+func TestAHoldThatIsPlacedDuringARetirement(t *testing.T) {
+	d := newSigned(t)
+	storetest.SQL(t, d.url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''repeatable read''', current_database()); END $$",
+		"CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(42); RETURN NEW; END'",
+		"CREATE TRIGGER dawdle BEFORE INSERT ON log_retirements FOR EACH ROW EXECUTE FUNCTION dawdle()")
+	s, _ := d.open(t)
+	defer s.Close()
+	at := monthsAgo(3, 0)
+	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", at)), at))
+	keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
+	gate, err := pgx.Connect(t.Context(), d.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = gate.Close(context.Background()) }()
+	if _, err := gate.Exec(t.Context(), "SELECT pg_advisory_lock(42)"); err != nil {
+		t.Fatal(err)
+	}
+	retired := make(chan store.RetentionRun, 1)
+	go func() {
+		done, err := s.Retire(t.Context(), "Jane Doe", "their time was over")
+		if err != nil {
+			t.Error(err)
+		}
+		retired <- done
+	}()
+	storetest.Eventually(t, "the retirement waits", func() bool {
+		return storetest.Query(t, d.url, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 42 AND NOT granted")[0] == "1"
+	})
+	storetest.SQL(t, d.url, "INSERT INTO legal_holds (id, at, placed_by, token_id, reason, store_id) VALUES (gen_random_uuid(), now(), 'Jane Doe', 0, 'a hearing', 7)")
+	if _, err := gate.Exec(t.Context(), "SELECT pg_advisory_unlock(42)"); err != nil {
+		t.Fatal(err)
+	}
+	if done := <-retired; done.Deliveries != 0 || count(t, d.url, "deliveries") != "1" {
+		t.Errorf("what is held is gone: %+v", done)
+	}
+}
+
 // Nothing hides behind a retirement.
 func TestWhatARetirementCannotHide(t *testing.T) {
 	d := newSigned(t)
