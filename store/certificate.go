@@ -87,13 +87,8 @@ func IsSubject(subject string, key []byte, whom Whom) bool {
 	if len(key) != len(translog.Secret{}) {
 		return false
 	}
-	sum, err := subjectOf(translog.Secret(key), whom)
+	sum, err := whom.subject(translog.Secret(key))
 	return err == nil && subject == hex.EncodeToString(sum[:])
-}
-
-// certificateLeaf is the log's record of an erasure as a whole.
-func certificateLeaf(request uuid.UUID, at time.Time, statement string, secret translog.Secret) translog.Leaf {
-	return CertificateLeaf(request, at, statement, secret.Facts())
 }
 
 // CertificateLeaf is the leaf that commits to the statement of an erasure.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
@@ -82,36 +81,14 @@ func (p *pending) statusAgain(have had) Status {
 	return Duplicate
 }
 
-// kindOf is the kind of event that a webhook states.
-func kindOf(w aifi.Webhook) Kind {
-	switch w {
-	case aifi.RestrictedProductsInteractions:
-		return AlcoholInteraction
-	case aifi.SuspectedFraud:
-		return FraudAlert
-	case aifi.RemoteRegister:
-		return Registration
-	}
-	return Other
-}
-
-// occurredAt is when a statement's event happened, as far as is known, in PostgreSQL's
-// whole microseconds.
-func occurredAt(s *aifi.Statement, receivedAt time.Time) time.Time {
-	if t := s.TimeOfOrigin; !t.IsZero() {
-		return t.Truncate(time.Microsecond)
-	}
-	return receivedAt
-}
-
-func (p *pending) occurredAt() time.Time { return occurredAt(p.statement, p.receivedAt) }
+func (p *pending) occurredAt() time.Time { return p.statement.OccurredAt(p.receivedAt) }
 
 func (r *rows) addEvent(p *pending) {
 	s, e := p.statement, &r.events
 	e.StoreID = append(e.StoreID, s.StoreID)
-	e.Kind = append(e.Kind, string(kindOf(s.Webhook)))
+	e.Kind = append(e.Kind, string(s.Webhook.Kind()))
 	e.OccurredAt = append(e.OccurredAt, p.occurredAt())
-	e.ID = append(e.ID, uuidOf(s.Fingerprint))
+	e.ID = append(e.ID, s.UUID())
 	e.OccurredAtKnown = append(e.OccurredAtKnown, !s.TimeOfOrigin.IsZero())
 	e.DeliveryID = append(e.DeliveryID, p.delivery.ID)
 	e.ReceivedAt = append(e.ReceivedAt, p.receivedAt)
@@ -122,7 +99,7 @@ func (r *rows) addEvent(p *pending) {
 	e.CustomerID = append(e.CustomerID, s.CustomerID())
 	e.ShopperID = append(e.ShopperID, s.ShopperID)
 	e.StoreExternalID = append(e.StoreExternalID, s.StoreExternalID)
-	e.Flags = append(e.Flags, arrayLiteral(distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags)))
+	e.Flags = append(e.Flags, arrayLiteral(s.Flags()))
 	e.ProductIds = append(e.ProductIds, arrayLiteral(s.ProductIDs))
 	e.GondolaIds = append(e.GondolaIds, arrayLiteral(s.GondolaIDs))
 	e.PaymentProvider = append(e.PaymentProvider, s.PaymentProvider)
@@ -138,7 +115,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 	var kind, sessionID string
 	var occurredAt, issuedAt time.Time
 	if s := p.statement; s != nil {
-		eventID, kind, occurredAt = uuidOf(s.Fingerprint), string(kindOf(s.Webhook)), p.occurredAt()
+		eventID, kind, occurredAt = s.UUID(), string(s.Webhook.Kind()), p.occurredAt()
 		sessionID, issuedAt = s.SessionID, s.TimeOfIssue
 	}
 	webhook := string(d.Webhook)
@@ -186,7 +163,7 @@ func (r *rows) addDelivery(p *pending, first bool) {
 func (r *rows) addReplay(p *pending, first bool) {
 	q := p.replayed
 	if s := p.statement; s != nil {
-		kind, occurredAt, id := string(kindOf(s.Webhook)), p.occurredAt(), uuidOf(s.Fingerprint)
+		kind, occurredAt, id := string(s.Webhook.Kind()), p.occurredAt(), s.UUID()
 		var leaf []byte
 		if p.evidence != nil {
 			leaf = p.leafBytes(first)

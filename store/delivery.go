@@ -63,11 +63,3 @@ func ReceivedAt(id uuid.UUID) time.Time {
 	fraction := time.Duration(int64(id[6]&0x0f)<<8|int64(id[7])) << 8
 	return time.UnixMilli(ms).Add(fraction).UTC().Truncate(time.Microsecond)
 }
-
-// uuidOf makes a fingerprint a UUIDv8 (RFC 9562).
-func uuidOf(fingerprint [16]byte) uuid.UUID {
-	id := uuid.UUID(fingerprint)
-	id[6] = id[6]&0x0f | 0x80
-	id[8] = id[8]&0x3f | 0x80
-	return id
-}

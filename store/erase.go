@@ -102,7 +102,7 @@ func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err
 	default:
 		return &ErasureStateError{"It is " + string(x.request.State) + "."}
 	}
-	if subject, err := subjectOf(x.request.secret, x.request.Whom()); err != nil || subject != x.request.Subject {
+	if subject, err := x.request.Whom().subject(x.request.secret); err != nil || subject != x.request.Subject {
 		return fmt.Errorf("whom request %s is about: %w", id, ErrTampered)
 	}
 	return nil
@@ -323,7 +323,7 @@ func (x *erasing) conclude(ctx context.Context) error {
 	}
 	err = x.queries.InsertErasureResult(ctx, x.tx, db.InsertErasureResultParams{
 		RequestID: x.request.ID, ExecutedAt: x.at, Erased: erased, Statement: statement, Secret: secret[:],
-		Leaf: certificateLeaf(x.request.ID, x.at, statement, secret).Append(nil),
+		Leaf: CertificateLeaf(x.request.ID, x.at, statement, secret.Facts()).Append(nil),
 	})
 	if err != nil {
 		return fmt.Errorf("writing the result of an erasure: %w", err)

@@ -193,7 +193,7 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 		ID: id, State: ErasurePending, RequestedAt: s.now().UTC().Truncate(time.Microsecond), RequestedBy: n.By, ByCommand: n.Token == nil,
 		Reason: n.Reason, CustomerID: notEmpty(n.CustomerID), Identifiers: n.Identifiers, Found: p.Found,
 	}
-	if e.Subject, err = subjectOf(secret, n.Whom); err != nil {
+	if e.Subject, err = n.subject(secret); err != nil {
 		return Erasure{}, err
 	}
 	e.ExpiresAt = e.RequestedAt.Add(ErasureTerm)
@@ -222,12 +222,6 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 		return s.acts().add(ctx, tx, translog.ErasureRequest, id)
 	})
 	return e, known(err)
-}
-
-// subjectOf commits to whom a request is about: nobody can guess it without the secret.
-func subjectOf(secret translog.Secret, whom Whom) ([sha256.Size]byte, error) {
-	text, err := whom.committed()
-	return secret.Facts().Commit(text), err
 }
 
 // digest is over what an approval is about: the request, whom it is about, and the

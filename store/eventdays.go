@@ -31,7 +31,7 @@ type dayCounts map[int]int64
 // countEvent counts an event that is new.
 func (r *rows) countEvent(p *pending) {
 	at := p.occurredAt().UTC()
-	key := dayKey{p.statement.StoreID, string(kindOf(p.statement.Webhook)), at.Truncate(fullDay)}
+	key := dayKey{p.statement.StoreID, string(p.statement.Webhook.Kind()), at.Truncate(fullDay)}
 	if r.counts[key] == nil {
 		r.counts[key] = dayCounts{}
 	}

@@ -8,18 +8,19 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
 // Kind of an event.
-type Kind string
+type Kind = aifi.Kind
 
-// The kinds of event. Other is what webhooks state that are not modelled in full.
+// The kinds of event.
 const (
-	AlcoholInteraction Kind = "alcohol_interaction"
-	FraudAlert         Kind = "fraud_alert"
-	Registration       Kind = "registration"
-	Other              Kind = "other"
+	AlcoholInteraction = aifi.AlcoholInteraction
+	FraudAlert         = aifi.FraudAlert
+	Registration       = aifi.Registration
+	Other              = aifi.Other
 )
 
 // Event is what one or more deliveries state. Pointers are nil where they say nothing.

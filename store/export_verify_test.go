@@ -14,9 +14,9 @@ import (
 // ReadLikeVerify runs the statements of a full verification, and throws away what they
 // give, but for what it needs to go on.
 func (s *Store) ReadLikeVerify(ctx context.Context, size int64) error {
-	v := &verification{Store: s}
+	v := &verification{Source: s.source()}
 	return v.reading(ctx, func(tx pgx.Tx) error {
-		log := logReader{s.queries, tx}
+		log := logReader{queries: s.queries, conn: tx}
 		for at := int64(0); at < size; at += chunkTiles * translog.TileWidth {
 			if err := readChunk(ctx, log, at, min(at+chunkTiles*translog.TileWidth, size)); err != nil {
 				return err
@@ -51,7 +51,7 @@ func readChunk(ctx context.Context, log logReader, first, end int64) error {
 
 // readWindow reads all but the bodies of some leaves.
 func readWindow(ctx context.Context, log logReader, first, end int64) (w *window, from, to time.Time, err error) {
-	leaves, err := log.leaves(ctx, first, end)
+	leaves, err := storedLeaves(ctx, log, first, end)
 	if err != nil {
 		return nil, from, to, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
@@ -40,7 +41,7 @@ func (h head) id() uuid.UUID {
 	for _, text := range []string{h.remoteAddr, "\x00", h.path, "\x00", h.headers} { // no text has a NUL
 		_, _ = sum.Write([]byte(text)) // a hash does not fail
 	}
-	return uuidOf([16]byte(sum.Sum(nil)))
+	return aifi.UUIDOf([16]byte(sum.Sum(nil)))
 }
 
 // headersJSON is how headers are kept.

@@ -19,8 +19,8 @@ type had struct {
 // addEventOf adds the event of a pending delivery, with the delivery that is asked about.
 func addEventOf(a *db.KnownEventsParams, p *pending, deliveryID uuid.UUID) {
 	s, at := p.statement, p.occurredAt()
-	a.StoreID, a.Kind = append(a.StoreID, s.StoreID), append(a.Kind, string(kindOf(s.Webhook)))
-	a.OccurredAt, a.ID, a.DeliveryID = append(a.OccurredAt, at), append(a.ID, uuidOf(s.Fingerprint)), append(a.DeliveryID, deliveryID)
+	a.StoreID, a.Kind = append(a.StoreID, s.StoreID), append(a.Kind, string(s.Webhook.Kind()))
+	a.OccurredAt, a.ID, a.DeliveryID = append(a.OccurredAt, at), append(a.ID, s.UUID()), append(a.DeliveryID, deliveryID)
 	all := span{a.Earliest, a.Latest}.including(at)
 	a.Earliest, a.Latest = all.first, all.last
 }
@@ -34,7 +34,7 @@ type eventKey struct {
 }
 
 func (p *pending) event() eventKey {
-	return eventKeyOf(uuidOf(p.statement.Fingerprint), p.occurredAt())
+	return eventKeyOf(p.statement.UUID(), p.occurredAt())
 }
 
 func eventKeyOf(id uuid.UUID, at time.Time) eventKey {

@@ -64,10 +64,10 @@ func (p *pending) facts(first bool) translog.Facts {
 // eventFacts are the facts of a statement's event.
 func eventFacts(s *aifi.Statement, occurredAt time.Time) *translog.EventFacts {
 	return &translog.EventFacts{
-		ID: uuidOf(s.Fingerprint), StoreID: s.StoreID, Kind: string(kindOf(s.Webhook)), Webhook: cleanText(string(s.Webhook)),
+		ID: s.UUID(), StoreID: s.StoreID, Kind: string(s.Webhook.Kind()), Webhook: cleanText(string(s.Webhook)),
 		OccurredAt: occurredAt, OccurredAtKnown: !s.TimeOfOrigin.IsZero(), EventID: s.EventID, SessionID: s.SessionID,
 		ShopperID: s.ShopperID, StoreExternalID: s.StoreExternalID,
-		Flags:      distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags),
+		Flags:      s.Flags(),
 		ProductIDs: s.ProductIDs, GondolaIDs: s.GondolaIDs, PaymentProvider: s.PaymentProvider, TokenType: s.TokenType,
 		CheckInDeviceID: s.CheckInDeviceID, Unreadable: s.Unreadable,
 	}

@@ -15,9 +15,8 @@ import (
 
 // Errors of the transparency log.
 var (
-	ErrNoLog       = errors.New("there is no log, or no key to check it with")
-	ErrUnsequenced = errors.New("its leaf waits to be sequenced")
-	ErrBeyond      = errors.New("the log has not as many leaves")
+	ErrNoLog  = errors.New("there is no log, or no key to check it with")
+	ErrBeyond = errors.New("the log has not as many leaves")
 )
 
 // LeafProof shows that the log has a leaf, and opens it as far as that can still be
@@ -41,7 +40,7 @@ func (s *Store) Checkpoint(ctx context.Context) (translog.Checkpoint, error) {
 	return c, knownLog(err)
 }
 
-func (s *Store) reader() logReader { return logReader{s.queries, s.reads} }
+func (s *Store) reader() logReader { return logReader{queries: s.queries, conn: s.reads} }
 
 // knownLog is known, for errors that may also be the log's.
 func knownLog(err error) error {
@@ -84,23 +83,12 @@ func (s *Store) ProveGrowth(ctx context.Context, from, to int64) (older, newer t
 	newer = tlog.Tree{N: to, Hash: c.Hash}
 	if to < c.N {
 		if newer.Hash, _, err = translog.NewReader(c.Tree, read).Prefix(to); err != nil {
-			return older, newer, nil, c, damaged(err)
+			return older, newer, nil, c, knownLog(damaged(err))
 		}
 	}
 	older.N = from
 	older.Hash, proof, err = translog.NewReader(newer, read).Prefix(from)
-	return older, newer, proof, c, damaged(err)
-}
-
-// damaged says of an error in reading tiles that the log is damaged, unless the
-// database could not be read.
-func damaged(err error) error {
-	for _, passing := range []error{nil, ErrUnavailable, ErrTimeout, context.Canceled, ErrLogDamaged} {
-		if errors.Is(err, passing) {
-			return err
-		}
-	}
-	return fmt.Errorf("%w: %w", ErrLogDamaged, err)
+	return older, newer, proof, c, knownLog(damaged(err))
 }
 
 // ProveDelivery proves the leaves of a delivery: that of its receipt, and those of its
@@ -126,7 +114,7 @@ func (s *Store) ProveDeliveryAt(ctx context.Context, scope Scope, c translog.Che
 func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.UUID) ([]LeafProof, error) {
 	found, err := s.reader().locate(ctx, ReceivedAt(id), id)
 	if err != nil {
-		return nil, err
+		return nil, known(err)
 	}
 	received, err := s.evidenceOf(ctx, translog.Delivery, id)
 	if err != nil {
@@ -135,7 +123,7 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 	if received.ErasedAt != nil && received.Body == nil {
 		erasure, err := s.reader().locate(ctx, *received.ErasedAt, id)
 		if err != nil {
-			return nil, err
+			return nil, known(err)
 		}
 		found = append(found, erasure...)
 	}
@@ -166,7 +154,7 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 			hash, proof, err = tree.Leaf(at.index)
 		}
 		if err != nil {
-			return nil, damaged(err)
+			return nil, knownLog(damaged(err))
 		}
 		if o.Leaf.Hash() != hash {
 			return nil, fmt.Errorf("leaf %d, %s %s: %w", at.index, at.kind, id, ErrTampered)
@@ -177,29 +165,6 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 		return nil, ErrUnsequenced
 	}
 	return proofs, nil
-}
-
-// located is where a leaf is.
-type located struct {
-	index int64
-	kind  translog.Kind
-}
-
-// locate finds the leaves of an id and a time.
-func (r logReader) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]located, error) {
-	rows, err := r.queries.LeafRowsAt(ctx, r.conn, at)
-	if err != nil {
-		return nil, known(err)
-	}
-	var found []located
-	for _, row := range rows {
-		for i, l := range leafIDsOf(row.Ids) {
-			if l.id() == id {
-				found = append(found, located{row.FirstIndex + i, l.kind()})
-			}
-		}
-	}
-	return found, nil
 }
 
 // evidenceOf reads what a leaf of a delivery was made from.
@@ -215,6 +180,3 @@ func (s *Store) evidenceOf(ctx context.Context, kind translog.Kind, id uuid.UUID
 	}
 	return &rows[0], nil
 }
-
-// ErrTampered says that rows or a body are not those that the log committed to.
-var ErrTampered = errors.New("what is kept is not what the log committed to")

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -69,6 +71,9 @@ func (r logReader) continues(ctx context.Context, state, before translog.Checkpo
 		return nil
 	}
 	root, _, err := translog.NewReader(state.Tree, r.tiles(ctx)).Prefix(before.N)
+	if errors.Is(err, ErrUnread) {
+		return err
+	}
 	if err != nil || root != before.Hash {
 		return errors.Join(fmt.Errorf("%w: its first %d leaves are others", ErrRolledBack, before.N), err)
 	}
@@ -107,7 +112,7 @@ func (r logReader) tiles(ctx context.Context) translog.ReadTiles {
 		if len(leaves) > 0 {
 			rows, err := r.queries.LeafTiles(ctx, r.conn, leaves)
 			if err != nil {
-				return nil, known(err)
+				return nil, fmt.Errorf("%w: %w", ErrUnread, err)
 			}
 			for _, row := range rows {
 				found[number{0, row.N}] = row.Hashes
@@ -116,7 +121,7 @@ func (r logReader) tiles(ctx context.Context) translog.ReadTiles {
 		if len(roots.N) > 0 {
 			rows, err := r.queries.RootTiles(ctx, r.conn, roots)
 			if err != nil {
-				return nil, known(err)
+				return nil, fmt.Errorf("%w: %w", ErrUnread, err)
 			}
 			for _, row := range rows {
 				found[number{int(row.Level) + 1, row.N}] = row.Hashes
@@ -143,5 +148,36 @@ func (r logReader) tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	return data[0], nil
 }
 
-// ErrLogDamaged says that leaves or tiles are missing, or are not those that were signed.
-var ErrLogDamaged = errors.New("the log is damaged")
+// located is where a leaf is.
+type located struct {
+	index int64
+	kind  translog.Kind
+}
+
+// locate finds the leaves of an id and a time.
+func (r logReader) locate(ctx context.Context, at time.Time, id uuid.UUID) ([]located, error) {
+	rows, err := r.queries.LeafRowsAt(ctx, r.conn, at)
+	if err != nil {
+		return nil, err
+	}
+	var found []located
+	for _, row := range rows {
+		for i, l := range leafIDsOf(row.Ids) {
+			if l.id() == id {
+				found = append(found, located{row.FirstIndex + i, l.kind()})
+			}
+		}
+	}
+	return found, nil
+}
+
+// damaged says of an error in reading tiles that the log is damaged, unless the
+// database could not be read.
+func damaged(err error) error {
+	for _, other := range []error{nil, ErrUnread, context.Canceled, ErrLogDamaged} {
+		if errors.Is(err, other) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrLogDamaged, err)
+}

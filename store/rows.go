@@ -71,9 +71,9 @@ func newRows(s *seen) *rows {
 
 // addEventParts adds the rows that make a new event searchable.
 func (r *rows) addEventParts(p *pending) {
-	s, at, id, kind := p.statement, p.occurredAt(), uuidOf(p.statement.Fingerprint), string(kindOf(p.statement.Webhook))
+	s, at, id, kind := p.statement, p.occurredAt(), p.statement.UUID(), string(p.statement.Webhook.Kind())
 	fromShopper, fromSession, fromWebhook := setOf(s.ShopperFlags), setOf(s.SessionFlags), setOf(s.WebhookFlags)
-	for _, flag := range distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags) {
+	for _, flag := range s.Flags() {
 		a := &r.flags
 		a.StoreID, a.Flag, a.Kind = append(a.StoreID, s.StoreID), append(a.Flag, flag), append(a.Kind, kind)
 		a.OccurredAt, a.EventID = append(a.OccurredAt, at), append(a.EventID, id)
@@ -81,12 +81,12 @@ func (r *rows) addEventParts(p *pending) {
 		a.FromSession = append(a.FromSession, fromSession[flag])
 		a.FromWebhook = append(a.FromWebhook, fromWebhook[flag])
 	}
-	for _, product := range distinct(s.ProductIDs) {
+	for _, product := range aifi.Distinct(s.ProductIDs) {
 		a := &r.products
 		a.StoreID, a.ProductID, a.Kind = append(a.StoreID, s.StoreID), append(a.ProductID, product), append(a.Kind, kind)
 		a.OccurredAt, a.EventID = append(a.OccurredAt, at), append(a.EventID, id)
 	}
-	for _, gondola := range distinct(s.GondolaIDs) {
+	for _, gondola := range aifi.Distinct(s.GondolaIDs) {
 		a := &r.gondolas
 		a.StoreID, a.GondolaID, a.Kind = append(a.StoreID, s.StoreID), append(a.GondolaID, gondola), append(a.Kind, kind)
 		a.OccurredAt, a.EventID = append(a.OccurredAt, at), append(a.EventID, id)

@@ -43,11 +43,6 @@ type LogConfig struct {
 	Published func(ctx context.Context, c translog.Checkpoint)
 }
 
-// ErrRolledBack says that the database's log is not a continuation of the checkpoint
-// that was remembered outside of it, or is damaged. Nothing is signed until somebody
-// has found out why.
-var ErrRolledBack = errors.New("the log in the database does not continue what was signed before")
-
 // sequencer moves leaves from the queue into the tree. Of all processes one does it:
 // that which holds the lock. Losing the connection loses the lock, and as it writes on
 // that connection only, it cannot write without. Should there be two all the same,
@@ -181,7 +176,7 @@ func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, t
 	if err != nil {
 		return nil, translog.Checkpoint{}, err
 	}
-	reader := logReader{q.store.queries, conn}
+	reader := logReader{queries: q.store.queries, conn: conn}
 	edge, state, err := reader.intact(ctx, q.config.Verifier)
 	if err != nil {
 		return nil, state, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
@@ -63,7 +64,7 @@ func rowSum[T text](k *tallier, storeID int64, kind T, at time.Time, id uuid.UUI
 	b = binary.BigEndian.AppendUint64(b, uint64(at.UnixMicro()))
 	b = binary.AppendVarint(b, storeID)
 	const named = 0xff
-	switch n := slices.Index(tallyKinds, Kind(kind)); {
+	switch n := slices.Index(tallyKinds, aifi.Kind(kind)); {
 	case n >= 0:
 		b = append(b, byte(n)) //nolint:gosec // there are few
 	default:
@@ -74,7 +75,7 @@ func rowSum[T text](k *tallier, storeID int64, kind T, at time.Time, id uuid.UUI
 }
 
 // tallyKinds are those that take one byte; a row that is no event's has none.
-var tallyKinds = []Kind{"", AlcoholInteraction, FraudAlert, Registration, Other}
+var tallyKinds = []aifi.Kind{"", aifi.AlcoholInteraction, aifi.FraudAlert, aifi.Registration, aifi.Other}
 
 // act hashes the key of an act.
 func (k *tallier) act(kind string, id uuid.UUID) [sha256.Size]byte {

@@ -27,21 +27,6 @@ func arrayLiteral(list []string) string {
 	return b.String()
 }
 
-// distinct joins lists, in order, each string once.
-func distinct(lists ...[]string) []string {
-	var out []string
-	had := set{}
-	for _, list := range lists {
-		for _, s := range list {
-			if !had[s] {
-				had[s] = true
-				out = append(out, s)
-			}
-		}
-	}
-	return out
-}
-
 // set has strings: a list of them may be as long as a body.
 type set map[string]bool
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/mod/sumdb/tlog"
 
+	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
 
@@ -158,12 +159,11 @@ func (v Verification) Clean() bool {
 
 // verification is one under way, on one snapshot of the database.
 type verification struct {
-	*Store
+	Source
 	VerifyOptions
 	log      logReader
 	snapshot string // of the database; all of its connections see it
 	tallyKey tallyKey
-	now      time.Time
 
 	trees       signedTrees
 	displaced   []brokenTile
@@ -175,20 +175,28 @@ type verification struct {
 	actDigests  actDigests
 }
 
-// Verify recomputes the log from what the database holds: each leaf from the body
+// Source is what a verification reads.
+type Source struct {
+	Pool interface { // of connections: it takes one, and one for each opener
+		BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error)
+	}
+	Openers  int // how many open leaves at once, but no more than there are processors
+	Queries  *db.Queries
+	Verifier *translog.Verifier
+	Now      time.Time
+}
+
+// verifyFrom recomputes the log from what the database holds: each leaf from the body
 // and from the rows that search serves, the tiles, the root, and every checkpoint
 // that was kept; and looks for rows that the log does not know. It reads one
 // snapshot over several connections, and uses as much memory for a large log as for a
 // small one: see chunkTiles.
-func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, error) {
-	if s.sequencer.config.Verifier == nil {
-		return Verification{}, ErrNoLog
-	}
-	v := &verification{Store: s, VerifyOptions: o, tallyKey: newTallyKey(), now: s.now(), actDigests: newActDigests(o.From.N)}
+func verifyFrom(ctx context.Context, s Source, o VerifyOptions) (Verification, error) {
+	v := &verification{Source: s, VerifyOptions: o, tallyKey: newTallyKey(), actDigests: newActDigests(o.From.N)}
 	v.result.Findings = map[Class]int{}
 	err := v.reading(ctx, func(tx pgx.Tx) (err error) {
-		v.log = logReader{s.queries, tx}
-		if v.snapshot, err = s.queries.ExportSnapshot(ctx, tx); err != nil {
+		v.log = logReader{queries: s.Queries, conn: tx}
+		if v.snapshot, err = s.Queries.ExportSnapshot(ctx, tx); err != nil {
 			return err
 		}
 		tree, err := v.checkpoint(ctx)
@@ -220,13 +228,13 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (Verification, erro
 		}
 		return nil
 	})
-	return v.result, knownLog(err)
+	return v.result, err
 }
 
 // reading runs f on a connection, in a transaction that reads only, for as long as it
 // takes.
 func (v *verification) reading(ctx context.Context, f func(pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, v.reads, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+	return pgx.BeginTxFunc(ctx, v.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
 			return err
 		}
@@ -243,16 +251,16 @@ func (v *verification) found(f Finding) {
 
 // checkpoint gives the tree that is to be verified.
 func (v *verification) checkpoint(ctx context.Context) (tlog.Tree, error) {
-	c, err := v.log.state(ctx, v.sequencer.config.Verifier)
+	c, err := v.log.state(ctx, v.Verifier)
 	if errors.Is(err, ErrRolledBack) {
 		v.found(Finding{Class: Tampered, What: "checkpoint", Detail: err.Error()})
 		// The leaves can still be opened; who signs for them is another matter.
-		state, err := v.queries.GetLogState(ctx, v.log.conn)
+		state, err := v.Queries.GetLogState(ctx, v.log.conn)
 		if err != nil || len(state.Root) != tlog.HashSize {
 			return tlog.Tree{}, errors.Join(ErrLogDamaged, err)
 		}
 		// Nothing signed says how many there are: no more than are there.
-		there, err := v.queries.CountLeaves(ctx, v.log.conn)
+		there, err := v.Queries.CountLeaves(ctx, v.log.conn)
 		return tlog.Tree{N: max(min(state.Size, there), 0), Hash: tlog.Hash(state.Root)}, err
 	}
 	if err != nil {

@@ -3,12 +3,14 @@ package store
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -35,7 +37,7 @@ func (v *verification) adopt(times []time.Time) {
 // also where others were not.
 func (v *verification) actRows(ctx context.Context) error {
 	k, have := tallier{key: v.tallyKey}, tally{}
-	err := db.Each(ctx, v.log.conn, v.queries.AllActs, func(r *db.RawRow) error {
+	err := db.Each(ctx, v.log.conn, v.Queries.AllActs, func(r *db.RawRow) error {
 		kind, id := r.Text(), r.UUID()
 		have.add(k.act(kind, id))
 		return nil
@@ -59,7 +61,7 @@ func (v *verification) actRows(ctx context.Context) error {
 // unknownActs finds acts of a kind without a leaf.
 func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) error {
 	for p := (db.ActTimesParams{Kind: kind.String(), RowLimit: leafTimes / 2}); ; {
-		rows, err := v.queries.ActTimes(ctx, v.log.conn, p)
+		rows, err := v.Queries.ActTimes(ctx, v.log.conn, p)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
@@ -67,7 +69,7 @@ func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) erro
 		for _, r := range rows {
 			times = append(times, r.At, r.LeafAt)
 		}
-		found, err := v.queries.LeafRowsAtTimes(ctx, v.log.conn, times)
+		found, err := v.Queries.LeafRowsAtTimes(ctx, v.log.conn, times)
 		if err != nil {
 			return err
 		}
@@ -101,21 +103,29 @@ func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[l
 
 // subjects finds open requests for erasure that would erase somebody else.
 func (v *verification) subjects(ctx context.Context) error {
-	open, err := v.queries.OpenSubjects(ctx, v.log.conn)
+	open, err := v.Queries.OpenSubjects(ctx, v.log.conn)
 	for _, r := range open {
-		if whom, err := whomOf(r.CustomerID, r.Identifiers); err == nil && len(r.Secret) == len(translog.Secret{}) {
-			if subject, err := subjectOf(translog.Secret(r.Secret), whom); err == nil && bytes.Equal(subject[:], r.Subject) {
-				continue
-			}
+		if isSubject(r) {
+			continue
 		}
 		v.found(Finding{Class: Tampered, What: "subject", RequestID: &r.RequestID, Detail: "it is not whom the request is about"})
 	}
 	return err
 }
 
+// isSubject reports whether a row names whom its request is about.
+func isSubject(r db.OpenSubjectsRow) bool {
+	var of aifi.Identifiers
+	if r.Identifiers != nil && json.Unmarshal(r.Identifiers, &of) != nil || len(r.Secret) != len(translog.Secret{}) {
+		return false
+	}
+	subject, err := SubjectOf(translog.Secret(r.Secret), orEmpty(r.CustomerID), of)
+	return err == nil && bytes.Equal(subject[:], r.Subject)
+}
+
 // reviews finds events whose disposition is not what their notes come to.
 func (v *verification) reviews(ctx context.Context) error {
-	wrong, err := v.queries.WrongReviews(ctx, v.log.conn)
+	wrong, err := v.Queries.WrongReviews(ctx, v.log.conn)
 	for _, r := range wrong {
 		f := Finding{Class: Tampered, What: "review", EventID: &r.EventID, Detail: "it is not what the notes of the event come to"}
 		if r.Missing {

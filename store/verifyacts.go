@@ -26,7 +26,7 @@ func (o *opener) evidenceOfActs(ctx context.Context, kind translog.Kind, leaves 
 			found[l.id], asked.Ids = &evidenceOfAct{}, append(asked.Ids, l.id)
 		}
 	}
-	rows, err := o.queries.Acts(ctx, o.log.conn, asked)
+	rows, err := o.Queries.Acts(ctx, o.log.conn, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,7 @@ func (o *opener) evidenceOfActs(ctx context.Context, kind translog.Kind, leaves 
 		e.twice = e.row != nil
 		e.row = &rows[i]
 	}
-	logged, err := o.queries.LoggedActs(ctx, o.log.conn, db.LoggedActsParams(asked))
+	logged, err := o.Queries.LoggedActs(ctx, o.log.conn, db.LoggedActsParams(asked))
 	for i := range logged {
 		found[logged[i].ID].logged = &logged[i]
 	}
@@ -123,7 +123,7 @@ var actWhat = map[translog.Kind]string{
 // earlierActs opens the leaves of acts that were verified before: acts are few, and what
 // they say counts for years. Of the tiles in which they lie it opens nothing else.
 func (v *verification) earlierActs(ctx context.Context, reader translog.Reader, before int64) error {
-	tiles, err := v.queries.ActTiles(ctx, v.log.conn, before*translog.TileWidth)
+	tiles, err := v.Queries.ActTiles(ctx, v.log.conn, before*translog.TileWidth)
 	if err != nil {
 		return err
 	}

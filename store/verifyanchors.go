@@ -64,13 +64,13 @@ func (v *verification) expect(ctx context.Context, before int64) error {
 		after = before
 	}
 	for {
-		kept, err := v.queries.ListCheckpoints(ctx, v.log.conn, db.ListCheckpointsParams{AfterSize: after, RowLimit: checkpointsRead})
+		kept, err := v.Queries.ListCheckpoints(ctx, v.log.conn, db.ListCheckpointsParams{AfterSize: after, RowLimit: checkpointsRead})
 		if err != nil {
 			return err
 		}
 		for _, k := range kept {
 			after = k.Size
-			c, err := v.sequencer.config.Verifier.Open(k.Checkpoint)
+			c, err := v.Verifier.Open(k.Checkpoint)
 			if err == nil && c.N != k.Size {
 				err = errors.New("it is of another size")
 			}
@@ -202,14 +202,14 @@ func (v *verification) cosignatures(ctx context.Context) error {
 	for _, w := range v.Witnesses {
 		cosigned, after := int64(0), int64(-1)
 		if v.From.N > 0 { // the newest of those that were checked before, and what came since
-			newest, err := v.queries.CosignedBefore(ctx, v.log.conn, db.CosignedBeforeParams{Witness: w.ID(), UpTo: v.From.N})
+			newest, err := v.Queries.CosignedBefore(ctx, v.log.conn, db.CosignedBeforeParams{Witness: w.ID(), UpTo: v.From.N})
 			if err != nil {
 				return err
 			}
 			after = newest - 1
 		}
 		for {
-			kept, err := v.queries.Cosignatures(ctx, v.log.conn, db.CosignaturesParams{Witness: w.ID(), AfterSize: after, RowLimit: checkpointsRead})
+			kept, err := v.Queries.Cosignatures(ctx, v.log.conn, db.CosignaturesParams{Witness: w.ID(), AfterSize: after, RowLimit: checkpointsRead})
 			if err != nil {
 				return err
 			}

@@ -13,13 +13,9 @@ import (
 	"aifi-audit/store/translog"
 )
 
-const (
-	// chunkTiles is how many of the lowest tiles are opened at a time. A chunk's rows,
-	// but for the bodies, are held in memory: some 8 MB an opener.
-	chunkTiles = 32
-	// mostOpeners bounds the connections that a verification takes, beside its own.
-	mostOpeners = readConnections / 2
-)
+// chunkTiles is how many of the lowest tiles are opened at a time. A chunk's rows, but
+// for the bodies, are held in memory: some 8 MB an opener.
+const chunkTiles = 32
 
 // chunk is a stretch of the log, from the start of a tile on.
 type chunk struct {
@@ -36,7 +32,7 @@ type chunk struct {
 // eachChunk opens the leaves from first up to (not including) end, several chunks at a
 // time, and calls each with one after the other.
 func (v *verification) eachChunk(ctx context.Context, first, end int64, each func(context.Context, *chunk) error) error {
-	openers := min(runtime.GOMAXPROCS(0), mostOpeners)
+	openers := min(runtime.GOMAXPROCS(0), v.Openers)
 	todo, inOrder := make(chan *chunk), make(chan *chunk, openers)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
@@ -94,7 +90,7 @@ func (v *verification) sharing(ctx context.Context, f func(logReader) error) err
 				return fmt.Errorf("sharing a snapshot: %w", err)
 			}
 		}
-		return f(logReader{v.queries, tx})
+		return f(logReader{queries: v.Queries, conn: tx})
 	})
 }
 
@@ -110,7 +106,7 @@ type opener struct {
 // looks closer at the others.
 func (o *opener) open(ctx context.Context, c *chunk) error {
 	var err error
-	if c.leaves, err = o.log.leaves(ctx, c.first, c.end); err != nil {
+	if c.leaves, err = storedLeaves(ctx, o.log, c.first, c.end); err != nil {
 		return err
 	}
 	byKind := map[translog.Kind][]*storedLeaf{}

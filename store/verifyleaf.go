@@ -27,7 +27,7 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 		}
 		asked[l.id] = true
 	}
-	rows, err := o.queries.DeliveryEvidence(ctx, o.log.conn, p)
+	rows, err := o.Queries.DeliveryEvidence(ctx, o.log.conn, p)
 	var unreadable pgx.ScanArgError
 	switch half := len(leaves) / 2; {
 	case errors.As(err, &unreadable) && half == 0:
@@ -86,7 +86,7 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := o.queries.AccessEvidence(ctx, o.log.conn, ids)
+	rows, err := o.Queries.AccessEvidence(ctx, o.log.conn, ids)
 	if err != nil {
 		return err
 	}
@@ -122,14 +122,14 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 
 // openCertificates makes the leaves of the statements of what was erased.
 func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
-	rows, err := o.queries.ErasureResults(ctx, o.log.conn)
+	rows, err := o.Queries.ErasureResults(ctx, o.log.conn)
 	if err != nil {
 		return err
 	}
 	byID := make(map[uuid.UUID]translog.Leaf, len(rows))
 	for _, r := range rows {
 		if len(r.Secret) == len(translog.Secret{}) {
-			byID[r.RequestID] = certificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret))
+			byID[r.RequestID] = CertificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret).Facts())
 		}
 	}
 	for _, l := range leaves {
@@ -232,7 +232,7 @@ func diagnose(l *storedLeaf) Finding {
 	sum := sha256.Sum256(kept.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), kept.Body); problem == nil && r.EventID != nil {
-		stated := eventFacts(s, occurredAt(s, r.ReceivedAt))
+		stated := eventFacts(s, s.OccurredAt(r.ReceivedAt))
 		stated.ReceivedAt, stated.IssuedAt = r.ReceivedAt, s.TimeOfIssue
 		kept.Facts.Event = stated
 		for _, stated.First = range []bool{true, false} {
@@ -276,7 +276,7 @@ func (v *verification) eachErasure(ctx context.Context) error {
 		}
 		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"
-			if v.now.Sub(since.at) >= waitsTooLong {
+			if v.Now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What = Unsequenced, "erasure"
 			}
 		}

@@ -24,7 +24,7 @@ type waitingLeaf struct {
 
 // queue notes which leaves wait.
 func (v *verification) queue(ctx context.Context) error {
-	queued, err := v.queries.QueuedLeaves(ctx, v.log.conn)
+	queued, err := v.Queries.QueuedLeaves(ctx, v.log.conn)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ const (
 // reads all: notes are opened again each time, and any of them may be gone with what it
 // was about.
 func (v *verification) readRetirements(ctx context.Context) error {
-	rows, err := v.queries.ListRetirements(ctx, v.log.conn)
+	rows, err := v.Queries.ListRetirements(ctx, v.log.conn)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (o *opener) retire(ctx context.Context, gone map[uuid.UUID][]*storedLeaf) e
 	for id := range gone {
 		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, id), append(args.ReceivedAt, ReceivedAt(id))
 	}
-	found, err := o.queries.RetirementsOf(ctx, o.log.conn, args)
+	found, err := o.Queries.RetirementsOf(ctx, o.log.conn, args)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (o *opener) openRetirements(ctx context.Context, leaves []*storedLeaf) erro
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := o.queries.RetirementEvidence(ctx, o.log.conn, ids)
+	rows, err := o.Queries.RetirementEvidence(ctx, o.log.conn, ids)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (v *verification) eachRetirement() {
 		case unknown:
 			f.Class, f.What, f.Detail = Tampered, "retirement", "the log does not know of it"
 		case waits:
-			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.now.Sub(since.at) >= waitsTooLong {
+			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.Now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
 			}
 		default:

@@ -74,7 +74,7 @@ func (v *verification) rows(ctx context.Context) error {
 
 // unstated finds events that no delivery states.
 func (v *verification) unstated(ctx context.Context) error {
-	orphans, err := v.queries.UnstatedEvents(ctx, v.log.conn, v.Since)
+	orphans, err := v.Queries.UnstatedEvents(ctx, v.log.conn, v.Since)
 	for _, id := range orphans {
 		v.found(Finding{Class: Tampered, What: "event", DeliveryID: &id, Detail: "the delivery that it names does not state it"})
 	}
@@ -83,7 +83,7 @@ func (v *verification) unstated(ctx context.Context) error {
 
 // counts finds days of which the counts are not those of the events.
 func (v *verification) counts(ctx context.Context) error {
-	wrong, err := v.queries.WrongCounts(ctx, v.log.conn)
+	wrong, err := v.Queries.WrongCounts(ctx, v.log.conn)
 	for _, w := range wrong {
 		v.found(Finding{Class: Tampered, What: "counts", Detail: fmt.Sprintf("of kind %s, store %d had %d on %s, and another number is counted for the day or for its quarters of an hour: %d",
 			w.Kind, w.StoreID, w.Stated, w.Day.Format(time.DateOnly), w.Counted)})
@@ -99,7 +99,7 @@ func (v *verification) newTimes(ctx context.Context) ([]happened, error) {
 	if v.Since.IsZero() {
 		return []happened{{}}, nil
 	}
-	hours, err := v.queries.NewEventHours(ctx, v.log.conn, v.Since)
+	hours, err := v.Queries.NewEventHours(ctx, v.log.conn, v.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +120,14 @@ func (v *verification) newTimes(ctx context.Context) ([]happened, error) {
 // them, and such by which it finds events that do not state them.
 func (v *verification) unlisted(ctx context.Context, times []happened) error {
 	for _, t := range times {
-		missing, err := v.queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		missing, err := v.Queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
 		if err != nil {
 			return err
 		}
 		for _, l := range missing {
 			v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
 		}
-		added, err := v.queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		added, err := v.Queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,7 @@ func (v *verification) unlisted(ctx context.Context, times []happened) error {
 
 // unquarantined finds deliveries that state nothing, and are not in quarantine.
 func (v *verification) unquarantined(ctx context.Context) error {
-	missing, err := v.queries.MissingQuarantine(ctx, v.log.conn, v.Since)
+	missing, err := v.Queries.MissingQuarantine(ctx, v.log.conn, v.Since)
 	for _, id := range missing {
 		v.found(Finding{Class: Missing, What: "quarantine", DeliveryID: &id, Detail: "it states nothing, and is not in quarantine"})
 	}
@@ -150,7 +150,7 @@ func (v *verification) unquarantined(ctx context.Context) error {
 // unreplayed finds deliveries of which quarantine says that a replay found what they
 // state, and the log does not: search would show an event that nobody sent.
 func (v *verification) unreplayed(ctx context.Context) error {
-	replayed, err := v.queries.Replayed(ctx, v.log.conn, v.Since)
+	replayed, err := v.Queries.Replayed(ctx, v.log.conn, v.Since)
 	if err != nil {
 		return err
 	}
@@ -171,23 +171,23 @@ func (v *verification) unreplayed(ctx context.Context) error {
 // unsequenced finds deliveries and entries of the access log without a leaf, an hour at
 // a time.
 func (v *verification) unsequenced(ctx context.Context) error {
-	span, err := v.queries.LoggedSpan(ctx, v.log.conn, v.Since)
+	span, err := v.Queries.LoggedSpan(ctx, v.log.conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err
 	}
 	end := span.LastAt
 	for from := span.FirstAt.Truncate(time.Hour); !from.After(end); from = from.Add(time.Hour) {
 		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(time.Hour)}
-		deliveries, err := v.queries.DeliveryIDs(ctx, v.log.conn, period)
+		deliveries, err := v.Queries.DeliveryIDs(ctx, v.log.conn, period)
 		if err != nil {
 			return err
 		}
-		entries, err := v.queries.AccessIDs(ctx, v.log.conn, db.AccessIDsParams(period))
+		entries, err := v.Queries.AccessIDs(ctx, v.log.conn, db.AccessIDsParams(period))
 		if err != nil {
 			return err
 		}
 		if len(deliveries)+len(entries) == 0 { // there may be years without any
-			span, err = v.queries.LoggedSpan(ctx, v.log.conn, period.ToTime)
+			span, err = v.Queries.LoggedSpan(ctx, v.log.conn, period.ToTime)
 			if err != nil {
 				return err
 			}
@@ -196,7 +196,7 @@ func (v *verification) unsequenced(ctx context.Context) error {
 			}
 			continue
 		}
-		rows, err := v.queries.LeafIDsBetween(ctx, v.log.conn, db.LeafIDsBetweenParams(period))
+		rows, err := v.Queries.LeafIDsBetween(ctx, v.log.conn, db.LeafIDsBetweenParams(period))
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func (v *verification) unsequenced(ctx context.Context) error {
 // certificates finds statements of erasures that the log does not know, and such as speak
 // of other deliveries than were erased.
 func (v *verification) certificates(ctx context.Context) error {
-	results, err := v.queries.ErasureResults(ctx, v.log.conn)
+	results, err := v.Queries.ErasureResults(ctx, v.log.conn)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (v *verification) certificates(ctx context.Context) error {
 			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
 		}
 		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
-		deliveries, err := v.queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
+		deliveries, err := v.Queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
 		if err != nil {
 			return err
 		}
@@ -259,7 +259,7 @@ func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[lea
 		return nil
 	}
 	since, ok := v.waiting[leafIDOf(kind, id)]
-	if ok && v.now.Sub(since.at) < waitsTooLong {
+	if ok && v.Now.Sub(since.at) < waitsTooLong {
 		return nil
 	}
 	f := Finding{Class: Unsequenced, What: kind.String(), Detail: "it has no leaf: it came before the log, or past this program"}.about(kind, id)

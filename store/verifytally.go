@@ -14,7 +14,7 @@ type tables struct{ received, events, lists, quarantine, replays bool }
 // tallyTables reads the keys of all rows that leaves are about.
 func (v *verification) tallyTables(ctx context.Context) (differ tables, err error) {
 	var have tallies
-	tx, q, k := v.log.conn, v.queries, tallier{key: v.tallyKey}
+	tx, q, k := v.log.conn, v.Queries, tallier{key: v.tallyKey}
 	steps := []struct {
 		table string
 		run   func() error
@@ -58,7 +58,7 @@ func tallyTable[R any](ctx context.Context, tx db.DBTX, k *tallier, t *tally, al
 func (v *verification) tallyWaiting(ctx context.Context) error {
 	byKind := map[translog.Kind][]*storedLeaf{}
 	for id, since := range v.waiting {
-		if v.now.Sub(since.at) < waitsTooLong {
+		if v.Now.Sub(since.at) < waitsTooLong {
 			l := &storedLeaf{kind: translog.Kind(id[0]), id: [16]byte(id[1:]), hash: since.hash}
 			byKind[l.kind] = append(byKind[l.kind], l)
 		}

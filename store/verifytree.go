@@ -50,6 +50,9 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 		return err
 	}
 	edge, err := v.log.edge(ctx, first*translog.TileWidth)
+	if errors.Is(err, ErrUnread) {
+		return err
+	}
 	if err != nil {
 		v.found(Finding{Class: Tampered, What: "tile", Detail: err.Error()})
 		first, edge = 0, &translog.Edge{}
@@ -244,7 +247,7 @@ func (v *verification) blameTile(leaves []storedLeaf, why string) {
 // surplus finds what log_leaves holds beside the leaves of a tree. A row that nobody signed
 // would seem to be known to the log.
 func (v *verification) surplus(ctx context.Context, size int64) error {
-	rows, err := v.queries.SurplusLeaves(ctx, v.log.conn, db.SurplusLeavesParams{FromIndex: v.From.N / translog.TileWidth * translog.TileWidth, Size: size})
+	rows, err := v.Queries.SurplusLeaves(ctx, v.log.conn, db.SurplusLeavesParams{FromIndex: v.From.N / translog.TileWidth * translog.TileWidth, Size: size})
 	for _, first := range rows {
 		v.found(Finding{Class: Tampered, What: "leaves", Leaf: &first, Detail: "log_leaves holds some from here on that are not in the tree that was signed"})
 	}
@@ -252,7 +255,7 @@ func (v *verification) surplus(ctx context.Context, size int64) error {
 }
 
 // leaves reads the leaves from log_leaves. Those that are not there are marked.
-func (r logReader) leaves(ctx context.Context, from, end int64) ([]storedLeaf, error) {
+func storedLeaves(ctx context.Context, r logReader, from, end int64) ([]storedLeaf, error) {
 	rows, err := r.queries.LeafRows(ctx, r.conn, db.LeafRowsParams{FromIndex: from, EndIndex: end})
 	if err != nil {
 		return nil, err

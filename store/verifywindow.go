@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -176,7 +177,7 @@ func (w *window) stated() (p db.WindowEventsParams, some bool) {
 	if len(times) == 0 {
 		return p, false
 	}
-	p = db.WindowEventsParams{StoreIds: w.stores(), Kinds: keysOf(kinds), RowLimit: rowLimit(len(times))}
+	p = db.WindowEventsParams{StoreIds: w.stores(), Kinds: slices.Collect(maps.Keys(kinds)), RowLimit: rowLimit(len(times))}
 	p.FromTime, p.ToTime = together(times)
 	return p, true
 }
@@ -189,7 +190,7 @@ func (w *window) stores() []int64 {
 			stores[d.StoreID] = struct{}{}
 		}
 	}
-	return keysOf(stores)
+	return slices.Collect(maps.Keys(stores))
 }
 
 // eachBody reads the bodies of the window's deliveries, with their secrets, but for

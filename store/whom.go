@@ -9,6 +9,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/translog"
 )
 
 // Identifiers are what a person gave of himself.
@@ -66,18 +67,9 @@ func (w Whom) Check() error {
 
 func fitsID(s string) bool { return len(s) <= maxCustomerID && cleanText(s) == s }
 
-// committed is what a commitment to whom something is about is made of: the customer's
-// id, or what no id can be if there is more.
-func (w Whom) committed() ([]byte, error) {
-	if w.None() {
-		return []byte(w.CustomerID), nil
-	}
-	w.Identifiers = w.Normal()
-	text, err := json.Marshal(struct {
-		CustomerID string `json:"customerId,omitempty"`
-		Identifiers
-	}(w))
-	return append([]byte{0}, text...), err
+// subject commits to whom a request is about: nobody can guess it without the secret.
+func (w Whom) subject(secret translog.Secret) (translog.Commitment, error) {
+	return SubjectOf(secret, w.CustomerID, w.Identifiers)
 }
 
 // whomOf is whom a row of erasure_subjects says.

@@ -19,6 +19,8 @@ package aifi
 import (
 	"fmt"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Webhook is the type of a push: the path below /api/push/.
@@ -82,6 +84,46 @@ type Statement struct {
 
 	// Fingerprint identifies what is stated: see fingerprint.go.
 	Fingerprint [16]byte
+}
+
+// UUID is the fingerprint as a UUID.
+func (s *Statement) UUID() uuid.UUID { return UUIDOf(s.Fingerprint) }
+
+// UUIDOf makes a hash a UUIDv8 (RFC 9562).
+func UUIDOf(hash [16]byte) uuid.UUID {
+	id := uuid.UUID(hash)
+	id[6] = id[6]&0x0f | 0x80
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// OccurredAt is when it happened, as far as is known, in PostgreSQL's whole microseconds:
+// else when it was received.
+func (s *Statement) OccurredAt(receivedAt time.Time) time.Time {
+	if t := s.TimeOfOrigin; !t.IsZero() {
+		return t.Truncate(time.Microsecond)
+	}
+	return receivedAt
+}
+
+// Flags are those of the shopper, of the session and of the webhook, in order, each once.
+func (s *Statement) Flags() []string {
+	return Distinct(s.ShopperFlags, s.SessionFlags, s.WebhookFlags)
+}
+
+// Distinct joins lists, in order, each string once. A list may be as long as a body.
+func Distinct(lists ...[]string) []string {
+	var out []string
+	had := map[string]bool{}
+	for _, list := range lists {
+		for _, s := range list {
+			if !had[s] {
+				had[s] = true
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // CustomerID is the customer's id, taken from the session where the body has no
