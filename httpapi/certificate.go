@@ -17,6 +17,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -84,7 +85,7 @@ func certificateText(c store.Certificate) string {
 			b.WriteString(deliveryLine(certifiedDelivery{d.ID, d.Leaf, d.Erasure}))
 		}
 	}
-	leaf := store.CertificateLeaf(c.RequestID, c.At, c.Statement, c.Salt)
+	leaf := logrows.CertificateLeaf(c.RequestID, c.At, c.Statement, c.Salt)
 	fmt.Fprintf(&b, "leaf: %d\nrecord: %s\nsalt: %x\n", c.Index, base64.StdEncoding.EncodeToString(leaf.Append(nil)), c.Salt)
 	for _, h := range c.Proof {
 		fmt.Fprintf(&b, "proof: %s\n", h)
@@ -165,7 +166,7 @@ func (c *certificate) fits(proven *CertificateResult, listed []string) error {
 			return errors.New("its list of deliveries is not that of its note")
 		}
 	}
-	switch sum := store.SumOfDeliveries(ids); {
+	switch sum := logrows.SumOfDeliveries(ids); {
 	case proven.Statement["delivery ids"] != fmt.Sprintf("sha256 %x", sum):
 		return errors.New("its list of deliveries is not the one that the statement names")
 	case c.RequestID != proven.RequestID || !c.ErasedAt.Equal(proven.ErasedAt) || !maps.Equal(c.Statement, proven.Statement):

@@ -14,6 +14,7 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // asked is a server with a visit of customer 5, and a request to erase him.
@@ -176,7 +177,7 @@ func TestAnErasureIsToldEverywhere(t *testing.T) {
 	}
 	pack := s.get(t, "/api/v1/sessions/S%2F1/evidence")
 	result, found := s.verifyPack(t, pack.body)
-	if !result.Clean() || result.Findings[store.Erased] != 8 || result.Proven != 8 || result.Events != 6 {
+	if !result.Clean() || result.Findings[verify.Erased] != 8 || result.Proven != 8 || result.Events != 6 {
 		t.Errorf("%+v: %q", result, found)
 	}
 	if cover := string(unpack(t, pack.body)["cover.html"]); !strings.Contains(cover, "8 of the deliveries were erased by the rules") {

@@ -20,6 +20,7 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // packed is a pack's files.
@@ -85,7 +86,7 @@ func (p packed) zip(t testing.TB, resealed bool) []byte {
 func (s *server) verifyPack(t testing.TB, b []byte) (httpapi.PackResult, []string) {
 	t.Helper()
 	found := []string{}
-	result, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, nil, func(f store.Finding) {
+	result, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, nil, func(f verify.Finding) {
 		found = append(found, string(f.Class)+" "+f.What)
 	})
 	if err != nil {
@@ -224,7 +225,7 @@ func TestAChangedPackIsNoEvidence(t *testing.T) {
 		}
 	}
 	for name, b := range map[string][]byte{"empty": {}, "no zip": []byte("x"), "another zip": packed{"a": nil}.zip(t, false), "another format": packed{"manifest.json": []byte("{}")}.zip(t, false)} {
-		if _, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, nil, func(store.Finding) {}); err == nil {
+		if _, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, nil, func(verify.Finding) {}); err == nil {
 			t.Errorf("%s is a pack", name)
 		}
 	}

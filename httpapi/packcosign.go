@@ -10,6 +10,7 @@ import (
 
 	"aifi-audit/store"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 // packCosigned is what witnesses say of the log, as a pack has it: a checkpoint which
@@ -80,7 +81,7 @@ func (k *packCheck) checkCosigned(keys *translog.Verifier, witnesses []translog.
 	note, err := k.read(cosignedFile)
 	if k.files[cosignedFile] == nil {
 		for _, w := range witnesses {
-			k.tell(store.Unverifiable, "cosignature", "the pack has no checkpoint that %s has cosigned", w.Name())
+			k.tell(verify.Unverifiable, "cosignature", "the pack has no checkpoint that %s has cosigned", w.Name())
 		}
 		return
 	}
@@ -92,13 +93,13 @@ func (k *packCheck) checkCosigned(keys *translog.Verifier, witnesses []translog.
 		err = k.grown(c.Tree)
 	}
 	if err != nil {
-		k.tell(store.Tampered, "cosigned checkpoint", "%v", err)
+		k.tell(verify.Tampered, "cosigned checkpoint", "%v", err)
 		return
 	}
 	k.result.Cosigned = map[string]int64{}
 	for _, w := range witnesses {
 		if _, err := w.Cosignature(note); err != nil {
-			k.tell(store.Unverifiable, "cosignature", "%s has not cosigned the pack's cosigned checkpoint", w.Name())
+			k.tell(verify.Unverifiable, "cosignature", "%s has not cosigned the pack's cosigned checkpoint", w.Name())
 			continue
 		}
 		k.result.Cosigned[w.Name()] = c.N

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"aifi-audit/httpapi"
-	"aifi-audit/store"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 // cosigner is a witness's key.
@@ -79,10 +79,10 @@ func TestAPackIsCosigned(t *testing.T) {
 	s := visited(t)
 	signer, w := cosigner(t, "witness.example.com/w1")
 	_, absent := cosigner(t, "absent.example.com")
-	verify := func(b []byte, witnesses ...translog.Witness) (httpapi.PackResult, []string) {
+	check := func(b []byte, witnesses ...translog.Witness) (httpapi.PackResult, []string) {
 		t.Helper()
 		found := []string{}
-		result, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, witnesses, func(f store.Finding) { found = append(found, f.String()) })
+		result, err := httpapi.VerifyPack(bytes.NewReader(b), int64(len(b)), s.verifier, witnesses, func(f verify.Finding) { found = append(found, f.String()) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestAPackIsCosigned(t *testing.T) {
 		return result, slices.Compact(found)
 	}
 	pack := func() []byte { return s.get(t, "/api/v1/alcohol-interactions/evidence").body }
-	if _, found := verify(pack(), w); !slices.Equal(found, []string{"UNVERIFIABLE cosignature: the pack has no checkpoint that witness.example.com/w1 has cosigned"}) {
+	if _, found := check(pack(), w); !slices.Equal(found, []string{"UNVERIFIABLE cosignature: the pack has no checkpoint that witness.example.com/w1 has cosigned"}) {
 		t.Errorf("%q", found)
 	}
 	c, err := s.store.Checkpoint(t.Context())
@@ -102,11 +102,11 @@ func TestAPackIsCosigned(t *testing.T) {
 	s.sequenced(t, c.N+1)
 	good := pack()
 	for _, witnesses := range [][]translog.Witness{nil, {w}} {
-		if result, found := verify(good, witnesses...); len(found) > 0 || !result.Clean() || len(result.Cosigned) != len(witnesses) {
+		if result, found := check(good, witnesses...); len(found) > 0 || !result.Clean() || len(result.Cosigned) != len(witnesses) {
 			t.Errorf("%+v %q", result, found)
 		}
 	}
-	if _, found := verify(good, w, absent); !slices.Equal(found, []string{"UNVERIFIABLE cosignature: absent.example.com has not cosigned the pack's cosigned checkpoint"}) {
+	if _, found := check(good, w, absent); !slices.Equal(found, []string{"UNVERIFIABLE cosignature: absent.example.com has not cosigned the pack's cosigned checkpoint"}) {
 		t.Errorf("%q", found)
 	}
 	for name, edit := range map[string]struct {
@@ -131,7 +131,7 @@ func TestAPackIsCosigned(t *testing.T) {
 			if p[edit.file] = edit.edit(p[edit.file]); p[edit.file] == nil {
 				delete(p, edit.file)
 			}
-			_, found := verify(p.zip(t, true), w)
+			_, found := check(p.zip(t, true), w)
 			if edit.want == nil {
 				if len(found) != 1 || !strings.HasPrefix(found[0], "TAMPERED cosigned checkpoint: the checkpoint is not signed") {
 					t.Errorf("%q", found)
@@ -146,11 +146,11 @@ func TestAPackIsCosigned(t *testing.T) {
 	// What came after the cosignature is not covered by it.
 	s.push(t, "restricted-products-interactions", `{"storeId":7,"sessionId":"S/2","eventId":"late","timeOfOrigin":"2026-01-02T03:04:09Z"}`)
 	s.sequenced(t, c.N+3)
-	result, found := verify(pack(), w)
-	if len(found) != 1 || !strings.Contains(found[0], "UNVERIFIABLE cosignature of delivery") || result.Findings[store.Unverifiable] != 1 {
+	result, found := check(pack(), w)
+	if len(found) != 1 || !strings.Contains(found[0], "UNVERIFIABLE cosignature of delivery") || result.Findings[verify.Unverifiable] != 1 {
 		t.Errorf("%+v %q", result, found)
 	}
-	if _, found := verify(pack()); len(found) > 0 {
+	if _, found := check(pack()); len(found) > 0 {
 		t.Errorf("%q", found)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"aifi-audit/store"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 const (
@@ -25,19 +26,19 @@ const (
 
 // PackResult is what the verification of an evidence pack found.
 type PackResult struct {
-	Size       int64               `json:"size"` // of the log, by the checkpoint
-	Deliveries int                 `json:"deliveries"`
-	Proven     int                 `json:"proven"` // deliveries with a leaf
-	Events     int                 `json:"events"`
-	Cosigned   map[string]int64    `json:"cosigned,omitempty"` // leaves, by the name of each witness that was asked for
-	Manifest   string              `json:"manifestSha256"`
-	Findings   map[store.Class]int `json:"findings"`
+	Size       int64                `json:"size"` // of the log, by the checkpoint
+	Deliveries int                  `json:"deliveries"`
+	Proven     int                  `json:"proven"` // deliveries with a leaf
+	Events     int                  `json:"events"`
+	Cosigned   map[string]int64     `json:"cosigned,omitempty"` // leaves, by the name of each witness that was asked for
+	Manifest   string               `json:"manifestSha256"`
+	Findings   map[verify.Class]int `json:"findings"`
 }
 
 // Clean reports whether nothing speaks against the pack.
 func (r PackResult) Clean() bool {
 	for class, n := range r.Findings {
-		if class != store.Erased && n > 0 {
+		if class != verify.Erased && n > 0 {
 			return false
 		}
 	}
@@ -50,7 +51,7 @@ type packCheck struct {
 	tree     tlog.Tree
 	cosigned int64 // leaves that the witnesses asked for have cosigned; 0: none were, or they have not
 	result   PackResult
-	found    func(store.Finding)
+	found    func(verify.Finding)
 	manifest manifest
 	events   map[uuid.UUID]store.Event // that a delivery states first, by its id: an event without a time shares its own
 }
@@ -58,7 +59,7 @@ type packCheck struct {
 // VerifyPack checks an evidence pack with nothing but public keys of the log, and of
 // the witnesses who must have cosigned it. Each finding goes to found. The error says
 // that it is no pack at all.
-func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []translog.Witness, found func(store.Finding)) (PackResult, error) {
+func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []translog.Witness, found func(verify.Finding)) (PackResult, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return PackResult{}, fmt.Errorf("reading the pack: %w", err)
@@ -67,7 +68,7 @@ func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []
 		return PackResult{}, fmt.Errorf("a pack has at most %d files", maxPackFiles)
 	}
 	k := &packCheck{files: map[string]*zip.File{}, found: found, events: map[uuid.UUID]store.Event{}}
-	k.result.Findings = map[store.Class]int{}
+	k.result.Findings = map[verify.Class]int{}
 	for _, f := range z.File {
 		if k.files[f.Name] != nil {
 			return k.result, fmt.Errorf("the pack has two files %q", f.Name)
@@ -93,13 +94,13 @@ func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []
 	return k.result, nil
 }
 
-func (k *packCheck) tell(class store.Class, what, format string, args ...any) {
+func (k *packCheck) tell(class verify.Class, what, format string, args ...any) {
 	k.about(nil, nil, class, what, format, args...)
 }
 
-func (k *packCheck) about(id *uuid.UUID, leaf *int64, class store.Class, what, format string, args ...any) {
+func (k *packCheck) about(id *uuid.UUID, leaf *int64, class verify.Class, what, format string, args ...any) {
 	k.result.Findings[class]++
-	k.found(store.Finding{Class: class, What: what, DeliveryID: id, Leaf: leaf, Detail: fmt.Sprintf(format, args...)})
+	k.found(verify.Finding{Class: class, What: what, DeliveryID: id, Leaf: leaf, Detail: fmt.Sprintf(format, args...)})
 }
 
 func (k *packCheck) read(name string) ([]byte, error) {
@@ -130,16 +131,16 @@ func (k *packCheck) checkManifest() {
 		listed[f.Name] = true
 		text, err := k.read(f.Name)
 		if err != nil {
-			k.tell(store.Missing, "file", "%v", err)
+			k.tell(verify.Missing, "file", "%v", err)
 			continue
 		}
 		if sum := sha256.Sum256(text); hex.EncodeToString(sum[:]) != f.SHA256 {
-			k.tell(store.Tampered, "file", "%s does not match its SHA-256 in the manifest", f.Name)
+			k.tell(verify.Tampered, "file", "%s does not match its SHA-256 in the manifest", f.Name)
 		}
 	}
 	for name := range k.files {
 		if !listed[name] {
-			k.tell(store.Tampered, "file", "%q is not in the manifest", name)
+			k.tell(verify.Tampered, "file", "%q is not in the manifest", name)
 		}
 	}
 }
@@ -147,12 +148,12 @@ func (k *packCheck) checkManifest() {
 func (k *packCheck) checkpoint(keys *translog.Verifier) bool {
 	note, err := k.read(noteFile)
 	if err != nil {
-		k.tell(store.Missing, "checkpoint", "%v", err)
+		k.tell(verify.Missing, "checkpoint", "%v", err)
 		return false
 	}
 	c, err := keys.Open(note)
 	if err != nil {
-		k.tell(store.Tampered, "checkpoint", "%v", err)
+		k.tell(verify.Tampered, "checkpoint", "%v", err)
 		return false
 	}
 	k.tree, k.result.Size = c.Tree, c.N
@@ -167,7 +168,7 @@ func (k *packCheck) deliveries() {
 		}
 		id, err := uuid.Parse(strings.TrimPrefix(dir, "deliveries/"))
 		if err != nil || dir != "deliveries/"+id.String() {
-			k.tell(store.Tampered, "file", "%q is of no delivery", name)
+			k.tell(verify.Tampered, "file", "%q is of no delivery", name)
 			continue
 		}
 		k.result.Deliveries++
@@ -175,11 +176,11 @@ func (k *packCheck) deliveries() {
 	}
 	for name := range k.files { // a body without a record proves nothing
 		if dir, ok := strings.CutSuffix(name, "/"+bodyFile); ok && k.files[dir+"/"+recordFile] == nil {
-			k.tell(store.Missing, "file", "%s has no record", name)
+			k.tell(verify.Missing, "file", "%s has no record", name)
 		}
 	}
 	if k.result.Deliveries != k.manifest.Deliveries {
-		k.tell(store.Missing, "deliveries", "there are %d, and the manifest says %d", k.result.Deliveries, k.manifest.Deliveries)
+		k.tell(verify.Missing, "deliveries", "there are %d, and the manifest says %d", k.result.Deliveries, k.manifest.Deliveries)
 	}
 }
 
@@ -191,17 +192,17 @@ func (k *packCheck) delivery(id uuid.UUID, dir string) {
 		err = json.Unmarshal(text, &record)
 	}
 	if err != nil || record.DeliveryID != id {
-		k.about(&id, nil, store.Tampered, "record", "it cannot be read: %v", err)
+		k.about(&id, nil, verify.Tampered, "record", "it cannot be read: %v", err)
 		return
 	}
 	if len(record.Leaves) == 0 {
-		k.about(&id, nil, store.Unsequenced, "delivery", "it was not in the log yet when the pack was made; make the pack again")
+		k.about(&id, nil, verify.Unsequenced, "delivery", "it was not in the log yet when the pack was made; make the pack again")
 		return
 	}
 	var body []byte
 	if k.files[dir+"/"+bodyFile] != nil {
 		if body, err = k.read(dir + "/" + bodyFile); err != nil {
-			k.about(&id, nil, store.Unverifiable, "body", "%v", err)
+			k.about(&id, nil, verify.Unverifiable, "body", "%v", err)
 			return
 		}
 		if body == nil {
@@ -220,7 +221,7 @@ func (k *packCheck) delivery(id uuid.UUID, dir string) {
 // leaf checks a leaf, and takes the event that it states first.
 func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) bool {
 	bad := func(what, detail string) bool {
-		k.about(&id, &l.Index, store.Tampered, what, "%s", detail)
+		k.about(&id, &l.Index, verify.Tampered, what, "%s", detail)
 		return false
 	}
 	leaf, err := translog.ParseLeaf(l.Record)
@@ -231,7 +232,7 @@ func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) 
 		return bad("leaf", "its proof does not lead to the checkpoint")
 	}
 	if !k.covered(l.Index) {
-		k.about(&id, &l.Index, store.Unverifiable, "cosignature", "it came after the %d leaves that are cosigned; make the pack again", k.cosigned)
+		k.about(&id, &l.Index, verify.Unverifiable, "cosignature", "it came after the %d leaves that are cosigned; make the pack again", k.cosigned)
 	}
 	if leaf.Kind == translog.Erasure {
 		if l.Erasure == nil || l.FactsSalt.Commit(l.Erasure.Append(nil)) != leaf.Facts {
@@ -250,10 +251,10 @@ func (k *packCheck) leaf(id uuid.UUID, l packLeaf, body []byte, all []packLeaf) 
 	default:
 		at := slices.IndexFunc(all, func(other packLeaf) bool { return other.Kind == translog.Erasure.String() })
 		if at < 0 {
-			k.about(&id, &l.Index, store.Missing, "body", "it is not in the pack, and the pack does not prove that it was erased")
+			k.about(&id, &l.Index, verify.Missing, "body", "it is not in the pack, and the pack does not prove that it was erased")
 			return false
 		}
-		k.about(&id, &l.Index, store.Erased, "body", "by leaf %d", all[at].Index)
+		k.about(&id, &l.Index, verify.Erased, "body", "by leaf %d", all[at].Index)
 		body = nil
 	}
 	if e, ok := store.EventOf(leaf, l.Facts, body); ok {
@@ -270,12 +271,12 @@ func (k *packCheck) checkEvents() {
 		err = json.Unmarshal(text, &items)
 	}
 	if err != nil {
-		k.tell(store.Tampered, "events", "%s cannot be read: %v", eventsFile, err)
+		k.tell(verify.Tampered, "events", "%s cannot be read: %v", eventsFile, err)
 		return
 	}
 	k.result.Events = len(items)
 	if len(items) != k.manifest.Events {
-		k.tell(store.Missing, "events", "there are %d, and the manifest says %d", len(items), k.manifest.Events)
+		k.tell(verify.Missing, "events", "there are %d, and the manifest says %d", len(items), k.manifest.Events)
 	}
 	var proven []store.Event
 	for i, item := range items {
@@ -283,12 +284,12 @@ func (k *packCheck) checkEvents() {
 			DeliveryID uuid.UUID `json:"deliveryId"`
 		}
 		if err := json.Unmarshal(item, &said); err != nil {
-			k.tell(store.Tampered, "event", "number %d cannot be read", i)
+			k.tell(verify.Tampered, "event", "number %d cannot be read", i)
 			continue
 		}
 		e, ok := k.events[said.DeliveryID]
 		if !ok {
-			k.about(&said.DeliveryID, nil, store.Unverifiable, "event", "no proven delivery of the pack states it first")
+			k.about(&said.DeliveryID, nil, verify.Unverifiable, "event", "no proven delivery of the pack states it first")
 			continue
 		}
 		want := eventJSON(e)
@@ -299,7 +300,7 @@ func (k *packCheck) checkEvents() {
 			text, err = json.Marshal(want)
 		}
 		if err != nil || !bytes.Equal(text, item) {
-			k.about(&said.DeliveryID, nil, store.Tampered, "event", "it is not what the delivery states")
+			k.about(&said.DeliveryID, nil, verify.Tampered, "event", "it is not what the delivery states")
 			continue
 		}
 		proven = append(proven, e)
@@ -309,10 +310,10 @@ func (k *packCheck) checkEvents() {
 	}
 	var want bytes.Buffer
 	if err := writeEvents(&want, proven); err != nil {
-		k.tell(store.Unverifiable, "events", "%v", err)
+		k.tell(verify.Unverifiable, "events", "%v", err)
 		return
 	}
 	if have, err := k.read(csvFile); err != nil || !bytes.Equal(have, want.Bytes()) {
-		k.tell(store.Tampered, "events", "%s is not what the deliveries state", csvFile)
+		k.tell(verify.Tampered, "events", "%s is not what the deliveries state", csvFile)
 	}
 }

@@ -189,7 +189,7 @@ ORDER BY s.size LIMIT @row_limit;
 SELECT coalesce(max(size), 0)::bigint FROM log_cosignatures WHERE witness = @witness AND size <= @up_to;
 
 -- The statements that follow are read row by row, as they come from the wire: see
--- store/internal/db/raw.go and store/verifywindow.go.
+-- store/internal/db/raw.go and store/verify/window.go.
 
 -- WindowDeliveries are the deliveries of a time.
 -- name: WindowDeliveries :many

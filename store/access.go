@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -42,22 +43,14 @@ func (s *Store) insertAccess(ctx context.Context, conn db.DBTX, a Access) error 
 	}
 	status := int32(a.Status) //nolint:gosec // three digits
 	row := db.AccessEvidenceRow{
-		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: cleanText(a.Path), Query: cleanText(a.Query),
-		RemoteAddr: cleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: cleanText(a.Detail),
+		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: db.CleanText(a.Path), Query: db.CleanText(a.Query),
+		RemoteAddr: db.CleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: db.CleanText(a.Detail),
 	}
 	return s.queries.InsertAccess(ctx, conn, db.InsertAccessParams{
 		At: row.At, TokenID: row.TokenID, Action: row.Action, Path: row.Path, Query: row.Query, RemoteAddr: row.RemoteAddr,
 		EntryID: row.EntryID, Secret: row.Secret, Status: row.Status, Rows: row.Rows, Detail: row.Detail,
-		Leaf: accessLeaf(&row, secret).Append(nil),
+		Leaf: logrows.AccessLeaf(&row, secret).Append(nil),
 	})
-}
-
-// accessLeaf is the log's record of an entry of the access log.
-func accessLeaf(r *db.AccessEvidenceRow, secret translog.Secret) translog.Leaf {
-	facts := translog.AccessFacts{
-		TokenID: r.TokenID, Action: r.Action, Path: r.Path, Query: r.Query, RemoteAddr: r.RemoteAddr, Status: int64(orZero(r.Status)), Rows: r.Rows, Detail: r.Detail,
-	}
-	return translog.Leaf{Kind: translog.Access, ID: orZero(r.EntryID), At: r.At, Facts: secret.Facts().Commit(facts.Append(nil))}
 }
 
 // AccessEntry is an entry of the access log.

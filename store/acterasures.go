@@ -7,20 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
-
-// actErasureLeaf is the leaf that says that a person was erased of an act, by which
-// request, and what the act says since.
-func actErasureLeaf(kind translog.Kind, l *db.LoggedActsRow) (translog.Leaf, bool) {
-	if l.ErasedAt.IsZero() || len(l.Commitment) != translog.CommitmentSize || len(l.ErasedCommitment) != translog.CommitmentSize {
-		return translog.Leaf{}, false
-	}
-	return translog.Leaf{
-		Kind: kind.ErasureOf(), ID: l.ID, At: l.ErasedAt, Webhook: orZero(l.RequestID).String(),
-		Body: translog.Commitment(l.Commitment), Facts: translog.Commitment(l.ErasedCommitment),
-	}, true
-}
 
 // eraseOf takes a person out of acts by change, and queues the leaves that say so. An
 // act that is not what its leaf committed to is not erased: that would hide what was
@@ -42,7 +31,7 @@ func (x *erasing) eraseOf(ctx context.Context, kind translog.Kind, ids []uuid.UU
 		}
 	}
 	for i := range before {
-		if l := logged[before[i].ID]; l != nil && !actMakes(&before[i], l.Secret, l.Commitment) {
+		if l := logged[before[i].ID]; l != nil && !logrows.ActMakes(&before[i], l.Secret, l.Commitment) {
 			return fmt.Errorf("%s %s: %w", kind, l.ID, ErrTampered)
 		}
 	}
@@ -63,9 +52,9 @@ func (x *erasing) eraseOf(ctx context.Context, kind translog.Kind, ids []uuid.UU
 		if err != nil {
 			return err
 		}
-		commitment := secret.Facts().Commit(actFacts(&after[i]))
+		commitment := secret.Facts().Commit(logrows.ActFacts(&after[i]))
 		l.ErasedAt, l.ErasedCommitment, l.RequestID = x.at, commitment[:], &x.request.ID
-		leaf, _ := actErasureLeaf(kind, l)
+		leaf, _ := logrows.ActErasureLeaf(kind, l)
 		left.Ids, left.Commitments = append(left.Ids, l.ID), append(left.Commitments, commitment[:])
 		left.Secrets, left.Leaves = append(left.Secrets, secret[:]), append(left.Leaves, leaf.Append(nil))
 	}
@@ -76,12 +65,4 @@ func (x *erasing) eraseOf(ctx context.Context, kind translog.Kind, ids []uuid.UU
 		return fmt.Errorf("erasing acts of kind %s: %w", kind, err)
 	}
 	return nil
-}
-
-// actMakes reports whether an act's facts are those that were committed to.
-func actMakes(a *db.ActsRow, secret, commitment []byte) bool {
-	if len(secret) != len(translog.Secret{}) || len(commitment) != translog.CommitmentSize {
-		return false
-	}
-	return translog.Secret(secret).Facts().Commit(actFacts(a)) == translog.Commitment(commitment)
 }

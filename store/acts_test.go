@@ -15,6 +15,7 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // acted is a database in which staff have done all that they can.
@@ -116,14 +117,14 @@ var strange = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|row 
 
 // verify gives the findings, each without its leaf and detail and with names in place of
 // ids; against are those that speak against the database.
-func (d acted) verify(t testing.TB, o store.VerifyOptions) (v store.Verification, all, against []string) {
+func (d acted) verify(t testing.TB, o verify.Options) (v verify.Result, all, against []string) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	o.Found = func(f store.Finding) {
+	o.Found = func(f verify.Finding) {
 		short := f
 		short.Leaf, short.ErasedBy, short.Detail = nil, nil, ""
 		text := strange.ReplaceAllString(d.names.Replace(short.String()), "?")
@@ -131,7 +132,7 @@ func (d acted) verify(t testing.TB, o store.VerifyOptions) (v store.Verification
 			text += " by leaf"
 		}
 		all = append(all, text)
-		if f.Class != store.Erased && f.Class != store.Retired {
+		if f.Class != verify.Erased && f.Class != verify.Retired {
 			against = append(against, text)
 		}
 	}
@@ -145,7 +146,7 @@ func (d acted) verify(t testing.TB, o store.VerifyOptions) (v store.Verification
 
 func TestActsAreClean(t *testing.T) {
 	d := acting(t)
-	for mode, o := range map[string]store.VerifyOptions{"full": {}, "from the start": {From: d.start}, "from the end": {From: d.newest}} {
+	for mode, o := range map[string]verify.Options{"full": {}, "from the start": {From: d.start}, "from the end": {From: d.newest}} {
 		v, all, against := d.verify(t, o)
 		if len(against) > 0 || !v.Clean() {
 			t.Errorf("%s: %q", mode, against)
@@ -164,7 +165,7 @@ func TestActsAreClean(t *testing.T) {
 // Somebody who takes an act away may hide its leaf too.
 func TestAnActIsHiddenWithItsLeaf(t *testing.T) {
 	whole := acting(t)
-	before, _, _ := whole.verify(t, store.VerifyOptions{})
+	before, _, _ := whole.verify(t, verify.Options{})
 	for what, sql := range map[string]string{
 		"its leaf is another":                 `UPDATE log_leaves SET hashes = sha256('') || substr(hashes, 33) WHERE has_acts(ids)`,
 		"its leaf is called one of a webhook": `UPDATE log_leaves SET ids = set_byte(ids, position(uuid_send('{held}') IN ids) - 2, 1) WHERE position(uuid_send('{held}') IN ids) > 0`,
@@ -172,13 +173,13 @@ func TestAnActIsHiddenWithItsLeaf(t *testing.T) {
 		d := whole
 		d.url = storetest.Clone(t, whole.url)
 		unguarded(t, d.url, d.ids.Replace(`DELETE FROM legal_holds WHERE id = '{held}'; DELETE FROM log_acts WHERE id = '{held}'`), d.ids.Replace(sql))
-		for mode, o := range map[string]store.VerifyOptions{"full": {}, "incremental": {From: d.newest, FromActs: before.Acts}} {
+		for mode, o := range map[string]verify.Options{"full": {}, "incremental": {From: d.newest, FromActs: before.Acts}} {
 			if v, all, _ := d.verify(t, o); v.Clean() {
 				t.Errorf("%s, %s: %q", what, mode, all)
 			}
 		}
 	}
-	if v, all, _ := whole.verify(t, store.VerifyOptions{From: whole.newest, FromActs: before.Acts}); !v.Clean() || v.Acts != before.Acts {
+	if v, all, _ := whole.verify(t, verify.Options{From: whole.newest, FromActs: before.Acts}); !v.Clean() || v.Acts != before.Acts {
 		t.Errorf("%+v %q", v, all)
 	}
 }
@@ -196,7 +197,7 @@ func TestAMigrationThatFailsAdopts(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.sequenceAll(t)
-	if v, all, _ := d.verify(t, store.VerifyOptions{}); !v.Clean() || len(v.Adopted) != 1 || v.Adopted[0].Acts != 1 {
+	if v, all, _ := d.verify(t, verify.Options{}); !v.Clean() || len(v.Adopted) != 1 || v.Adopted[0].Acts != 1 {
 		t.Errorf("%+v %q", v, all)
 	}
 }
@@ -215,12 +216,12 @@ func TestTheMigrationAdopts(t *testing.T) {
 	if _, err := store.Migrate(t.Context(), d.url); err != nil {
 		t.Fatal(err)
 	}
-	v, all, _ := d.verify(t, store.VerifyOptions{})
+	v, all, _ := d.verify(t, verify.Options{})
 	if !v.Clean() || v.Size != 3 || len(v.Adopted) != 1 || v.Adopted[0].Acts != 3 {
 		t.Fatalf("%+v %q", v, all)
 	}
 	storetest.SQL(t, d.url, hold)
-	if v, all, _ = d.verify(t, store.VerifyOptions{}); !slices.Equal(all, []string{"TAMPERED row of hold ?"}) {
+	if v, all, _ = d.verify(t, verify.Options{}); !slices.Equal(all, []string{"TAMPERED row of hold ?"}) {
 		t.Errorf("%+v %q", v, all)
 	}
 	d.queue(t, func(s *store.Store) {
@@ -236,7 +237,7 @@ func TestTheMigrationAdopts(t *testing.T) {
 		t.Errorf("%d leaves", n)
 	}
 	d.sequenceAll(t)
-	if v, all, _ = d.verify(t, store.VerifyOptions{}); !v.Clean() || len(v.Adopted) != 2 {
+	if v, all, _ = d.verify(t, verify.Options{}); !v.Clean() || len(v.Adopted) != 2 {
 		t.Errorf("%+v %q", v, all)
 	}
 }
@@ -245,12 +246,12 @@ func TestTheMigrationAdopts(t *testing.T) {
 func TestAnActWithoutALeaf(t *testing.T) {
 	d := acted{signed: newSigned(t), names: strings.NewReplacer(), ids: strings.NewReplacer()}
 	d.queue(t, func(s *store.Store) { place(t, s, store.NewHold{SessionID: "s"}) })
-	if _, all, _ := d.verify(t, store.VerifyOptions{}); len(all) > 0 {
+	if _, all, _ := d.verify(t, verify.Options{}); len(all) > 0 {
 		t.Errorf("while its leaf waits: %q", all)
 	}
 	d.sequenceAll(t)
 	storetest.SQL(t, d.url, "INSERT INTO legal_holds VALUES (gen_random_uuid(), now(), 'Jane', 0, 'r', 7)")
-	if _, all, _ := d.verify(t, store.VerifyOptions{}); !slices.Equal(all, []string{"UNSEQUENCED row of hold ?"}) {
+	if _, all, _ := d.verify(t, verify.Options{}); !slices.Equal(all, []string{"UNSEQUENCED row of hold ?"}) {
 		t.Errorf("%q", all)
 	}
 }
@@ -282,12 +283,12 @@ func TestANoteIsRetired(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	full, err := s.Verify(t.Context(), store.VerifyOptions{})
+	full, err := s.Verify(t.Context(), verify.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := store.VerifyOptions{From: tlog.Tree{N: full.Size, Hash: full.RootHash}, FromActs: full.Acts, Since: time.Now().Add(time.Hour)}
-	again.Found = func(f store.Finding) {
+	again := verify.Options{From: tlog.Tree{N: full.Size, Hash: full.RootHash}, FromActs: full.Acts, Since: time.Now().Add(time.Hour)}
+	again.Found = func(f verify.Finding) {
 		if f.NoteID != nil || f.RetirementID != nil || f.What == "leaves" {
 			t.Errorf("an incremental verification finds %s", f)
 		}

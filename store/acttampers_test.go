@@ -9,8 +9,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // actTamper is what somebody with all rights does to what staff wrote, and what verify
@@ -207,7 +207,7 @@ func tamperInRounds(t *testing.T, all map[string]map[string]actTamper) {
 				from tlog.Tree
 				want []string
 			}{{"full", tlog.Tree{}, want}, {"from the start", d.start, want}, {"from the end", d.newest, again}} {
-				_, _, against := d.verify(t, store.VerifyOptions{From: mode.from})
+				_, _, against := d.verify(t, verify.Options{From: mode.from})
 				if diff := gocmp.Diff(mode.want, against); diff != "" {
 					t.Errorf("%s: %s", mode.name, diff)
 				}

@@ -19,6 +19,9 @@ import (
 	"aifi-audit/store/translog"
 )
 
+// samples is where AiFi's are, of each webhook one.
+const samples = "aifi/testdata/samples"
+
 // BenchmarkLog compares, in pairs, ingest while nobody sequences with ingest while this
 // process does: by the time of processors, its own and PostgreSQL's, until all is under a
 // signed checkpoint. It tells how long a delivery waited for that at most.
@@ -34,21 +37,21 @@ func BenchmarkLog(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		without := costOf(b, queuedURL, func() { recordUsual(b, queued, n, nil) })
+		without := storetest.CostOf(b, queuedURL, func() { storetest.RecordUsual(b, queued, samples, n, nil) })
 		queued.Close()
 
 		d := newSigned(b)
 		s, published := d.open(b)
 		kept := make([]atomic.Int64, n)
 		covered := make(chan float64, 1)
-		with := costOf(b, d.url, func() {
+		with := storetest.CostOf(b, d.url, func() {
 			go func() { covered <- longestWait(b, published, kept) }()
-			recordUsual(b, s, n, func(i int64) { kept[i].Store(time.Now().UnixNano()) })
+			storetest.RecordUsual(b, s, samples, n, func(i int64) { kept[i].Store(time.Now().UnixNano()) })
 			waited = append(waited, <-covered)
 		})
 		bytes = size(b, d.url, "log_leaves", "log_tiles", "log_checkpoints", "log_state") / n
 		s.Close()
-		more = append(more, 100*(with.processors().Seconds()/without.processors().Seconds()-1))
+		more = append(more, 100*(with.Processors().Seconds()/without.Processors().Seconds()-1))
 	}
 	slices.Sort(more)
 	b.ReportMetric(more[len(more)/2], "%-more-processors")

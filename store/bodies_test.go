@@ -10,6 +10,7 @@ import (
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // Who has nothing but the database, or a dump of it, can read the bodies.
@@ -36,7 +37,7 @@ func TestVerbatimBodiesAreRead(t *testing.T) {
 			t.Errorf("the body of %d is %q, %v", i, got, err)
 		}
 	}
-	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() {
+	if result, found := verified(t, d, ids, verify.Options{}); !result.Clean() {
 		t.Errorf("found %q", found)
 	}
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -64,21 +64,9 @@ func (x *erasing) statement() string {
 	for id := range x.erased {
 		ids = append(ids, id)
 	}
-	line("delivery ids", "sha256 %x", SumOfDeliveries(ids))
+	line("delivery ids", "sha256 %x", logrows.SumOfDeliveries(ids))
 	line("kept", "store, session, times, flags, products and gondolas of the events, and the leaves of the log")
 	return b.String()
-}
-
-// SumOfDeliveries is the SHA-256 over the ids of deliveries, in their order, each on a
-// line.
-func SumOfDeliveries(ids []uuid.UUID) [sha256.Size]byte {
-	ids = slices.Clone(ids)
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return slices.Compare(a[:], b[:]) })
-	h := sha256.New()
-	for _, id := range ids {
-		fmt.Fprintln(h, id) // never fails
-	}
-	return [sha256.Size]byte(h.Sum(nil))
 }
 
 // IsSubject reports whether a statement's subject is a customer, by the key that was
@@ -89,11 +77,6 @@ func IsSubject(subject string, key []byte, whom Whom) bool {
 	}
 	sum, err := whom.subject(translog.Secret(key))
 	return err == nil && subject == hex.EncodeToString(sum[:])
-}
-
-// CertificateLeaf is the leaf that commits to the statement of an erasure.
-func CertificateLeaf(request uuid.UUID, at time.Time, statement string, salt translog.Salt) translog.Leaf {
-	return translog.Leaf{Kind: translog.Certificate, ID: request, At: at, Facts: salt.Commit([]byte(statement))}
 }
 
 // Certificate is what shows that an erasure was carried out.
@@ -133,23 +116,23 @@ func (s *Store) Certificate(ctx context.Context, scope Scope, id uuid.UUID) (Cer
 	if c.Checkpoint, err = s.Checkpoint(ctx); err != nil {
 		return c, err
 	}
-	found, err := s.reader().locate(ctx, c.At, id)
+	found, err := s.reader().Locate(ctx, c.At, id)
 	if err != nil {
 		return c, knownLog(err)
 	}
 	for _, at := range found {
-		if at.kind == translog.Certificate && at.index < c.Checkpoint.N {
-			c.Index = at.index
+		if at.Kind == translog.Certificate && at.Index < c.Checkpoint.N {
+			c.Index = at.Index
 		}
 	}
 	if c.Index < 0 {
 		return c, ErrUnsequenced
 	}
-	hash, proof, err := translog.NewReader(c.Checkpoint.Tree, s.reader().tiles(ctx)).Leaf(c.Index)
+	hash, proof, err := translog.NewReader(c.Checkpoint.Tree, s.reader().Tiles(ctx)).Leaf(c.Index)
 	if err != nil {
-		return c, knownLog(damaged(err))
+		return c, knownLog(logrows.Damaged(err))
 	}
-	if CertificateLeaf(id, c.At, c.Statement, c.Salt).Hash() != hash {
+	if logrows.CertificateLeaf(id, c.At, c.Statement, c.Salt).Hash() != hash {
 		return c, fmt.Errorf("leaf %d, the statement of request %s: %w", c.Index, id, ErrTampered)
 	}
 	c.Proof = proof
@@ -165,12 +148,9 @@ func sumOf(deliveries []ErasedDelivery) []byte {
 	for i, d := range deliveries {
 		ids[i] = d.ID
 	}
-	sum := SumOfDeliveries(ids)
+	sum := logrows.SumOfDeliveries(ids)
 	return sum[:]
 }
-
-// leafTimes is how many times leaves are looked for at once.
-const leafTimes = 1000
 
 // erasedDeliveries are the deliveries that a request erased, and where their leaves are.
 func (s *Store) erasedDeliveries(ctx context.Context, request uuid.UUID, at time.Time) ([]ErasedDelivery, error) {
@@ -186,7 +166,7 @@ func (s *Store) erasedDeliveries(ctx context.Context, request uuid.UUID, at time
 		place[r.DeliveryID] = &deliveries[i]
 		times = append(times, r.ReceivedAt)
 	}
-	for part := range slices.Chunk(times, leafTimes) {
+	for part := range slices.Chunk(times, logrows.TimesAtOnce) {
 		leaves, err := s.queries.LeafRowsAtTimes(ctx, s.reads, part)
 		if err != nil {
 			return nil, known(err)
@@ -200,12 +180,12 @@ func (s *Store) erasedDeliveries(ctx context.Context, request uuid.UUID, at time
 
 // notePlaces notes where the leaves of a row are.
 func notePlaces(row db.LeafRowsAtTimesRow, place map[uuid.UUID]*ErasedDelivery) {
-	for i, l := range leafIDsOf(row.Ids) {
-		d := place[l.id()]
+	for i, l := range logrows.IDsOf(row.Ids) {
+		d := place[l.ID()]
 		if d == nil {
 			continue
 		}
-		switch l.kind() {
+		switch l.Kind() {
 		case translog.Delivery:
 			d.Leaf = row.FirstIndex + i
 		case translog.Erasure:

@@ -93,7 +93,7 @@ func (r *rows) addEvent(p *pending) {
 	e.DeliveryID = append(e.DeliveryID, p.delivery.ID)
 	e.ReceivedAt = append(e.ReceivedAt, p.receivedAt)
 	e.IssuedAt = append(e.IssuedAt, s.TimeOfIssue)
-	e.Webhook = append(e.Webhook, cleanText(string(s.Webhook)))
+	e.Webhook = append(e.Webhook, db.CleanText(string(s.Webhook)))
 	e.EventID = append(e.EventID, s.EventID)
 	e.SessionID = append(e.SessionID, s.SessionID)
 	e.CustomerID = append(e.CustomerID, s.CustomerID())

@@ -6,6 +6,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
+	"aifi-audit/store/logrows"
 )
 
 // Delivery is one HTTP request of AiFi's, verbatim.
@@ -52,14 +53,6 @@ type Receipt struct {
 // NewDeliveryID makes a UUIDv7 of the present time. Ids of one process ascend.
 func NewDeliveryID() (uuid.UUID, error) { return uuid.NewV7() }
 
-// ReceivedAt is the time that a delivery's id carries, in UTC and whole
-// microseconds; the zero time if it is not a UUIDv7.
-func ReceivedAt(id uuid.UUID) time.Time {
-	if id.Version() != 7 {
-		return time.Time{}
-	}
-	ms := int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
-	// The 12 bits behind the version count the millisecond's 256ths of a microsecond.
-	fraction := time.Duration(int64(id[6]&0x0f)<<8|int64(id[7])) << 8
-	return time.UnixMilli(ms).Add(fraction).UTC().Truncate(time.Microsecond)
-}
+// ReceivedAt is the time that a delivery's id carries, in UTC and whole microseconds; the
+// zero time if it is not a UUIDv7.
+func ReceivedAt(id uuid.UUID) time.Time { return logrows.ReceivedAt(id) }

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -227,8 +228,8 @@ func (x *erasing) actor() string {
 }
 
 // leave adds what the erasure of a delivery leaves, and its leaf.
-func (x *erasing) leave(left *db.InsertErasuresParams, row *evidenceRow) error {
-	o, err := openRow(translog.Delivery, row)
+func (x *erasing) leave(left *db.InsertErasuresParams, row *logrows.Row) error {
+	o, err := logrows.Open(translog.Delivery, row)
 	if err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (x *erasing) leave(left *db.InsertErasuresParams, row *evidenceRow) error {
 	}
 	row.Body, row.BodyCommitment, row.FactsSalt = nil, o.Leaf.Body[:], o.FactsSalt[:]
 	row.ErasedAt, row.ErasureSecret, row.Actor, row.Reason = &left.ErasedAt, secret[:], &left.Actor, &left.Reason
-	erasure, err := openRow(translog.Erasure, row)
+	erasure, err := logrows.Open(translog.Erasure, row)
 	if err != nil {
 		return err
 	}
@@ -323,7 +324,7 @@ func (x *erasing) conclude(ctx context.Context) error {
 	}
 	err = x.queries.InsertErasureResult(ctx, x.tx, db.InsertErasureResultParams{
 		RequestID: x.request.ID, ExecutedAt: x.at, Erased: erased, Statement: statement, Secret: secret[:],
-		Leaf: CertificateLeaf(x.request.ID, x.at, statement, secret.Facts()).Append(nil),
+		Leaf: logrows.CertificateLeaf(x.request.ID, x.at, statement, secret.Facts()).Append(nil),
 	})
 	if err != nil {
 		return fmt.Errorf("writing the result of an erasure: %w", err)

@@ -10,6 +10,7 @@ import (
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 // erase erases a customer, without a second person.
@@ -73,7 +74,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 		}
 	}
 	s.Close()
-	result, found := verify(t, d, ids, store.VerifyOptions{})
+	result, found := verified(t, d, ids, verify.Options{})
 	want := []string{"ERASED body of 0", "ERASED body of 1", "ERASED body of 2", "ERASED body of 3", "ERASED body of 5"}
 	if diff := gocmp.Diff(want, found); diff != "" || !result.Clean() {
 		t.Error(diff)
@@ -89,7 +90,7 @@ func TestWhatIsErasedIsStillProven(t *testing.T) {
 		copied := d
 		copied.url = storetest.Clone(t, d.url)
 		unguarded(t, copied.url, named(c.sql, ids[:]))
-		_, got := verify(t, copied, ids, store.VerifyOptions{})
+		_, got := verified(t, copied, ids, verify.Options{})
 		got = slices.DeleteFunc(got, func(f string) bool { return slices.Contains(want, f) })
 		if diff := gocmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s: %s", name, diff)

@@ -11,6 +11,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -79,20 +80,20 @@ func (x *erasing) accessEntries(ctx context.Context, p *Person) error {
 		change.ID, change.Path = append(change.ID, e.ID), append(change.Path, e.Path)
 		change.Query, change.Detail = append(change.Query, e.Query), append(change.Detail, e.Detail)
 		if e.EntryID == nil {
-			early = append(early, numbered(e.ID))
+			early = append(early, logrows.NumberedID(e.ID))
 		}
 		if e.EntryID == nil || len(e.Secret) != len(translog.Secret{}) {
 			continue
 		}
 		before, after := accessRow(entry), accessRow(e)
-		commitment := accessLeaf(&before, translog.Secret(e.Secret)).Facts
+		commitment := logrows.AccessLeaf(&before, translog.Secret(e.Secret)).Facts
 		secret, err := translog.NewSecret(x.random)
 		if err != nil {
 			return err
 		}
 		after.ErasedAt, after.FactsCommitment, after.ErasureSecret, after.RequestID = &x.at, commitment[:], secret[:], &x.request.ID
 		left.EntryID, left.FactsCommitment = append(left.EntryID, *e.EntryID), append(left.FactsCommitment, commitment[:])
-		left.Secret, left.Leaves = append(left.Secret, secret[:]), append(left.Leaves, accessErasureLeaf(&after).Append(nil))
+		left.Secret, left.Leaves = append(left.Secret, secret[:]), append(left.Leaves, logrows.AccessErasureLeaf(&after).Append(nil))
 	}
 	x.result.AccessEntries = int64(len(p.entries))
 	if err := x.queries.InsertAccessErasures(ctx, x.tx, left); err != nil {
@@ -110,21 +111,4 @@ func accessRow(e db.AccessLog) db.AccessEvidenceRow {
 		At: e.At, TokenID: e.TokenID, Action: e.Action, Path: e.Path, Query: e.Query, RemoteAddr: e.RemoteAddr, EntryID: e.EntryID,
 		Secret: e.Secret, Status: e.Status, Rows: e.Rows, Detail: e.Detail,
 	}
-}
-
-// erasedAccessLeaf is the leaf of an entry of which a person was erased, as it was.
-func erasedAccessLeaf(r *db.AccessEvidenceRow) (l translog.Leaf, ok bool) {
-	if r.ErasedAt == nil || len(r.FactsCommitment) != translog.CommitmentSize || len(r.ErasureSecret) != len(translog.Secret{}) {
-		return l, false
-	}
-	return translog.Leaf{Kind: translog.Access, ID: orZero(r.EntryID), At: r.At, Facts: translog.Commitment(r.FactsCommitment)}, true
-}
-
-// accessErasureLeaf is the leaf that says that a person was erased of an entry, by
-// which request, and what the entry says since.
-func accessErasureLeaf(r *db.AccessEvidenceRow) translog.Leaf {
-	l := accessLeaf(r, translog.Secret(r.ErasureSecret))
-	l.Kind, l.Body = translog.AccessErasure, translog.Commitment(r.FactsCommitment)
-	l.At, l.Webhook = *r.ErasedAt, orZero[uuid.UUID](r.RequestID).String()
-	return l
 }

@@ -97,7 +97,7 @@ type NewErasure struct {
 }
 
 // Whom is whom an open request is about.
-func (e *Erasure) Whom() Whom { return Whom{orEmpty(e.CustomerID), e.Identifiers} }
+func (e *Erasure) Whom() Whom { return Whom{db.OrEmpty(e.CustomerID), e.Identifiers} }
 
 // ErasureStateError says why a request cannot be decided or executed any more, in words
 // that are safe to show.
@@ -140,7 +140,7 @@ func oneLine(s string) string {
 			return ' '
 		}
 		return r
-	}, cleanText(s)))
+	}, db.CleanText(s)))
 }
 
 // PreviewErasure finds whom RequestErasure would be about, with the same errors, and
@@ -288,7 +288,7 @@ func (s *Store) erasure(ctx context.Context, conn db.DBTX, id uuid.UUID) (Erasur
 func (s *Store) erasureOf(r db.ListErasuresRow) (Erasure, error) {
 	e := Erasure{
 		ID: r.ID, RequestedAt: r.RequestedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC(), RequestedBy: r.RequestedBy, ByCommand: r.TokenID == nil,
-		Reason: r.Reason, CustomerID: r.CustomerID, ExecutedAt: r.ExecutedAt, tokenID: r.TokenID, statement: orEmpty(r.Statement),
+		Reason: r.Reason, CustomerID: r.CustomerID, ExecutedAt: r.ExecutedAt, tokenID: r.TokenID, statement: db.OrEmpty(r.Statement),
 		askerRevoked: r.RequesterRevokedAt != nil,
 	}
 	copy(e.Subject[:], r.Subject)
@@ -304,7 +304,7 @@ func (s *Store) erasureOf(r db.ListErasuresRow) (Erasure, error) {
 	}
 	e.Identifiers = whom.Identifiers
 	if r.Decision != nil {
-		e.Decision = &ErasureDecision{At: orZero(r.DecidedAt).UTC(), By: orEmpty(r.DecidedBy), Decision: Decision(*r.Decision)}
+		e.Decision = &ErasureDecision{At: db.OrZero(r.DecidedAt).UTC(), By: db.OrEmpty(r.DecidedBy), Decision: Decision(*r.Decision)}
 	}
 	revoked := e.askerRevoked || r.DeciderRevokedAt != nil
 	switch {

@@ -15,6 +15,7 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // clock is a store's clock that a test moves.
@@ -228,8 +229,8 @@ func TestAHugePersonIsErasedWholeOrNotAtAll(t *testing.T) {
 			break
 		}
 	}
-	result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{})
-	if want := int(e.Erased.Deliveries + rest); !result.Clean() || result.Findings[store.Erased] != want {
+	result, found := verified(t, d, [victims]uuid.UUID{}, verify.Options{})
+	if want := int(e.Erased.Deliveries + rest); !result.Clean() || result.Findings[verify.Erased] != want {
 		t.Errorf("%+v, want %d erased: %.2000q", result, want, found)
 	}
 }

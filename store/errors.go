@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"aifi-audit/store/logrows"
 )
 
 // Errors that callers tell apart. Others are internal, and not to be shown.
@@ -21,6 +23,16 @@ var (
 	ErrTimeout     = errors.New("the query took too long")
 	ErrPosition    = errors.New("not a position of this list")
 	ErrNameTaken   = errors.New("there is or was a token of this name, and a name is not used again")
+)
+
+// Errors of the log, and of what it commits to.
+var (
+	ErrNoLog       = errors.New("there is no log, or no key to check it with")
+	ErrBeyond      = errors.New("the log has not as many leaves")
+	ErrUnsequenced = logrows.ErrUnsequenced
+	ErrTampered    = logrows.ErrTampered
+	ErrLogDamaged  = logrows.ErrDamaged
+	ErrRolledBack  = logrows.ErrRolledBack
 )
 
 // queryCanceled is the SQLSTATE of a statement that ran into its time limit.

@@ -89,8 +89,8 @@ type Actor struct {
 }
 
 func (n *NewHold) check() error {
-	n.Reason = strings.TrimSpace(cleanText(n.Reason))
-	n.SessionID, n.CustomerID = cleanText(n.SessionID), cleanText(n.CustomerID)
+	n.Reason = strings.TrimSpace(db.CleanText(n.Reason))
+	n.SessionID, n.CustomerID = db.CleanText(n.SessionID), db.CleanText(n.CustomerID)
 	switch {
 	case n.StoreID == nil && n.SessionID == "" && n.CustomerID == "" && n.From == nil && n.To == nil:
 		return &InputError{"", "A hold must name a store, a session, a customer or a time."}
@@ -130,7 +130,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 		return Hold{}, fmt.Errorf("making the id of a hold: %w", err)
 	}
 	h := Hold{
-		ID: id, PlacedBy: cleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: notEmpty(n.SessionID), CustomerID: notEmpty(n.CustomerID),
+		ID: id, PlacedBy: db.CleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: notEmpty(n.SessionID), CustomerID: notEmpty(n.CustomerID),
 		From: inMicroseconds(n.From), To: inMicroseconds(n.To),
 	}
 	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
@@ -152,7 +152,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 // LiftHold lifts a hold, which stays in the list. ErrNotFound, ErrLifted, or an
 // *InputError.
 func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason string) (Hold, error) {
-	reason = strings.TrimSpace(cleanText(reason))
+	reason = strings.TrimSpace(db.CleanText(reason))
 	if err := checkReason(reason); err != nil {
 		return Hold{}, err
 	}
@@ -160,7 +160,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 		return Hold{}, err
 	}
 	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
-		lifted, err := s.queries.LiftHold(ctx, tx, db.LiftHoldParams{HoldID: id, LiftedBy: cleanText(by.Name), TokenID: by.Access.TokenID, Reason: reason})
+		lifted, err := s.queries.LiftHold(ctx, tx, db.LiftHoldParams{HoldID: id, LiftedBy: db.CleanText(by.Name), TokenID: by.Access.TokenID, Reason: reason})
 		if err != nil {
 			return err
 		}
@@ -170,7 +170,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 		if err := s.acts().add(ctx, tx, translog.Lift, id); err != nil {
 			return err
 		}
-		return s.logAct(ctx, tx, by, heldRecord{Lifted: &id, By: cleanText(by.Name), Reason: reason})
+		return s.logAct(ctx, tx, by, heldRecord{Lifted: &id, By: db.CleanText(by.Name), Reason: reason})
 	})
 	if errors.Is(err, ErrLifted) {
 		return Hold{}, err

@@ -12,6 +12,7 @@ import (
 
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // jane is who places holds in tests.
@@ -136,7 +137,7 @@ func TestWhatIsHeldIsNotErased(t *testing.T) {
 		t.Errorf("%s holds name nobody any more", n)
 	}
 	wait(t, published, d.sizeWithQueue(t))
-	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() || len(found) != 4 { // two bodies, an entry of the access log, a hold
+	if result, found := verified(t, d, ids, verify.Options{}); !result.Clean() || len(found) != 4 { // two bodies, an entry of the access log, a hold
 		t.Errorf("%q", found)
 	}
 }

@@ -2,18 +2,18 @@ package store
 
 import (
 	"context"
-	"time"
 
 	"github.com/google/uuid"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 )
 
 // had is what the database has of a batch, and then what the batch adds.
 type had struct {
 	deliveries map[uuid.UUID]bool
-	events     map[eventKey]uuid.UUID // by which delivery each was stated first
-	expected   db.KnownEventsParams   // events that were not asked for, which the transaction confirms
+	events     map[logrows.EventKey]uuid.UUID // by which delivery each was stated first
+	expected   db.KnownEventsParams           // events that were not asked for, which the transaction confirms
 }
 
 // addEventOf adds the event of a pending delivery, with the delivery that is asked about.
@@ -25,20 +25,8 @@ func addEventOf(a *db.KnownEventsParams, p *pending, deliveryID uuid.UUID) {
 	a.Earliest, a.Latest = all.first, all.last
 }
 
-// eventKey names an event. The same facts at another time are another event: one whose
-// time of origin is not known stands at the time it was received.
-type eventKey struct {
-	id           uuid.UUID
-	seconds      int64
-	microseconds int // PostgreSQL knows no smaller time
-}
-
-func (p *pending) event() eventKey {
-	return eventKeyOf(p.statement.UUID(), p.occurredAt())
-}
-
-func eventKeyOf(id uuid.UUID, at time.Time) eventKey {
-	return eventKey{id, at.Unix(), at.Nanosecond() / 1000}
+func (p *pending) event() logrows.EventKey {
+	return logrows.EventKeyOf(p.statement.UUID(), p.occurredAt())
 }
 
 // known says what the database has of a batch. It asks for what may be there: the
@@ -47,10 +35,10 @@ func eventKeyOf(id uuid.UUID, at time.Time) eventKey {
 // what it remembers, which the transaction confirms, and all else for new, which keys
 // confirm.
 func (f *flusher) known(ctx context.Context, conn db.DBTX, batch []*pending, again bool) (had, error) {
-	have := had{deliveries: make(map[uuid.UUID]bool, len(batch)), events: make(map[eventKey]uuid.UUID, len(batch))}
+	have := had{deliveries: make(map[uuid.UUID]bool, len(batch)), events: make(map[logrows.EventKey]uuid.UUID, len(batch))}
 	var events db.KnownEventsParams
 	var deliveries db.KnownDeliveriesParams
-	asked := make(map[uuid.UUID]eventKey, len(batch))
+	asked := make(map[uuid.UUID]logrows.EventKey, len(batch))
 	var received span
 	for _, p := range batch {
 		kept := again || p.fromSpool

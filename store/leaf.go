@@ -1,11 +1,10 @@
 package store
 
 import (
-	"encoding/json"
 	"maps"
-	"time"
 
-	"aifi-audit/store/aifi"
+	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -54,45 +53,17 @@ func (p *pending) facts(first bool) translog.Facts {
 	if p.replayed == nil { // the delivery's own row stays as it was
 		f.SessionID, f.IssuedAt = s.SessionID, s.TimeOfIssue
 	}
-	f.Event = eventFacts(s, p.occurredAt())
+	f.Event = logrows.EventFacts(s, p.occurredAt())
 	if first {
 		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, p.receivedAt, s.TimeOfIssue
 	}
 	return f
 }
 
-// eventFacts are the facts of a statement's event.
-func eventFacts(s *aifi.Statement, occurredAt time.Time) *translog.EventFacts {
-	return &translog.EventFacts{
-		ID: s.UUID(), StoreID: s.StoreID, Kind: string(s.Webhook.Kind()), Webhook: cleanText(string(s.Webhook)),
-		OccurredAt: occurredAt, OccurredAtKnown: !s.TimeOfOrigin.IsZero(), EventID: s.EventID, SessionID: s.SessionID,
-		ShopperID: s.ShopperID, StoreExternalID: s.StoreExternalID,
-		Flags:      s.Flags(),
-		ProductIDs: s.ProductIDs, GondolaIDs: s.GondolaIDs, PaymentProvider: s.PaymentProvider, TokenType: s.TokenType,
-		CheckInDeviceID: s.CheckInDeviceID, Unreadable: s.Unreadable,
-	}
-}
-
 func cleanHeaders(headers map[string]string) map[string]string {
 	clean := maps.Clone(headers)
 	for name, value := range clean {
-		clean[name] = cleanText(value)
+		clean[name] = db.CleanText(value)
 	}
 	return clean
 }
-
-// headersOf reads headers as they are kept. What cannot be read breaks the commitment.
-func headersOf(kept []byte) (headers map[string]string) {
-	_ = json.Unmarshal(kept, &headers)
-	return headers
-}
-
-func orZero[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}
-
-func orEmpty(p *string) string { return orZero(p) }

@@ -10,13 +10,8 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
-)
-
-// Errors of the transparency log.
-var (
-	ErrNoLog  = errors.New("there is no log, or no key to check it with")
-	ErrBeyond = errors.New("the log has not as many leaves")
 )
 
 // LeafProof shows that the log has a leaf, and opens it as far as that can still be
@@ -24,7 +19,7 @@ var (
 type LeafProof struct {
 	Index int64
 	Proof tlog.RecordProof // to the root of the checkpoint
-	opened
+	logrows.Opened
 }
 
 // Checkpoint is the newest checkpoint of the log, or ErrNoLog.
@@ -33,14 +28,14 @@ func (s *Store) Checkpoint(ctx context.Context) (translog.Checkpoint, error) {
 	if v == nil {
 		return translog.Checkpoint{}, ErrNoLog
 	}
-	c, err := s.reader().state(ctx, v)
+	c, err := s.reader().State(ctx, v)
 	if err == nil && c.N == 0 {
 		err = ErrNoLog
 	}
 	return c, knownLog(err)
 }
 
-func (s *Store) reader() logReader { return logReader{queries: s.queries, conn: s.reads} }
+func (s *Store) reader() logrows.Reader { return logrows.Reader{Queries: s.queries, Conn: s.reads} }
 
 // knownLog is known, for errors that may also be the log's.
 func knownLog(err error) error {
@@ -63,7 +58,7 @@ func (s *Store) Tile(ctx context.Context, t tlog.Tile) ([]byte, error) {
 	if t.N*translog.TileWidth+int64(t.W) > c.N>>(translog.TileHeight*t.L) {
 		return nil, ErrNotFound
 	}
-	data, err := s.reader().tile(ctx, t)
+	data, err := s.reader().Tile(ctx, t)
 	return data, knownLog(err)
 }
 
@@ -79,16 +74,16 @@ func (s *Store) ProveGrowth(ctx context.Context, from, to int64) (older, newer t
 	if to > c.N || from > to {
 		return older, newer, nil, c, ErrBeyond
 	}
-	read := s.reader().tiles(ctx)
+	read := s.reader().Tiles(ctx)
 	newer = tlog.Tree{N: to, Hash: c.Hash}
 	if to < c.N {
 		if newer.Hash, _, err = translog.NewReader(c.Tree, read).Prefix(to); err != nil {
-			return older, newer, nil, c, knownLog(damaged(err))
+			return older, newer, nil, c, knownLog(logrows.Damaged(err))
 		}
 	}
 	older.N = from
 	older.Hash, proof, err = translog.NewReader(newer, read).Prefix(from)
-	return older, newer, proof, c, knownLog(damaged(err))
+	return older, newer, proof, c, knownLog(logrows.Damaged(err))
 }
 
 // ProveDelivery proves the leaves of a delivery: that of its receipt, and those of its
@@ -112,7 +107,7 @@ func (s *Store) ProveDeliveryAt(ctx context.Context, scope Scope, c translog.Che
 }
 
 func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.UUID) ([]LeafProof, error) {
-	found, err := s.reader().locate(ctx, ReceivedAt(id), id)
+	found, err := s.reader().Locate(ctx, ReceivedAt(id), id)
 	if err != nil {
 		return nil, known(err)
 	}
@@ -121,7 +116,7 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 		return nil, err
 	}
 	if received.ErasedAt != nil && received.Body == nil {
-		erasure, err := s.reader().locate(ctx, *received.ErasedAt, id)
+		erasure, err := s.reader().Locate(ctx, *received.ErasedAt, id)
 		if err != nil {
 			return nil, known(err)
 		}
@@ -130,36 +125,36 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 	if len(found) == 0 {
 		return nil, ErrUnsequenced
 	}
-	tree := s.tiles.Reader(c.Tree, s.reader().tiles(ctx))
+	tree := s.tiles.Reader(c.Tree, s.reader().Tiles(ctx))
 	proofs := make([]LeafProof, 0, len(found))
 	for _, at := range found {
-		if at.index >= c.N {
+		if at.Index >= c.N {
 			continue // sequenced after the checkpoint was read
 		}
 		row := received
-		if at.kind == translog.Replay {
-			if row, err = s.evidenceOf(ctx, at.kind, id); err != nil {
+		if at.Kind == translog.Replay {
+			if row, err = s.evidenceOf(ctx, at.Kind, id); err != nil {
 				return nil, err
 			}
 		}
-		o, err := openRow(at.kind, row)
+		o, err := logrows.Open(at.Kind, row)
 		if err != nil {
 			return nil, err
 		}
-		hash, proof, err := tree.Leaf(at.index)
+		hash, proof, err := tree.Leaf(at.Index)
 		if err != nil {
 			// Perhaps the database was replaced by one with another log.
 			s.tiles.Forget()
-			tree = translog.NewReader(c.Tree, s.reader().tiles(ctx))
-			hash, proof, err = tree.Leaf(at.index)
+			tree = translog.NewReader(c.Tree, s.reader().Tiles(ctx))
+			hash, proof, err = tree.Leaf(at.Index)
 		}
 		if err != nil {
-			return nil, knownLog(damaged(err))
+			return nil, knownLog(logrows.Damaged(err))
 		}
 		if o.Leaf.Hash() != hash {
-			return nil, fmt.Errorf("leaf %d, %s %s: %w", at.index, at.kind, id, ErrTampered)
+			return nil, fmt.Errorf("leaf %d, %s %s: %w", at.Index, at.Kind, id, ErrTampered)
 		}
-		proofs = append(proofs, LeafProof{at.index, proof, o})
+		proofs = append(proofs, LeafProof{at.Index, proof, o})
 	}
 	if len(proofs) == 0 {
 		return nil, ErrUnsequenced
@@ -168,7 +163,7 @@ func (s *Store) proveLeaves(ctx context.Context, c translog.Checkpoint, id uuid.
 }
 
 // evidenceOf reads what a leaf of a delivery was made from.
-func (s *Store) evidenceOf(ctx context.Context, kind translog.Kind, id uuid.UUID) (*evidenceRow, error) {
+func (s *Store) evidenceOf(ctx context.Context, kind translog.Kind, id uuid.UUID) (*logrows.Row, error) {
 	rows, err := s.queries.DeliveryEvidence(ctx, s.reads, db.DeliveryEvidenceParams{
 		ReceivedAt: []time.Time{ReceivedAt(id)}, ID: []uuid.UUID{id}, Replayed: kind == translog.Replay,
 	})

@@ -70,7 +70,7 @@ var ErrNoEvent = errors.New("the delivery states no alcohol interaction, fraud a
 
 // check cleans a note's comment, and says what is wrong with it.
 func (n *NewNote) check() error {
-	n.Comment = cleanText(n.Comment)
+	n.Comment = db.CleanText(n.Comment)
 	if strings.TrimSpace(n.Comment) == "" {
 		n.Comment = ""
 	}

@@ -13,6 +13,7 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // A person who is in everything that AiFi sends: what names her is found nowhere else.
@@ -224,8 +225,8 @@ func TestNoTraceOfAnErasedPersonIsLeft(t *testing.T) {
 	}
 	// AiFi may repeat what it said; and the database is still as it was signed.
 	recordOne(t, s, graceBodies[1].webhook, graceBodies[1].body, store.Scope{})
-	result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{})
-	if !result.Clean() || result.Findings[store.Erased] != len(hers)+6 { // five entries of the access log, and a comment
+	result, found := verified(t, d, [victims]uuid.UUID{}, verify.Options{})
+	if !result.Clean() || result.Findings[verify.Erased] != len(hers)+6 { // five entries of the access log, and a comment
 		t.Errorf("%+v: %q", result, found)
 	}
 }
@@ -267,7 +268,7 @@ func TestWhatAnErasureLeftIsGuarded(t *testing.T) {
 		copied := d
 		copied.url = storetest.Clone(t, d.url)
 		unguarded(t, copied.url, c.sql)
-		result, found := verify(t, copied, [victims]uuid.UUID{}, store.VerifyOptions{})
+		result, found := verified(t, copied, [victims]uuid.UUID{}, verify.Options{})
 		if result.Clean() || !strings.Contains(strings.Join(found, "; "), c.want) {
 			t.Errorf("%s: %q", name, found)
 		}
@@ -305,7 +306,7 @@ func TestAnEntryThatNamesTwoIsErasedOnce(t *testing.T) {
 	if found := everywhere(t, d.url, "cust-two-222"); len(found) != 0 {
 		t.Errorf("%q", found)
 	}
-	if result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{}); !result.Clean() {
+	if result, found := verified(t, d, [victims]uuid.UUID{}, verify.Options{}); !result.Clean() {
 		t.Errorf("%+v: %q", result, found)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -62,7 +63,7 @@ func (s *Store) SetRetention(ctx context.Context, by Actor, n NewPolicy) (Retent
 	if by.Scope.limited {
 		return RetentionPolicy{}, ErrNotFound
 	}
-	p := RetentionPolicy{SetBy: cleanText(by.Name), StoreID: n.StoreID, Webhook: notEmpty(n.Webhook), Months: n.Months, Withdrawn: n.Withdrawn}
+	p := RetentionPolicy{SetBy: db.CleanText(by.Name), StoreID: n.StoreID, Webhook: notEmpty(n.Webhook), Months: n.Months, Withdrawn: n.Withdrawn}
 	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		set, err := s.queries.SetRetention(ctx, tx, db.SetRetentionParams{
 			SetBy: p.SetBy, TokenID: by.Access.TokenID, StoreID: p.StoreID, Webhook: p.Webhook, Months: p.Months, Withdrawn: p.Withdrawn,
@@ -71,7 +72,7 @@ func (s *Store) SetRetention(ctx context.Context, by Actor, n NewPolicy) (Retent
 			return err
 		}
 		p.ID, p.At = set.ID, set.At
-		if err := s.acts().add(ctx, tx, translog.Policy, numbered(p.ID)); err != nil {
+		if err := s.acts().add(ctx, tx, translog.Policy, logrows.NumberedID(p.ID)); err != nil {
 			return err
 		}
 		return s.logAct(ctx, tx, by, policyRecord{Policy: p.ID, By: p.SetBy, StoreID: p.StoreID, Webhook: p.Webhook, Months: p.Months, Withdrawn: p.Withdrawn})
@@ -113,7 +114,7 @@ func CurrentPolicies(policies []RetentionPolicy) []RetentionPolicy {
 	seen := map[key]bool{}
 	var current []RetentionPolicy
 	for _, p := range policies {
-		k := key{orZero(p.StoreID), orEmpty(p.Webhook), p.StoreID == nil}
+		k := key{db.OrZero(p.StoreID), db.OrEmpty(p.Webhook), p.StoreID == nil}
 		if !seen[k] && !p.Withdrawn {
 			current = append(current, p)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -46,7 +47,7 @@ func (s *Store) Retire(ctx context.Context, actor, reason string) (done Retentio
 		return done, known(err)
 	}
 	locked, err := alone(ctx, config, retentionLock, func(conn *pgx.Conn) error {
-		return retiring{s, conn, cleanText(actor), cleanText(reason), &done}.run(ctx)
+		return retiring{s, conn, db.CleanText(actor), db.CleanText(reason), &done}.run(ctx)
 	})
 	if !locked && err == nil {
 		return done, ErrRetiring
@@ -155,7 +156,7 @@ func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove
 		ID: id, At: r.now().UTC().Truncate(time.Microsecond), FromTime: f.From, ToTime: f.To, DeliveryIds: f.DeliveryIDs,
 		Deliveries: f.Deliveries, Leaves: f.Leaves, Secret: secret[:], Actor: f.Actor, Reason: f.Reason,
 	}
-	leaf, err := retirementLeaf(&row)
+	leaf, err := logrows.RetirementLeaf(&row)
 	if err != nil {
 		return err
 	}
@@ -169,17 +170,6 @@ func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove
 		}
 		return remove(ctx, tx, id)
 	})
-}
-
-// retirementLeaf is the log's record of a retirement.
-func retirementLeaf(r *db.LogRetirement) (translog.Leaf, error) {
-	if len(r.Secret) != len(translog.Secret{}) {
-		return translog.Leaf{}, fmt.Errorf("the secret of retirement %s: %w", r.ID, ErrTampered)
-	}
-	f := translog.RetirementFacts{
-		From: r.FromTime, To: r.ToTime, DeliveryIDs: r.DeliveryIds, Deliveries: r.Deliveries, Leaves: r.Leaves, Actor: r.Actor, Reason: r.Reason,
-	}
-	return translog.Leaf{Kind: translog.Retirement, ID: r.ID, At: r.At, Facts: translog.Secret(r.Secret).Facts().Commit(f.Append(nil))}, nil
 }
 
 // sweep removes what nothing stands on any more.

@@ -17,6 +17,7 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // monthsAgo is an instant in the month that lies n months back: so far into it.
@@ -83,8 +84,8 @@ func findings(t testing.TB, d signed) []string {
 	defer s.Close()
 	var found []string
 	byHand := 0 // what aged did is found too
-	result, err := s.Verify(t.Context(), store.VerifyOptions{Found: func(f store.Finding) {
-		if f.Class == store.Tampered && (f.PolicyID != nil || f.What == "lift") {
+	result, err := s.Verify(t.Context(), verify.Options{Found: func(f verify.Finding) {
+		if f.Class == verify.Tampered && (f.PolicyID != nil || f.What == "lift") {
 			byHand++
 			return
 		}
@@ -93,7 +94,7 @@ func findings(t testing.TB, d signed) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	result.Findings[store.Tampered] -= byHand
+	result.Findings[verify.Tampered] -= byHand
 	against := func(f string) bool { return !strings.HasPrefix(f, "RETIRED") && !strings.HasPrefix(f, "ERASED") }
 	if slices.ContainsFunc(found, against) == result.Clean() {
 		t.Errorf("clean is %v with %q", result.Clean(), found)

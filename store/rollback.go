@@ -37,12 +37,12 @@ func (s *Store) Rollback(ctx context.Context) (Rollback, error) {
 	if err != nil {
 		return Rollback{}, err
 	}
-	_, left, err := s.reader().intact(ctx, v)
+	_, left, err := s.reader().Intact(ctx, v)
 	if err != nil {
 		return Rollback{}, knownLog(err)
 	}
 	r := Rollback{signed, left}
-	err = s.reader().continues(ctx, left, signed)
+	err = s.reader().Continues(ctx, left, signed)
 	switch {
 	case err == nil:
 		return r, ErrContinues

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -176,12 +177,12 @@ func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, t
 	if err != nil {
 		return nil, translog.Checkpoint{}, err
 	}
-	reader := logReader{queries: q.store.queries, conn: conn}
-	edge, state, err := reader.intact(ctx, q.config.Verifier)
+	reader := logrows.Reader{Queries: q.store.queries, Conn: conn}
+	edge, state, err := reader.Intact(ctx, q.config.Verifier)
 	if err != nil {
 		return nil, state, err
 	}
-	if err := reader.continues(ctx, state, remembered); err != nil {
+	if err := reader.Continues(ctx, state, remembered); err != nil {
 		return nil, state, err
 	}
 	if remembered.N == 0 && state.N > 0 {

@@ -169,7 +169,7 @@ func (s *Store) EachLook(ctx context.Context, p *Person, each func(Look) error) 
 		if readers[e.TokenID] == 0 {
 			readers[e.TokenID] = len(readers) + 1
 		}
-		return each(Look{At: e.At, Reader: readers[e.TokenID], Action: e.Action, What: what, Status: int(orZero(e.Status))})
+		return each(Look{At: e.At, Reader: readers[e.TokenID], Action: e.Action, What: what, Status: int(db.OrZero(e.Status))})
 	}))
 }
 

@@ -4,11 +4,6 @@ import (
 	"strings"
 )
 
-// cleanText makes s storable as text: valid UTF-8 without NUL.
-func cleanText(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
-}
-
 var arrayEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 // arrayLiteral is a list as PostgreSQL writes a text[].

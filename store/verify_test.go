@@ -20,6 +20,7 @@ import (
 	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/storetest"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 const registration = `{"storeId":7,"token":"t%d","tokenType":"qr","timeOfOrigin":"2026-01-02T03:04:05Z","customer":{"id":%d},
@@ -145,8 +146,8 @@ func recordOne(t testing.TB, s *store.Store, w aifi.Webhook, body string, scope 
 	return del.ID
 }
 
-// verify gives the findings, each as "CLASS what", with the name of its victim.
-func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOptions) (store.Verification, []string) {
+// verified gives the findings, each as "CLASS what", with the name of its victim.
+func verified(t testing.TB, d signed, ids [victims]uuid.UUID, o verify.Options) (verify.Result, []string) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
 	if err != nil {
@@ -155,7 +156,7 @@ func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOption
 	defer s.Close()
 	var found []string
 	o.Witnesses = d.witnesses
-	o.Found = func(f store.Finding) {
+	o.Found = func(f verify.Finding) {
 		text := string(f.Class) + " " + f.What
 		if f.DeliveryID != nil {
 			text += fmt.Sprint(" of ", slices.Index(ids[:], *f.DeliveryID))
@@ -178,32 +179,14 @@ func verify(t testing.TB, d signed, ids [victims]uuid.UUID, o store.VerifyOption
 
 func TestTheMatrixIsClean(t *testing.T) {
 	d, ids := matrix(t)
-	result, found := verify(t, d, ids, store.VerifyOptions{})
+	result, found := verified(t, d, ids, verify.Options{})
 	if len(found) > 0 || !result.Clean() || result.Leaves != 604 || result.Size != 604 || result.Waiting != 0 {
 		t.Errorf("%+v: %q", result, found)
 	}
 	// Only what came after is opened the next time.
-	again, found := verify(t, d, ids, store.VerifyOptions{From: tlog.Tree{N: 600, Hash: prefix(t, d, 600)}})
+	again, found := verified(t, d, ids, verify.Options{From: tlog.Tree{N: 600, Hash: prefix(t, d, 600)}})
 	if len(found) > 0 || again.Leaves != 604-512 {
 		t.Errorf("%+v: %q", again, found)
-	}
-}
-
-// A window finds nearly all leaves to be right, so that few must be looked at one by one.
-func TestAWindowFindsWhatIsRight(t *testing.T) {
-	d, _ := matrix(t)
-	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	h, err := s.LoadForHashing(t.Context(), 604)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A sixteenth at each end may have been received some time apart from the others.
-	if right := h.Run(); right < 604*7/8-2 {
-		t.Errorf("%d of 604 leaves are right", right)
 	}
 }
 
@@ -554,7 +537,7 @@ func TestTamperMatrix(t *testing.T) {
 			d := template
 			d.url = storetest.Clone(t, template.url)
 			unguarded(t, d.url, named(c.sql, names))
-			result, found := verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
+			result, found := verified(t, d, ids, verify.Options{Anchors: []verify.Anchor{{Tree: remembered, Source: "here"}}})
 			if diff := gocmp.Diff(c.want, found); diff != "" {
 				t.Error(diff)
 			}
@@ -580,7 +563,7 @@ func TestASecondLogIsNotTheFirst(t *testing.T) {
 	recordAll(t, s, alcohols(5000, 10)...)
 	wait(t, published, 10)
 	s.Close()
-	_, found := verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
+	_, found := verified(t, d, ids, verify.Options{Anchors: []verify.Anchor{{Tree: remembered, Source: "here"}}})
 	if !slices.Contains(found, "TAMPERED checkpoint") {
 		t.Errorf("found %q", found)
 	}
@@ -592,7 +575,7 @@ func TestASecondLogIsNotTheFirst(t *testing.T) {
 	recordAll(t, s, alcohols(6000, 700)...)
 	wait(t, published, 700)
 	s.Close()
-	_, found = verify(t, d, ids, store.VerifyOptions{Anchors: []store.Anchor{{Tree: remembered, Source: "here"}}})
+	_, found = verified(t, d, ids, verify.Options{Anchors: []verify.Anchor{{Tree: remembered, Source: "here"}}})
 	if !slices.Contains(found, "TAMPERED checkpoint") {
 		t.Errorf("found %q", found)
 	}
@@ -606,7 +589,7 @@ func newKey() (key, public string, err error) {
 func TestVerifyOutlastsIdleTransactions(t *testing.T) {
 	d, ids := matrix(t)
 	storetest.SQL(t, d.url, `DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_in_transaction_session_timeout = 1', current_database()); END $$`)
-	if result, found := verify(t, d, ids, store.VerifyOptions{}); !result.Clean() {
+	if result, found := verified(t, d, ids, verify.Options{}); !result.Clean() {
 		t.Errorf("%q", found)
 	}
 }

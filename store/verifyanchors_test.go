@@ -11,10 +11,11 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 // spoken are the findings of a verification, in words.
-func spoken(t testing.TB, d signed, o store.VerifyOptions) (store.Verification, []string) {
+func spoken(t testing.TB, d signed, o verify.Options) (verify.Result, []string) {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Config{DatabaseURL: d.url, Log: store.LogConfig{Verifier: d.verifier(t)}})
 	if err != nil {
@@ -22,7 +23,7 @@ func spoken(t testing.TB, d signed, o store.VerifyOptions) (store.Verification, 
 	}
 	defer s.Close()
 	var found []string
-	o.Found = func(f store.Finding) { found = append(found, f.String()) }
+	o.Found = func(f verify.Finding) { found = append(found, f.String()) }
 	result, err := s.Verify(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -70,11 +71,11 @@ func TestAnchorsNameWhatWasRewritten(t *testing.T) {
 	}
 	check := func(name string, file []byte, incremental bool, want ...string) {
 		t.Helper()
-		read, strange, broken := store.ReadAnchors("anchors", file, d.verifier(t))
+		read, strange, broken := verify.ReadAnchors("anchors", file, d.verifier(t))
 		if len(strange)+len(broken) > 0 {
 			t.Fatal(strange, broken)
 		}
-		o := store.VerifyOptions{Anchors: read}
+		o := verify.Options{Anchors: read}
 		if incremental {
 			c := before[1]
 			o.From = c.Tree
@@ -130,7 +131,7 @@ func TestAnchorFiles(t *testing.T) {
 		"not text":           {"\x00\xff\n\n\x00", nil, nil, []int{1, 3}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			anchors, found, broken := store.ReadAnchors("anchors", []byte(c.file), d.verifier(t))
+			anchors, found, broken := verify.ReadAnchors("anchors", []byte(c.file), d.verifier(t))
 			var lines, words []string
 			for _, a := range anchors {
 				lines = append(lines, a.Source)
@@ -159,7 +160,7 @@ func FuzzAnchorFiles(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		anchors, found, broken := store.ReadAnchors("x", file, verifier)
+		anchors, found, broken := verify.ReadAnchors("x", file, verifier)
 		if len(anchors) > 0 || len(found)+len(broken) > len(file) {
 			t.Errorf("%v %v %v", anchors, found, broken)
 		}

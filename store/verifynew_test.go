@@ -13,13 +13,14 @@ import (
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // What came since the last verification is looked at in all ways.
 func TestVerifyingWhatIsNewFindsTheSame(t *testing.T) {
 	template, ids := matrix(t)
-	from := store.VerifyOptions{From: tlog.Tree{N: 601, Hash: prefix(t, template, 601)}, Since: time.Now().Add(-time.Hour)}
-	if result, found := verify(t, template, ids, from); len(found) > 0 || result.Leaves != 604-512 {
+	from := verify.Options{From: tlog.Tree{N: 601, Hash: prefix(t, template, 601)}, Since: time.Now().Add(-time.Hour)}
+	if result, found := verified(t, template, ids, from); len(found) > 0 || result.Leaves != 604-512 {
 		t.Errorf("%+v: %q", result, found)
 	}
 	for name, c := range map[string]tamper{
@@ -43,7 +44,7 @@ func TestVerifyingWhatIsNewFindsTheSame(t *testing.T) {
 				t.Fatal(err)
 			}
 			unguarded(t, d.url, named(c.sql, append(ids[:], other)))
-			if _, found := verify(t, d, ids, from); gocmp.Diff(c.want, found) != "" {
+			if _, found := verified(t, d, ids, from); gocmp.Diff(c.want, found) != "" {
 				t.Errorf("%q", found)
 			}
 		})
@@ -85,7 +86,7 @@ func TestVerifyingWhatIsNewCostsWhatIsNew(t *testing.T) {
 		storetest.SQL(t, d.url, "VACUUM ANALYZE")
 		for range 3 { // the least counts: vacuuming reads pages too
 			_, before := pages()
-			result, found := verify(t, d, [victims]uuid.UUID{}, store.VerifyOptions{From: from, Since: since})
+			result, found := verified(t, d, [victims]uuid.UUID{}, verify.Options{From: from, Since: since})
 			if len(found) > 0 || result.Size != size {
 				t.Errorf("%+v: %q", result, found)
 			}

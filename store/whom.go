@@ -9,6 +9,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -65,16 +66,16 @@ func (w Whom) Check() error {
 	return nil
 }
 
-func fitsID(s string) bool { return len(s) <= maxCustomerID && cleanText(s) == s }
+func fitsID(s string) bool { return len(s) <= maxCustomerID && db.CleanText(s) == s }
 
 // subject commits to whom a request is about: nobody can guess it without the secret.
 func (w Whom) subject(secret translog.Secret) (translog.Commitment, error) {
-	return SubjectOf(secret, w.CustomerID, w.Identifiers)
+	return logrows.SubjectOf(secret, w.CustomerID, w.Identifiers)
 }
 
 // whomOf is whom a row of erasure_subjects says.
 func whomOf(customerID *string, identifiers []byte) (w Whom, err error) {
-	w.CustomerID = orEmpty(customerID)
+	w.CustomerID = db.OrEmpty(customerID)
 	if identifiers != nil {
 		err = json.Unmarshal(identifiers, &w.Identifiers)
 	}
@@ -105,7 +106,7 @@ func (s *Store) identified(ctx context.Context, conn db.DBTX, p *Person) error {
 	of := p.Normal()
 	err := s.queries.StreamPersonalInfos(ctx, conn, func(r db.EventPersonalInfo) error {
 		info := aifi.PersonalInfo{
-			Email: orEmpty(r.Email), FirstName: orEmpty(r.FirstName), LastName: orEmpty(r.LastName), Phone: orEmpty(r.Phone), PhoneNumber: orEmpty(r.PhoneNumber),
+			Email: db.OrEmpty(r.Email), FirstName: db.OrEmpty(r.FirstName), LastName: db.OrEmpty(r.LastName), Phone: db.OrEmpty(r.Phone), PhoneNumber: db.OrEmpty(r.PhoneNumber),
 		}
 		if of.AreOf(info) {
 			keys.StoreIds, keys.Kinds = append(keys.StoreIds, r.StoreID), append(keys.Kinds, r.Kind)
@@ -122,7 +123,7 @@ func (s *Store) identified(ctx context.Context, conn db.DBTX, p *Person) error {
 	}
 	for _, r := range rows {
 		p.events = append(p.events, db.PersonEventsRow{StoreID: r.StoreID, Kind: r.Kind, OccurredAt: r.OccurredAt, ID: r.ID, ReceivedAt: r.ReceivedAt, DeliveryID: r.DeliveryID})
-		if other := orEmpty(r.CustomerID); other != "" && other != p.CustomerID && !slices.Contains(p.Others, other) {
+		if other := db.OrEmpty(r.CustomerID); other != "" && other != p.CustomerID && !slices.Contains(p.Others, other) {
 			p.Others = append(p.Others, other)
 		}
 	}

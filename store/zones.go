@@ -53,10 +53,10 @@ func (s *Store) checkZone(ctx context.Context, name string) error {
 	}
 	area, _, found := strings.Cut(name, "/")
 	if !found || slices.Contains([]string{"right", "posix"}, area) {
-		return fmt.Errorf("%q is %w", cleanText(name), ErrTimeZone)
+		return fmt.Errorf("%q is %w", db.CleanText(name), ErrTimeZone)
 	}
 	if _, err := time.LoadLocation(name); err != nil {
-		return fmt.Errorf("%q is %w", cleanText(name), ErrTimeZone)
+		return fmt.Errorf("%q is %w", db.CleanText(name), ErrTimeZone)
 	}
 	// sqlc does not know the system's view.
 	var knows bool

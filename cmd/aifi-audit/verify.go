@@ -18,6 +18,7 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/translog"
+	"aifi-audit/store/verify"
 )
 
 type verifyCommand struct {
@@ -94,7 +95,7 @@ func (c verifyCommand) verifier(dir logDir) (*translog.Verifier, error) {
 func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, verifier *translog.Verifier, witnesses []translog.Witness) error {
 	started := time.Now()
 	shown := newBar(env, -1, "verifying", "leaves")
-	o := store.VerifyOptions{Witnesses: witnesses, Progress: shown.set, Found: func(f store.Finding) { c.print(env.stdout, f) }}
+	o := verify.Options{Witnesses: witnesses, Progress: shown.set, Found: func(f verify.Finding) { c.print(env.stdout, f) }}
 	strange, err := c.anchors(env, dir, verifier, &o)
 	if err != nil {
 		return err
@@ -114,7 +115,7 @@ func (c verifyCommand) verify(env *environment, s *store.Store, dir logDir, veri
 		return fmt.Errorf("verifying: %w", err)
 	}
 	if strange > 0 {
-		result.Findings[store.Tampered] += strange
+		result.Findings[verify.Tampered] += strange
 	}
 	if err := c.summary(env.stdout, result, time.Since(started)); err != nil {
 		return err
@@ -173,7 +174,7 @@ func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Ver
 	if err != nil {
 		return err
 	}
-	result, err := httpapi.VerifyPack(f, info.Size(), verifier, witnesses, func(f store.Finding) { c.print(env.stdout, f) })
+	result, err := httpapi.VerifyPack(f, info.Size(), verifier, witnesses, func(f verify.Finding) { c.print(env.stdout, f) })
 	if err != nil {
 		return err
 	}
@@ -201,7 +202,7 @@ func (c verifyCommand) pack(env *environment, f *os.File, verifier *translog.Ver
 
 // anchors reads the checkpoints that are known from outside of the database, and counts
 // those that are strange.
-func (c verifyCommand) anchors(env *environment, dir logDir, verifier *translog.Verifier, o *store.VerifyOptions) (strange int, err error) {
+func (c verifyCommand) anchors(env *environment, dir logDir, verifier *translog.Verifier, o *verify.Options) (strange int, err error) {
 	remembered := dir.file("checkpoint")
 	for _, name := range append([]string{remembered}, c.Anchor...) {
 		text, err := os.ReadFile(name)
@@ -211,7 +212,7 @@ func (c verifyCommand) anchors(env *environment, dir logDir, verifier *translog.
 		if err != nil {
 			return 0, err
 		}
-		anchors, found, broken := store.ReadAnchors(name, text, verifier)
+		anchors, found, broken := verify.ReadAnchors(name, text, verifier)
 		for _, line := range broken {
 			env.log.Warn("a checkpoint that was broken off is passed over", "file", name, "line", line)
 		}
@@ -227,7 +228,7 @@ func (c verifyCommand) anchors(env *environment, dir logDir, verifier *translog.
 	return strange, nil
 }
 
-func (c verifyCommand) print(out io.Writer, f store.Finding) {
+func (c verifyCommand) print(out io.Writer, f verify.Finding) {
 	if !c.JSON {
 		fmt.Fprintln(out, f)
 		return
@@ -236,10 +237,10 @@ func (c verifyCommand) print(out io.Writer, f store.Finding) {
 	fmt.Fprintf(out, "%s\n", line)
 }
 
-func (c verifyCommand) summary(out io.Writer, v store.Verification, took time.Duration) error {
+func (c verifyCommand) summary(out io.Writer, v verify.Result, took time.Duration) error {
 	if c.JSON {
 		return json.NewEncoder(out).Encode(struct {
-			store.Verification
+			verify.Result
 			Clean   bool    `json:"clean"`
 			Seconds float64 `json:"seconds"`
 		}{v, v.Clean(), took.Seconds()})
@@ -288,7 +289,7 @@ const overlap = 48 * time.Hour
 
 // load has a verification begin where the last one ended. Without one, or with one that
 // remembered less than is needed, it verifies all.
-func (f verifiedFile) load(o *store.VerifyOptions) error {
+func (f verifiedFile) load(o *verify.Options) error {
 	text, err := os.ReadFile(f.path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -306,7 +307,7 @@ func (f verifiedFile) load(o *store.VerifyOptions) error {
 	return nil
 }
 
-func (f verifiedFile) save(v store.Verification, at time.Time) error {
+func (f verifiedFile) save(v verify.Result, at time.Time) error {
 	text, err := json.Marshal(verified{v.Size, v.RootHash, v.Acts, at})
 	if err != nil {
 		return err

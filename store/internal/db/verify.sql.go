@@ -962,7 +962,7 @@ type WindowDeliveriesRow struct {
 }
 
 // The statements that follow are read row by row, as they come from the wire: see
-// store/internal/db/raw.go and store/verifywindow.go.
+// store/internal/db/raw.go and store/verify/window.go.
 // WindowDeliveries are the deliveries of a time.
 func (q *Queries) WindowDeliveries(ctx context.Context, db DBTX, arg WindowDeliveriesParams) ([]WindowDeliveriesRow, error) {
 	rows, err := db.Query(ctx, windowDeliveries, arg.FromTime, arg.ToTime, arg.RowLimit)

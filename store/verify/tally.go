@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"crypto/sha256"
@@ -10,6 +10,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 )
 
 // tally stands for a set, in whatever order it was met: the sum of hashes of what is in
@@ -83,7 +84,7 @@ func (k *tallier) act(kind string, id uuid.UUID) [sha256.Size]byte {
 }
 
 // delivery adds a delivery that the log knows.
-func (k *tallier) delivery(t *tallies, r *evidenceRow) {
+func (k *tallier) delivery(t *tallies, r *logrows.Row) {
 	sum := rowSum(k, r.StoreID, "", r.ReceivedAt, r.ID, "")
 	t.deliveries.add(sum)
 	if r.StatedEventID == nil {
@@ -92,19 +93,19 @@ func (k *tallier) delivery(t *tallies, r *evidenceRow) {
 }
 
 // replay adds what a replay found, as quarantine has it.
-func (k *tallier) replay(t *tallies, r *evidenceRow) {
+func (k *tallier) replay(t *tallies, r *logrows.Row) {
 	if r.EventID != nil {
-		t.replays.add(rowSum(k, orZero(r.EventStoreID), orEmpty(r.EventKind), orZero(r.OccurredAt), *r.EventID, r.ID.String()))
+		t.replays.add(rowSum(k, db.OrZero(r.EventStoreID), db.OrEmpty(r.EventKind), db.OrZero(r.OccurredAt), *r.EventID, r.ID.String()))
 	}
 }
 
 // event adds an event that the log knows, by the delivery that stated it first.
-func (k *tallier) event(t *tallies, r *evidenceRow) {
+func (k *tallier) event(t *tallies, r *logrows.Row) {
 	if r.EventID == nil || r.FirstDeliveryID == nil || *r.FirstDeliveryID != r.ID {
 		return
 	}
 	add := func(to *tally, value string) {
-		to.add(rowSum(k, orZero(r.EventStoreID), orEmpty(r.EventKind), orZero(r.OccurredAt), *r.EventID, value))
+		to.add(rowSum(k, db.OrZero(r.EventStoreID), db.OrEmpty(r.EventKind), db.OrZero(r.OccurredAt), *r.EventID, value))
 	}
 	list := func(to *tally, values []string) {
 		for i, value := range values {

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -37,7 +38,7 @@ func (v *verification) adopt(times []time.Time) {
 // also where others were not.
 func (v *verification) actRows(ctx context.Context) error {
 	k, have := tallier{key: v.tallyKey}, tally{}
-	err := db.Each(ctx, v.log.conn, v.Queries.AllActs, func(r *db.RawRow) error {
+	err := db.Each(ctx, v.log.Conn, v.Queries.AllActs, func(r *db.RawRow) error {
 		kind, id := r.Text(), r.UUID()
 		have.add(k.act(kind, id))
 		return nil
@@ -60,22 +61,22 @@ func (v *verification) actRows(ctx context.Context) error {
 
 // unknownActs finds acts of a kind without a leaf.
 func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) error {
-	for p := (db.ActTimesParams{Kind: kind.String(), RowLimit: leafTimes / 2}); ; {
-		rows, err := v.Queries.ActTimes(ctx, v.log.conn, p)
+	for p := (db.ActTimesParams{Kind: kind.String(), RowLimit: logrows.TimesAtOnce / 2}); ; {
+		rows, err := v.Queries.ActTimes(ctx, v.log.Conn, p)
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		times := make([]time.Time, 0, leafTimes)
+		times := make([]time.Time, 0, logrows.TimesAtOnce)
 		for _, r := range rows {
 			times = append(times, r.At, r.LeafAt)
 		}
-		found, err := v.Queries.LeafRowsAtTimes(ctx, v.log.conn, times)
+		found, err := v.Queries.LeafRowsAtTimes(ctx, v.log.Conn, times)
 		if err != nil {
 			return err
 		}
-		logged := map[leafID]struct{}{}
+		logged := map[logrows.ID]struct{}{}
 		for _, row := range found {
-			for _, l := range leafIDsOf(row.Ids) {
+			for _, l := range logrows.IDsOf(row.Ids) {
 				logged[l] = struct{}{}
 			}
 		}
@@ -88,13 +89,13 @@ func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) erro
 
 // unknownAct tells of an act that the log does not know. If those that had no leaf were
 // adopted, it was not there then.
-func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) {
+func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[logrows.ID]struct{}) {
 	f := v.unlogged(kind, id, logged)
 	if f == nil {
 		return
 	}
 	f.What = actWhat[kind]
-	if _, waits := v.waiting[leafIDOf(kind, id)]; !waits && len(v.result.Adopted) > 0 {
+	if _, waits := v.waiting[logrows.IDOf(kind, id)]; !waits && len(v.result.Adopted) > 0 {
 		f.Class = Tampered
 		f.Detail = "it has no leaf, and was not there when acts without one were adopted, on " + v.result.Adopted[0].At.Format(time.RFC3339)
 	}
@@ -103,7 +104,7 @@ func (v *verification) unknownAct(kind translog.Kind, id uuid.UUID, logged map[l
 
 // subjects finds open requests for erasure that would erase somebody else.
 func (v *verification) subjects(ctx context.Context) error {
-	open, err := v.Queries.OpenSubjects(ctx, v.log.conn)
+	open, err := v.Queries.OpenSubjects(ctx, v.log.Conn)
 	for _, r := range open {
 		if isSubject(r) {
 			continue
@@ -119,13 +120,13 @@ func isSubject(r db.OpenSubjectsRow) bool {
 	if r.Identifiers != nil && json.Unmarshal(r.Identifiers, &of) != nil || len(r.Secret) != len(translog.Secret{}) {
 		return false
 	}
-	subject, err := SubjectOf(translog.Secret(r.Secret), orEmpty(r.CustomerID), of)
+	subject, err := logrows.SubjectOf(translog.Secret(r.Secret), db.OrEmpty(r.CustomerID), of)
 	return err == nil && bytes.Equal(subject[:], r.Subject)
 }
 
 // reviews finds events whose disposition is not what their notes come to.
 func (v *verification) reviews(ctx context.Context) error {
-	wrong, err := v.Queries.WrongReviews(ctx, v.log.conn)
+	wrong, err := v.Queries.WrongReviews(ctx, v.log.Conn)
 	for _, r := range wrong {
 		f := Finding{Class: Tampered, What: "review", EventID: &r.EventID, Detail: "it is not what the notes of the event come to"}
 		if r.Missing {

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -18,13 +19,13 @@ import (
 // together in time too, and are read by ranges in place of a search for each. One
 // goroutine owns it, and uses its memory again for the next stretch.
 type window struct {
-	byID       map[uuid.UUID]int // where the leaf of a delivery is in deliveries
-	deliveries []windowDelivery  // one for each leaf
-	byKey      map[eventKey]int  // where an event is in events
+	byID       map[uuid.UUID]int        // where the leaf of a delivery is in deliveries
+	deliveries []windowDelivery         // one for each leaf
+	byKey      map[logrows.EventKey]int // where an event is in events
 	events     []windowEvent
 	headers    map[string]map[string]string // as parsed, by their JSON: most deliveries have the same
-	evidence   evidenceRow                  // scratch
-	room       openedRoom                   // scratch
+	evidence   logrows.Row                  // scratch
+	room       logrows.Room                 // scratch
 	body       bodycodec.Room               // scratch
 }
 
@@ -49,7 +50,7 @@ const mostHeaders = 1024
 // affirm finds the leaves of deliveries whose rows make them again, and calls right
 // with each and its row, which is valid until the next. It tells nothing of the others:
 // they may be wrong, erased, or far from where the window looks.
-func (w *window) affirm(ctx context.Context, log logReader, leaves []*storedLeaf, right func(*storedLeaf, *evidenceRow)) error {
+func (w *window) affirm(ctx context.Context, log logrows.Reader, leaves []*storedLeaf, right func(*storedLeaf, *logrows.Row)) error {
 	full, from, to, err := w.read(ctx, log, leaves)
 	if err != nil || full {
 		return err
@@ -63,10 +64,10 @@ func (w *window) affirm(ctx context.Context, log logReader, leaves []*storedLeaf
 
 // read reads all but the bodies, which are those of a time. It gives up, and gives full,
 // if there are far more rows than leaves.
-func (w *window) read(ctx context.Context, log logReader, leaves []*storedLeaf) (full bool, from, to time.Time, err error) {
+func (w *window) read(ctx context.Context, log logrows.Reader, leaves []*storedLeaf) (full bool, from, to time.Time, err error) {
 	times := make([]time.Time, len(leaves))
 	for i, l := range leaves {
-		times[i] = ReceivedAt(l.id)
+		times[i] = logrows.ReceivedAt(l.id)
 	}
 	from, to = together(times)
 	if full, err = w.readDeliveries(ctx, log, leaves, from, to); err != nil || full {
@@ -84,11 +85,11 @@ func (w *window) read(ctx context.Context, log logReader, leaves []*storedLeaf) 
 }
 
 // readDeliveries reads the deliveries of a time.
-func (w *window) readDeliveries(ctx context.Context, log logReader, leaves []*storedLeaf, from, to time.Time) (full bool, err error) {
+func (w *window) readDeliveries(ctx context.Context, log logrows.Reader, leaves []*storedLeaf, from, to time.Time) (full bool, err error) {
 	w.begin(leaves)
 	limit, rows := rowLimit(len(leaves)), int32(0)
 	p := db.WindowDeliveriesParams{FromTime: from, ToTime: to, RowLimit: limit}
-	err = log.queries.EachWindowDelivery(ctx, log.conn, p, func(r *db.RawRow) error {
+	err = log.Queries.EachWindowDelivery(ctx, log.Conn, p, func(r *db.RawRow) error {
 		rows++
 		row := r.WindowDelivery()
 		i, known := w.byID[row.ID]
@@ -101,7 +102,7 @@ func (w *window) readDeliveries(ctx context.Context, log logReader, leaves []*st
 		}
 		headers, known := w.headers[string(row.Headers)]
 		if !known {
-			headers = headersOf(row.Headers)
+			headers = logrows.HeadersOf(row.Headers)
 			w.headers[string(row.Headers)] = headers
 		}
 		row.Headers = nil
@@ -114,7 +115,7 @@ func (w *window) readDeliveries(ctx context.Context, log logReader, leaves []*st
 // begin makes room for other leaves.
 func (w *window) begin(leaves []*storedLeaf) {
 	if w.byID == nil {
-		w.byID, w.byKey = make(map[uuid.UUID]int, len(leaves)), make(map[eventKey]int, len(leaves))
+		w.byID, w.byKey = make(map[uuid.UUID]int, len(leaves)), make(map[logrows.EventKey]int, len(leaves))
 	}
 	clear(w.byID)
 	clear(w.byKey)
@@ -129,14 +130,14 @@ func (w *window) begin(leaves []*storedLeaf) {
 }
 
 // readEvents reads the events that the window's deliveries state.
-func (w *window) readEvents(ctx context.Context, log logReader, p db.WindowEventsParams) (full bool, err error) {
+func (w *window) readEvents(ctx context.Context, log logrows.Reader, p db.WindowEventsParams) (full bool, err error) {
 	rows := int32(0)
-	err = log.queries.EachWindowEvent(ctx, log.conn, p, func(r *db.RawRow) error {
+	err = log.Queries.EachWindowEvent(ctx, log.Conn, p, func(r *db.RawRow) error {
 		rows++
 		w.events = append(w.events, windowEvent{Event: r.WindowEvent()})
 		e := &w.events[len(w.events)-1]
 		e.twice = r.Bad()
-		key := eventKeyOf(e.ID, e.OccurredAt)
+		key := logrows.EventKeyOf(e.ID, e.OccurredAt)
 		if before, ok := w.byKey[key]; ok {
 			w.events[before].twice = true
 		} else {
@@ -148,12 +149,12 @@ func (w *window) readEvents(ctx context.Context, log logReader, p db.WindowEvent
 }
 
 // readPersons reads whom the window's events are about.
-func (w *window) readPersons(ctx context.Context, log logReader, p db.WindowPersonsParams) (full bool, err error) {
+func (w *window) readPersons(ctx context.Context, log logrows.Reader, p db.WindowPersonsParams) (full bool, err error) {
 	rows := int32(0)
-	err = log.queries.EachWindowPerson(ctx, log.conn, p, func(r *db.RawRow) error {
+	err = log.Queries.EachWindowPerson(ctx, log.Conn, p, func(r *db.RawRow) error {
 		rows++
 		row := r.WindowPerson()
-		if i, ok := w.byKey[eventKeyOf(row.EventID, row.OccurredAt)]; ok {
+		if i, ok := w.byKey[logrows.EventKeyOf(row.EventID, row.OccurredAt)]; ok {
 			e := &w.events[i]
 			e.twice = e.twice || e.person != nil || r.Bad() || row.StoreID != e.StoreID || row.Kind != e.Kind
 			e.person = &row
@@ -171,7 +172,7 @@ func (w *window) stated() (p db.WindowEventsParams, some bool) {
 	for i := range w.deliveries {
 		if d := &w.deliveries[i]; d.EventID != nil && d.EventOccurredAt != nil {
 			times = append(times, *d.EventOccurredAt)
-			kinds[orEmpty(d.EventKind)] = struct{}{}
+			kinds[db.OrEmpty(d.EventKind)] = struct{}{}
 		}
 	}
 	if len(times) == 0 {
@@ -195,9 +196,9 @@ func (w *window) stores() []int64 {
 
 // eachBody reads the bodies of the window's deliveries, with their secrets, but for
 // those that cannot be decompressed. Both are valid until the next.
-func (w *window) eachBody(ctx context.Context, log logReader, from, to time.Time, each func(d *windowDelivery, body, secret []byte)) error {
+func (w *window) eachBody(ctx context.Context, log logrows.Reader, from, to time.Time, each func(d *windowDelivery, body, secret []byte)) error {
 	p := db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}
-	return log.queries.EachWindowBody(ctx, log.conn, p, func(r *db.RawRow) error {
+	return log.Queries.EachWindowBody(ctx, log.Conn, p, func(r *db.RawRow) error {
 		receivedAt, id, stored, encoding, secret := r.Time(), r.UUID(), r.Bytes(), r.Int16(), r.Bytes()
 		i, ok := w.byID[id]
 		if !ok {
@@ -221,27 +222,27 @@ func (w *window) makes(d *windowDelivery, body, secret []byte) bool {
 		return false
 	}
 	r := &w.evidence
-	*r = evidenceRow{
+	*r = logrows.Row{
 		StoreID: d.StoreID, ReceivedAt: d.ReceivedAt, ID: d.ID, Webhook: d.Webhook, SessionID: d.SessionID, IssuedAt: d.IssuedAt, TokenID: d.TokenID,
 		RemoteAddr: d.RemoteAddr, Path: d.Path, BodySize: d.BodySize, Truncated: d.Truncated, StatedEventID: d.EventID, Body: body, Secret: secret,
 	}
 	if d.EventID != nil {
-		i, ok := w.byKey[eventKeyOf(*d.EventID, orZero(d.EventOccurredAt))]
+		i, ok := w.byKey[logrows.EventKeyOf(*d.EventID, db.OrZero(d.EventOccurredAt))]
 		if !ok {
 			return false
 		}
 		e := &w.events[i]
-		if e.twice || e.StoreID != d.StoreID || e.Kind != orEmpty(d.EventKind) {
+		if e.twice || e.StoreID != d.StoreID || e.Kind != db.OrEmpty(d.EventKind) {
 			return false
 		}
 		e.addColumns(r)
 	}
-	o, err := openInto(&w.room, translog.Delivery, r, body, d.headers)
+	o, err := logrows.OpenInto(&w.room, translog.Delivery, r, body, d.headers)
 	return err == nil && o.Leaf.Hash() == d.leaf.hash && personal(r, body) == ""
 }
 
 // addColumns adds an event to the row of a delivery, as DeliveryEvidence would.
-func (e *windowEvent) addColumns(r *evidenceRow) {
+func (e *windowEvent) addColumns(r *logrows.Row) {
 	r.EventStoreID, r.EventKind, r.OccurredAt, r.EventID, r.OccurredAtKnown = &e.StoreID, &e.Kind, &e.OccurredAt, &e.ID, &e.OccurredAtKnown
 	r.FirstDeliveryID, r.EventReceivedAt, r.EventIssuedAt = &e.DeliveryID, &e.ReceivedAt, e.IssuedAt
 	r.EventWebhook, r.AifiEventID, r.EventSessionID, r.CustomerID, r.ShopperID = &e.Webhook, e.EventID, e.SessionID, e.CustomerID, e.ShopperID

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/bodycodec"
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -23,11 +24,11 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 	asked := make(map[uuid.UUID]bool, len(leaves))
 	for _, l := range leaves {
 		if !asked[l.id] { // who changed log_leaves may have written one twice
-			p.ID, p.ReceivedAt = append(p.ID, l.id), append(p.ReceivedAt, ReceivedAt(l.id))
+			p.ID, p.ReceivedAt = append(p.ID, l.id), append(p.ReceivedAt, logrows.ReceivedAt(l.id))
 		}
 		asked[l.id] = true
 	}
-	rows, err := o.Queries.DeliveryEvidence(ctx, o.log.conn, p)
+	rows, err := o.Queries.DeliveryEvidence(ctx, o.log.Conn, p)
 	var unreadable pgx.ScanArgError
 	switch half := len(leaves) / 2; {
 	case errors.As(err, &unreadable) && half == 0:
@@ -41,7 +42,7 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 	case err != nil:
 		return err
 	}
-	byID, twice := make(map[uuid.UUID]*evidenceRow, len(rows)), map[uuid.UUID]bool{}
+	byID, twice := make(map[uuid.UUID]*logrows.Row, len(rows)), map[uuid.UUID]bool{}
 	for i := range rows {
 		id := rows[i].ID
 		twice[id] = byID[id] != nil
@@ -65,7 +66,7 @@ func (o *opener) openDeliveries(ctx context.Context, c *chunk, kind translog.Kin
 }
 
 // note notes what a leaf that is right is about.
-func (o *opener) note(c *chunk, l *storedLeaf, r *evidenceRow) {
+func (o *opener) note(c *chunk, l *storedLeaf, r *logrows.Row) {
 	if l.kind == translog.Delivery {
 		o.tallier.delivery(&c.tallies, r)
 		if r.Body == nil {
@@ -86,7 +87,7 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := o.Queries.AccessEvidence(ctx, o.log.conn, ids)
+	rows, err := o.Queries.AccessEvidence(ctx, o.log.Conn, ids)
 	if err != nil {
 		return err
 	}
@@ -100,9 +101,9 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 			l.blame(Missing, "access", "its row is gone")
 			continue
 		}
-		switch erased, ok := erasedAccessLeaf(r); {
+		switch erased, ok := logrows.ErasedAccessLeaf(r); {
 		case kind == translog.AccessErasure && ok:
-			l.now = accessErasureLeaf(r).Hash()
+			l.now = logrows.AccessErasureLeaf(r).Hash()
 		case kind == translog.AccessErasure:
 			l.blame(Missing, "access erasure", "what it left is gone")
 		case ok:
@@ -113,7 +114,7 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 		case len(r.Secret) != len(translog.Secret{}):
 			l.blame(Unverifiable, "access", "the secret of its commitment is gone")
 		default:
-			l.now = accessLeaf(r, translog.Secret(r.Secret)).Hash()
+			l.now = logrows.AccessLeaf(r, translog.Secret(r.Secret)).Hash()
 			c.tallies.access.add(rowSum(&o.tallier, 0, "", time.Time{}, l.id, ""))
 		}
 	}
@@ -122,14 +123,14 @@ func (o *opener) openAccess(ctx context.Context, c *chunk, kind translog.Kind, l
 
 // openCertificates makes the leaves of the statements of what was erased.
 func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) error {
-	rows, err := o.Queries.ErasureResults(ctx, o.log.conn)
+	rows, err := o.Queries.ErasureResults(ctx, o.log.Conn)
 	if err != nil {
 		return err
 	}
 	byID := make(map[uuid.UUID]translog.Leaf, len(rows))
 	for _, r := range rows {
 		if len(r.Secret) == len(translog.Secret{}) {
-			byID[r.RequestID] = CertificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret).Facts())
+			byID[r.RequestID] = logrows.CertificateLeaf(r.RequestID, r.ExecutedAt, r.Statement, translog.Secret(r.Secret).Facts())
 		}
 	}
 	for _, l := range leaves {
@@ -145,7 +146,7 @@ func (o *opener) openCertificates(ctx context.Context, leaves []*storedLeaf) err
 
 // openDelivery makes the leaf of a delivery from its rows, or finds why it cannot. It
 // reports whether all is right.
-func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
+func openDelivery(l *storedLeaf, r *logrows.Row) (right bool) {
 	switch {
 	case r.Body == nil && r.ErasedAt == nil:
 		return l.blame(Missing, "body", "its row is gone")
@@ -154,7 +155,7 @@ func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
 	case l.kind != translog.Erasure && r.EventID == nil && (r.StatedEventID != nil || l.kind == translog.Replay):
 		return l.blame(Missing, "event", "the row of what it states is gone")
 	}
-	o, err := openRow(l.kind, r)
+	o, err := logrows.Open(l.kind, r)
 	switch {
 	case errors.Is(err, bodycodec.ErrCorrupt):
 		return l.blame(Tampered, "body", err.Error())
@@ -172,7 +173,7 @@ func openDelivery(l *storedLeaf, r *evidenceRow) (right bool) {
 
 // personal compares the personal columns, which no commitment covers, with the body,
 // which one does. It names what is not the body's.
-func personal(r *evidenceRow, body []byte) (what string) {
+func personal(r *logrows.Row, body []byte) (what string) {
 	if r.EventID == nil || body == nil {
 		return ""
 	}
@@ -190,8 +191,8 @@ func personal(r *evidenceRow, body []byte) (what string) {
 }
 
 // impersonal names what of a row is not that of a person.
-func impersonal(r *evidenceRow, p aifi.Person) (what string) {
-	if p.CustomerID != orEmpty(r.CustomerID) {
+func impersonal(r *logrows.Row, p aifi.Person) (what string) {
+	if p.CustomerID != db.OrEmpty(r.CustomerID) {
 		return "customer"
 	}
 	want, id := aifi.PersonalInfo{}, ""
@@ -199,9 +200,9 @@ func impersonal(r *evidenceRow, p aifi.Person) (what string) {
 		want, id = *p.Info, p.CustomerID
 	}
 	have := aifi.PersonalInfo{
-		Email: orEmpty(r.Email), FirstName: orEmpty(r.FirstName), LastName: orEmpty(r.LastName), Phone: orEmpty(r.Phone), PhoneNumber: orEmpty(r.PhoneNumber),
+		Email: db.OrEmpty(r.Email), FirstName: db.OrEmpty(r.FirstName), LastName: db.OrEmpty(r.LastName), Phone: db.OrEmpty(r.Phone), PhoneNumber: db.OrEmpty(r.PhoneNumber),
 	}
-	if have != want || orEmpty(r.PersonalCustomerID) != id {
+	if have != want || db.OrEmpty(r.PersonalCustomerID) != id {
 		return "personal info"
 	}
 	return ""
@@ -224,7 +225,7 @@ func diagnose(l *storedLeaf) Finding {
 		f.Detail = "its row, or what its erasure left, was changed"
 		return f
 	}
-	kept, err := openRow(l.kind, &r)
+	kept, err := logrows.Open(l.kind, &r)
 	if err != nil {
 		f.Detail = err.Error()
 		return f
@@ -232,7 +233,7 @@ func diagnose(l *storedLeaf) Finding {
 	sum := sha256.Sum256(kept.Body)
 	sameBody := bytes.Equal(sum[:], r.BodySha256)
 	if s, problem := aifi.Decode(aifi.Webhook(r.Webhook), kept.Body); problem == nil && r.EventID != nil {
-		stated := eventFacts(s, s.OccurredAt(r.ReceivedAt))
+		stated := logrows.EventFacts(s, s.OccurredAt(r.ReceivedAt))
 		stated.ReceivedAt, stated.IssuedAt = r.ReceivedAt, s.TimeOfIssue
 		kept.Facts.Event = stated
 		for _, stated.First = range []bool{true, false} {
@@ -263,7 +264,7 @@ type erasedLeaf struct {
 // eachErasure names the leaf that says so of each erased delivery or entry.
 func (v *verification) eachErasure(ctx context.Context) error {
 	for _, e := range v.erasures {
-		found, err := v.log.locate(ctx, e.at, e.id)
+		found, err := v.log.Locate(ctx, e.at, e.id)
 		if err != nil {
 			return err
 		}
@@ -274,15 +275,15 @@ func (v *verification) eachErasure(ctx context.Context) error {
 		case translog.NoteErasure:
 			f.What = "comment"
 		}
-		if since, ok := v.waiting[leafIDOf(e.by, e.id)]; ok {
+		if since, ok := v.waiting[logrows.IDOf(e.by, e.id)]; ok {
 			f.Class, f.Detail = Erased, "its leaf waits in the queue"
 			if v.Now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What = Unsequenced, "erasure"
 			}
 		}
 		for _, at := range found {
-			if at.kind == e.by {
-				f.Class, f.ErasedBy, f.Detail = Erased, &at.index, ""
+			if at.Kind == e.by {
+				f.Class, f.ErasedBy, f.Detail = Erased, &at.Index, ""
 			}
 		}
 		v.found(f)

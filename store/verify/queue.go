@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -24,11 +25,11 @@ type waitingLeaf struct {
 
 // queue notes which leaves wait.
 func (v *verification) queue(ctx context.Context) error {
-	queued, err := v.Queries.QueuedLeaves(ctx, v.log.conn)
+	queued, err := v.Queries.QueuedLeaves(ctx, v.log.Conn)
 	if err != nil {
 		return err
 	}
-	v.waiting = map[leafID]waitingLeaf{}
+	v.waiting = map[logrows.ID]waitingLeaf{}
 	for _, q := range queued {
 		for _, record := range q.Leaves {
 			v.result.Waiting++
@@ -37,7 +38,7 @@ func (v *verification) queue(ctx context.Context) error {
 				v.found(Finding{Class: Tampered, What: "queue", Detail: "it holds what is no leaf"})
 				continue
 			}
-			v.waiting[leafIDOf(l.Kind, l.ID)] = waitingLeaf{q.QueuedAt, tlog.RecordHash(record)}
+			v.waiting[logrows.IDOf(l.Kind, l.ID)] = waitingLeaf{q.QueuedAt, tlog.RecordHash(record)}
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package store
+package logrows
 
 import (
 	"encoding/json"

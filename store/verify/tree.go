@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -21,7 +22,7 @@ type storedLeaf struct {
 	hash    tlog.Hash
 	absent  bool         // the table has no such leaf
 	now     tlog.Hash    // from the rows; zero if it cannot be made
-	row     *evidenceRow // if they make another
+	row     *logrows.Row // if they make another
 	retired *retirement  // of a delivery whose row is gone by the rules
 	fault   *Finding     // why now is not hash, to be told if the table's leaf is right
 }
@@ -41,7 +42,7 @@ func (l *storedLeaf) blame(class Class, what, detail string) (right bool) {
 // three things against each other: the root that the signed tree has for it, the
 // hashes in log_leaves, and those made again from the rows.
 func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
-	reader := translog.NewReader(signed, v.log.tiles(ctx))
+	reader := translog.NewReader(signed, v.log.Tiles(ctx))
 	first := v.From.N / translog.TileWidth
 	if v.From.N > signed.N {
 		first = 0
@@ -49,8 +50,8 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	if err := v.expect(ctx, first*translog.TileWidth); err != nil {
 		return err
 	}
-	edge, err := v.log.edge(ctx, first*translog.TileWidth)
-	if errors.Is(err, ErrUnread) {
+	edge, err := v.log.Edge(ctx, first*translog.TileWidth)
+	if errors.Is(err, logrows.ErrUnread) {
 		return err
 	}
 	if err != nil {
@@ -65,12 +66,12 @@ func (v *verification) tree(ctx context.Context, signed tlog.Tree) error {
 	}
 	err = v.eachChunk(ctx, first*translog.TileWidth, signed.N, func(ctx context.Context, c *chunk) error {
 		n, complete := c.first/translog.TileWidth, (c.end-c.first)/translog.TileWidth
-		roots, err := v.log.roots(ctx, 0, n, n+complete)
+		roots, err := v.log.Roots(ctx, 0, n, n+complete)
 		if err != nil {
 			return err
 		}
 		proven, err := reader.Tiles(n, n+complete)
-		if err != nil && !errors.Is(damaged(err), ErrLogDamaged) {
+		if err != nil && !errors.Is(logrows.Damaged(err), logrows.ErrDamaged) {
 			return err
 		}
 		for i := range complete {
@@ -135,7 +136,7 @@ func (v *verification) tile(ctx context.Context, edge *translog.Edge, n int64, l
 	}
 	v.prefixes(edge, table)
 	for _, above := range edge.AppendTile(right) {
-		roots, err := v.log.roots(ctx, above.Level, above.N, above.N+1)
+		roots, err := v.log.Roots(ctx, above.Level, above.N, above.N+1)
 		if err != nil {
 			return err
 		}
@@ -184,7 +185,7 @@ func grown(edge *translog.Edge, hashes []tlog.Hash) tlog.Tree {
 // makesWithTiles tells whether hashes make the tree that was signed, with the edge as it
 // came out of the leaves, or as the tiles have it: leaves before it may be wrong.
 func (v *verification) makesWithTiles(ctx context.Context, edge *translog.Edge, signed tlog.Tree) func([]tlog.Hash) bool {
-	stored, err := v.log.edge(ctx, edge.Size())
+	stored, err := v.log.Edge(ctx, edge.Size())
 	return func(hashes []tlog.Hash) bool {
 		return grown(edge, hashes) == signed || err == nil && grown(stored, hashes) == signed
 	}
@@ -247,7 +248,7 @@ func (v *verification) blameTile(leaves []storedLeaf, why string) {
 // surplus finds what log_leaves holds beside the leaves of a tree. A row that nobody signed
 // would seem to be known to the log.
 func (v *verification) surplus(ctx context.Context, size int64) error {
-	rows, err := v.Queries.SurplusLeaves(ctx, v.log.conn, db.SurplusLeavesParams{FromIndex: v.From.N / translog.TileWidth * translog.TileWidth, Size: size})
+	rows, err := v.Queries.SurplusLeaves(ctx, v.log.Conn, db.SurplusLeavesParams{FromIndex: v.From.N / translog.TileWidth * translog.TileWidth, Size: size})
 	for _, first := range rows {
 		v.found(Finding{Class: Tampered, What: "leaves", Leaf: &first, Detail: "log_leaves holds some from here on that are not in the tree that was signed"})
 	}
@@ -255,8 +256,8 @@ func (v *verification) surplus(ctx context.Context, size int64) error {
 }
 
 // leaves reads the leaves from log_leaves. Those that are not there are marked.
-func storedLeaves(ctx context.Context, r logReader, from, end int64) ([]storedLeaf, error) {
-	rows, err := r.queries.LeafRows(ctx, r.conn, db.LeafRowsParams{FromIndex: from, EndIndex: end})
+func storedLeaves(ctx context.Context, r logrows.Reader, from, end int64) ([]storedLeaf, error) {
+	rows, err := r.Queries.LeafRows(ctx, r.Conn, db.LeafRowsParams{FromIndex: from, EndIndex: end})
 	if err != nil {
 		return nil, err
 	}
@@ -265,31 +266,16 @@ func storedLeaves(ctx context.Context, r logReader, from, end int64) ([]storedLe
 		leaves[i] = storedLeaf{index: from + int64(i), absent: true}
 	}
 	for _, row := range rows {
-		for i := range min(len(row.Ids)/idSize, len(row.Hashes)/tlog.HashSize) {
+		for i := range min(len(row.Ids)/logrows.IDSize, len(row.Hashes)/tlog.HashSize) {
 			at := row.FirstIndex + int64(i)
 			if at >= end {
 				break
 			}
-			id := row.Ids[i*idSize : (i+1)*idSize]
+			id := row.Ids[i*logrows.IDSize : (i+1)*logrows.IDSize]
 			leaves[at-from] = storedLeaf{
 				index: at, kind: translog.Kind(id[0]), id: uuid.UUID(id[1:]), hash: tlog.Hash(row.Hashes[i*tlog.HashSize : (i+1)*tlog.HashSize]),
 			}
 		}
 	}
 	return leaves, nil
-}
-
-// roots reads roots of tiles by their number; those that are not there are zero.
-func (r logReader) roots(ctx context.Context, level int, from, end int64) (map[int64]tlog.Hash, error) {
-	rows, err := r.queries.TileRoots(ctx, r.conn, db.TileRootsParams{Level: int16(level), FromN: from, EndN: end}) //nolint:gosec // a level is small
-	if err != nil {
-		return nil, err
-	}
-	roots := make(map[int64]tlog.Hash, len(rows))
-	for _, row := range rows {
-		if len(row.Root) == tlog.HashSize {
-			roots[row.N] = tlog.Hash(row.Root)
-		}
-	}
-	return roots, nil
 }

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -53,7 +54,7 @@ func (v *verification) eachChunk(ctx context.Context, first, end int64, each fun
 	})
 	for range openers {
 		g.Go(func() error {
-			return v.sharing(ctx, func(log logReader) error {
+			return v.sharing(ctx, func(log logrows.Reader) error {
 				o := opener{verification: v, log: log, tallier: tallier{key: v.tallyKey}}
 				for c := range todo {
 					if err := o.open(ctx, c); err != nil {
@@ -82,7 +83,7 @@ func (v *verification) eachChunk(ctx context.Context, first, end int64, each fun
 }
 
 // sharing runs f on a connection of its own, which sees the same snapshot.
-func (v *verification) sharing(ctx context.Context, f func(logReader) error) error {
+func (v *verification) sharing(ctx context.Context, f func(logrows.Reader) error) error {
 	return v.reading(ctx, func(tx pgx.Tx) error {
 		// Ranges are small, whatever the statistics say of tables that just grew.
 		for _, sql := range []string{"SET TRANSACTION SNAPSHOT '" + v.snapshot + "'", "SET LOCAL enable_seqscan = off", "SET LOCAL max_parallel_workers_per_gather = 0"} {
@@ -90,14 +91,14 @@ func (v *verification) sharing(ctx context.Context, f func(logReader) error) err
 				return fmt.Errorf("sharing a snapshot: %w", err)
 			}
 		}
-		return f(logReader{queries: v.Queries, conn: tx})
+		return f(logrows.Reader{Queries: v.Queries, Conn: tx})
 	})
 }
 
 // opener makes leaves again from the rows. One goroutine owns it.
 type opener struct {
 	*verification
-	log     logReader
+	log     logrows.Reader
 	window  window
 	tallier tallier
 }
@@ -133,7 +134,7 @@ func (o *opener) open(ctx context.Context, c *chunk) error {
 
 // affirm gives those of the leaves that a window does not find to be right.
 func (o *opener) affirm(ctx context.Context, c *chunk, leaves []*storedLeaf) (others []*storedLeaf, err error) {
-	err = o.window.affirm(ctx, o.log, leaves, func(l *storedLeaf, r *evidenceRow) {
+	err = o.window.affirm(ctx, o.log, leaves, func(l *storedLeaf, r *logrows.Row) {
 		l.now = l.hash
 		o.note(c, l, r)
 	})

@@ -1,6 +1,7 @@
-package store
+package logrows
 
 import (
+	"encoding/json"
 	"fmt"
 
 	"aifi-audit/store/bodycodec"
@@ -8,11 +9,18 @@ import (
 	"aifi-audit/store/translog"
 )
 
-type evidenceRow = db.DeliveryEvidenceRow
+// HeadersOf reads headers as they are kept. What cannot be read breaks the commitment.
+func HeadersOf(kept []byte) (headers map[string]string) {
+	_ = json.Unmarshal(kept, &headers)
+	return headers
+}
 
-// opened is a leaf made from what the database holds, with what opens its
+// Row is all that the leaves of a delivery are made from.
+type Row = db.DeliveryEvidenceRow
+
+// Opened is a leaf made from what the database holds, with what opens its
 // commitments.
-type opened struct {
+type Opened struct {
 	Leaf      translog.Leaf
 	Facts     *translog.Facts        // nil of an erasure
 	FactsSalt translog.Salt          // of Facts, or of the reason of an erasure
@@ -21,30 +29,30 @@ type opened struct {
 	Erasure   *translog.ErasureFacts // of an erasure
 }
 
-// openedRoom is memory for what is opened. It can be used again for the next.
-type openedRoom struct {
+// Room is memory for what is opened. It can be used again for the next.
+type Room struct {
 	bodySalt translog.Salt
 	facts    translog.Facts
 	event    translog.EventFacts
 	encoded  []byte // facts
 }
 
-// openRow makes a leaf of a delivery from its rows.
-func openRow(kind translog.Kind, r *evidenceRow) (opened, error) {
+// Open makes a leaf of a delivery from its rows.
+func Open(kind translog.Kind, r *Row) (Opened, error) {
 	body := r.Body
 	if body != nil {
 		var err error
 		if body, err = bodycodec.Decode(nil, r.Encoding, r.Body, bodycodec.MaxSize); err != nil {
-			return opened{}, fmt.Errorf("the body of %s: %w: %w", r.ID, ErrTampered, err)
+			return Opened{}, fmt.Errorf("the body of %s: %w: %w", r.ID, ErrTampered, err)
 		}
 	}
-	return openInto(new(openedRoom), kind, r, body, headersOf(r.Headers))
+	return OpenInto(new(Room), kind, r, body, HeadersOf(r.Headers))
 }
 
-// openInto is openRow for a row whose body and headers were read already. What it gives
+// OpenInto is Open for a row whose body and headers were read already. What it gives
 // lies in room.
-func openInto(room *openedRoom, kind translog.Kind, r *evidenceRow, body []byte, headers map[string]string) (opened, error) {
-	o := opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: body}
+func OpenInto(room *Room, kind translog.Kind, r *Row, body []byte, headers map[string]string) (Opened, error) {
+	o := Opened{Leaf: translog.Leaf{Kind: kind, ID: r.ID, At: r.ReceivedAt, StoreID: r.StoreID, Webhook: r.Webhook}, Body: body}
 	if kind == translog.Replay && r.EventStoreID != nil {
 		o.Leaf.StoreID = *r.EventStoreID
 	}
@@ -70,10 +78,10 @@ func openInto(room *openedRoom, kind translog.Kind, r *evidenceRow, body []byte,
 }
 
 // factsOf are the facts as they are kept.
-func (room *openedRoom) factsOf(r *evidenceRow, headers map[string]string) *translog.Facts {
+func (room *Room) factsOf(r *Row, headers map[string]string) *translog.Facts {
 	f := &room.facts
 	*f = translog.Facts{
-		SessionID: orEmpty(r.SessionID), IssuedAt: orZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
+		SessionID: db.OrEmpty(r.SessionID), IssuedAt: db.OrZero(r.IssuedAt), TokenID: r.TokenID, RemoteAddr: r.RemoteAddr, Path: r.Path,
 		Headers: headers, BodySize: r.BodySize, Truncated: r.Truncated,
 	}
 	if r.EventID == nil {
@@ -81,24 +89,24 @@ func (room *openedRoom) factsOf(r *evidenceRow, headers map[string]string) *tran
 	}
 	f.Event = &room.event
 	room.event = translog.EventFacts{
-		ID: *r.EventID, StoreID: orZero(r.EventStoreID), Kind: orEmpty(r.EventKind), Webhook: orEmpty(r.EventWebhook),
-		OccurredAt: orZero(r.OccurredAt), OccurredAtKnown: orZero(r.OccurredAtKnown), EventID: orEmpty(r.AifiEventID),
-		SessionID: orEmpty(r.EventSessionID), ShopperID: orEmpty(r.ShopperID), StoreExternalID: orEmpty(r.StoreExternalID),
-		Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds, PaymentProvider: orEmpty(r.PaymentProvider),
-		TokenType: orEmpty(r.TokenType), CheckInDeviceID: orEmpty(r.CheckInDeviceID), Unreadable: r.Unreadable,
+		ID: *r.EventID, StoreID: db.OrZero(r.EventStoreID), Kind: db.OrEmpty(r.EventKind), Webhook: db.OrEmpty(r.EventWebhook),
+		OccurredAt: db.OrZero(r.OccurredAt), OccurredAtKnown: db.OrZero(r.OccurredAtKnown), EventID: db.OrEmpty(r.AifiEventID),
+		SessionID: db.OrEmpty(r.EventSessionID), ShopperID: db.OrEmpty(r.ShopperID), StoreExternalID: db.OrEmpty(r.StoreExternalID),
+		Flags: r.Flags, ProductIDs: r.ProductIds, GondolaIDs: r.GondolaIds, PaymentProvider: db.OrEmpty(r.PaymentProvider),
+		TokenType: db.OrEmpty(r.TokenType), CheckInDeviceID: db.OrEmpty(r.CheckInDeviceID), Unreadable: r.Unreadable,
 	}
 	if r.FirstDeliveryID != nil && *r.FirstDeliveryID == r.ID {
-		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, orZero(r.EventReceivedAt), orZero(r.EventIssuedAt)
+		f.Event.First, f.Event.ReceivedAt, f.Event.IssuedAt = true, db.OrZero(r.EventReceivedAt), db.OrZero(r.EventIssuedAt)
 	}
 	return f
 }
 
 // erasure makes o the leaf of the delivery's erasure.
-func (o opened) erasure(r *evidenceRow) (opened, error) {
+func (o Opened) erasure(r *Row) (Opened, error) {
 	if r.ErasedAt == nil || len(r.ErasureSecret) != len(translog.Secret{}) {
 		return o, fmt.Errorf("the erasure of %s: %w", r.ID, ErrTampered)
 	}
-	o.Erasure = &translog.ErasureFacts{Actor: orEmpty(r.Actor), Reason: orEmpty(r.Reason)}
+	o.Erasure = &translog.ErasureFacts{Actor: db.OrEmpty(r.Actor), Reason: db.OrEmpty(r.Reason)}
 	o.FactsSalt = translog.Secret(r.ErasureSecret).Facts()
 	o.Leaf.At, o.Leaf.Facts = *r.ErasedAt, o.FactsSalt.Commit(o.Erasure.Append(nil))
 	return o, nil

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -38,7 +39,7 @@ func (v *verification) rows(ctx context.Context) error {
 		// What is new is a small part, and all sides of a join are bounded, whatever the
 		// statistics say.
 		for _, sql := range []string{"SET LOCAL enable_seqscan = off", "SET LOCAL enable_nestloop = off"} {
-			if _, err := v.log.conn.Exec(ctx, sql); err != nil {
+			if _, err := v.log.Conn.Exec(ctx, sql); err != nil {
 				return err
 			}
 		}
@@ -74,7 +75,7 @@ func (v *verification) rows(ctx context.Context) error {
 
 // unstated finds events that no delivery states.
 func (v *verification) unstated(ctx context.Context) error {
-	orphans, err := v.Queries.UnstatedEvents(ctx, v.log.conn, v.Since)
+	orphans, err := v.Queries.UnstatedEvents(ctx, v.log.Conn, v.Since)
 	for _, id := range orphans {
 		v.found(Finding{Class: Tampered, What: "event", DeliveryID: &id, Detail: "the delivery that it names does not state it"})
 	}
@@ -83,7 +84,7 @@ func (v *verification) unstated(ctx context.Context) error {
 
 // counts finds days of which the counts are not those of the events.
 func (v *verification) counts(ctx context.Context) error {
-	wrong, err := v.Queries.WrongCounts(ctx, v.log.conn)
+	wrong, err := v.Queries.WrongCounts(ctx, v.log.Conn)
 	for _, w := range wrong {
 		v.found(Finding{Class: Tampered, What: "counts", Detail: fmt.Sprintf("of kind %s, store %d had %d on %s, and another number is counted for the day or for its quarters of an hour: %d",
 			w.Kind, w.StoreID, w.Stated, w.Day.Format(time.DateOnly), w.Counted)})
@@ -99,7 +100,7 @@ func (v *verification) newTimes(ctx context.Context) ([]happened, error) {
 	if v.Since.IsZero() {
 		return []happened{{}}, nil
 	}
-	hours, err := v.Queries.NewEventHours(ctx, v.log.conn, v.Since)
+	hours, err := v.Queries.NewEventHours(ctx, v.log.Conn, v.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -120,14 +121,14 @@ func (v *verification) newTimes(ctx context.Context) ([]happened, error) {
 // them, and such by which it finds events that do not state them.
 func (v *verification) unlisted(ctx context.Context, times []happened) error {
 	for _, t := range times {
-		missing, err := v.Queries.MissingListEntries(ctx, v.log.conn, db.MissingListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		missing, err := v.Queries.MissingListEntries(ctx, v.log.Conn, db.MissingListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
 		if err != nil {
 			return err
 		}
 		for _, l := range missing {
 			v.found(Finding{Class: Missing, What: l.List, DeliveryID: &l.DeliveryID, Detail: fmt.Sprintf("search cannot find the event by %q", l.Value)})
 		}
-		added, err := v.Queries.AddedListEntries(ctx, v.log.conn, db.AddedListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
+		added, err := v.Queries.AddedListEntries(ctx, v.log.Conn, db.AddedListEntriesParams{Since: v.Since, FromTime: t.from, ToTime: t.to})
 		if err != nil {
 			return err
 		}
@@ -140,7 +141,7 @@ func (v *verification) unlisted(ctx context.Context, times []happened) error {
 
 // unquarantined finds deliveries that state nothing, and are not in quarantine.
 func (v *verification) unquarantined(ctx context.Context) error {
-	missing, err := v.Queries.MissingQuarantine(ctx, v.log.conn, v.Since)
+	missing, err := v.Queries.MissingQuarantine(ctx, v.log.Conn, v.Since)
 	for _, id := range missing {
 		v.found(Finding{Class: Missing, What: "quarantine", DeliveryID: &id, Detail: "it states nothing, and is not in quarantine"})
 	}
@@ -150,17 +151,17 @@ func (v *verification) unquarantined(ctx context.Context) error {
 // unreplayed finds deliveries of which quarantine says that a replay found what they
 // state, and the log does not: search would show an event that nobody sent.
 func (v *verification) unreplayed(ctx context.Context) error {
-	replayed, err := v.Queries.Replayed(ctx, v.log.conn, v.Since)
+	replayed, err := v.Queries.Replayed(ctx, v.log.Conn, v.Since)
 	if err != nil {
 		return err
 	}
 	for _, r := range replayed {
-		found, err := v.log.locate(ctx, r.ReceivedAt, r.DeliveryID)
+		found, err := v.log.Locate(ctx, r.ReceivedAt, r.DeliveryID)
 		if err != nil {
 			return err
 		}
-		replayedBy := func(at located) bool { return at.kind == translog.Replay }
-		if _, waits := v.waiting[leafIDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) || len(found) == 0 {
+		replayedBy := func(at logrows.Located) bool { return at.Kind == translog.Replay }
+		if _, waits := v.waiting[logrows.IDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) || len(found) == 0 {
 			continue
 		}
 		v.found(Finding{Class: Tampered, What: "quarantine", DeliveryID: &r.DeliveryID, Detail: "it is said to have been replayed, and the log does not know of it"})
@@ -171,23 +172,23 @@ func (v *verification) unreplayed(ctx context.Context) error {
 // unsequenced finds deliveries and entries of the access log without a leaf, an hour at
 // a time.
 func (v *verification) unsequenced(ctx context.Context) error {
-	span, err := v.Queries.LoggedSpan(ctx, v.log.conn, v.Since)
+	span, err := v.Queries.LoggedSpan(ctx, v.log.Conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err
 	}
 	end := span.LastAt
 	for from := span.FirstAt.Truncate(time.Hour); !from.After(end); from = from.Add(time.Hour) {
 		period := db.DeliveryIDsParams{FromTime: from, ToTime: from.Add(time.Hour)}
-		deliveries, err := v.Queries.DeliveryIDs(ctx, v.log.conn, period)
+		deliveries, err := v.Queries.DeliveryIDs(ctx, v.log.Conn, period)
 		if err != nil {
 			return err
 		}
-		entries, err := v.Queries.AccessIDs(ctx, v.log.conn, db.AccessIDsParams(period))
+		entries, err := v.Queries.AccessIDs(ctx, v.log.Conn, db.AccessIDsParams(period))
 		if err != nil {
 			return err
 		}
 		if len(deliveries)+len(entries) == 0 { // there may be years without any
-			span, err = v.Queries.LoggedSpan(ctx, v.log.conn, period.ToTime)
+			span, err = v.Queries.LoggedSpan(ctx, v.log.Conn, period.ToTime)
 			if err != nil {
 				return err
 			}
@@ -196,13 +197,13 @@ func (v *verification) unsequenced(ctx context.Context) error {
 			}
 			continue
 		}
-		rows, err := v.Queries.LeafIDsBetween(ctx, v.log.conn, db.LeafIDsBetweenParams(period))
+		rows, err := v.Queries.LeafIDsBetween(ctx, v.log.Conn, db.LeafIDsBetweenParams(period))
 		if err != nil {
 			return err
 		}
-		logged := make(map[leafID]struct{}, len(deliveries)+len(entries))
+		logged := make(map[logrows.ID]struct{}, len(deliveries)+len(entries))
 		for _, row := range rows {
-			for _, l := range leafIDsOf(row) {
+			for _, l := range logrows.IDsOf(row) {
 				logged[l] = struct{}{}
 			}
 		}
@@ -215,21 +216,21 @@ func (v *verification) unsequenced(ctx context.Context) error {
 // certificates finds statements of erasures that the log does not know, and such as speak
 // of other deliveries than were erased.
 func (v *verification) certificates(ctx context.Context) error {
-	results, err := v.Queries.ErasureResults(ctx, v.log.conn)
+	results, err := v.Queries.ErasureResults(ctx, v.log.Conn)
 	if err != nil {
 		return err
 	}
 	for _, r := range results {
-		found, err := v.log.locate(ctx, r.ExecutedAt, r.RequestID)
+		found, err := v.log.Locate(ctx, r.ExecutedAt, r.RequestID)
 		if err != nil {
 			return err
 		}
-		logged := map[leafID]struct{}{}
+		logged := map[logrows.ID]struct{}{}
 		for _, at := range found {
-			logged[leafIDOf(at.kind, r.RequestID)] = struct{}{}
+			logged[logrows.IDOf(at.Kind, r.RequestID)] = struct{}{}
 		}
 		v.unknown(translog.Certificate, []uuid.UUID{r.RequestID}, logged)
-		deliveries, err := v.Queries.ErasedDeliveries(ctx, v.log.conn, r.RequestID)
+		deliveries, err := v.Queries.ErasedDeliveries(ctx, v.log.Conn, r.RequestID)
 		if err != nil {
 			return err
 		}
@@ -237,7 +238,7 @@ func (v *verification) certificates(ctx context.Context) error {
 		for i, d := range deliveries {
 			ids[i] = d.DeliveryID
 		}
-		if sum := SumOfDeliveries(ids); !strings.Contains(r.Statement, hex.EncodeToString(sum[:])) {
+		if sum := logrows.SumOfDeliveries(ids); !strings.Contains(r.Statement, hex.EncodeToString(sum[:])) {
 			v.found(Finding{Class: Tampered, What: "certificate", RequestID: &r.RequestID, Detail: "the request did not erase the deliveries of which its statement speaks"})
 		}
 	}
@@ -245,7 +246,7 @@ func (v *verification) certificates(ctx context.Context) error {
 }
 
 // unknown tells which ids the log does not know.
-func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[leafID]struct{}) {
+func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[logrows.ID]struct{}) {
 	for _, id := range ids {
 		if f := v.unlogged(kind, id, logged); f != nil {
 			v.found(*f)
@@ -254,11 +255,11 @@ func (v *verification) unknown(kind translog.Kind, ids []uuid.UUID, logged map[l
 }
 
 // unlogged is nil if the log knows of an id, or its leaf has not waited for long.
-func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[leafID]struct{}) *Finding {
-	if _, ok := logged[leafIDOf(kind, id)]; ok {
+func (v *verification) unlogged(kind translog.Kind, id uuid.UUID, logged map[logrows.ID]struct{}) *Finding {
+	if _, ok := logged[logrows.IDOf(kind, id)]; ok {
 		return nil
 	}
-	since, ok := v.waiting[leafIDOf(kind, id)]
+	since, ok := v.waiting[logrows.IDOf(kind, id)]
 	if ok && v.Now.Sub(since.at) < waitsTooLong {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -64,7 +65,7 @@ func (v *verification) expect(ctx context.Context, before int64) error {
 		after = before
 	}
 	for {
-		kept, err := v.Queries.ListCheckpoints(ctx, v.log.conn, db.ListCheckpointsParams{AfterSize: after, RowLimit: checkpointsRead})
+		kept, err := v.Queries.ListCheckpoints(ctx, v.log.Conn, db.ListCheckpointsParams{AfterSize: after, RowLimit: checkpointsRead})
 		if err != nil {
 			return err
 		}
@@ -139,7 +140,7 @@ func (v *verification) before(reader translog.Reader, size int64) error {
 			continue
 		}
 		root, _, err := reader.Prefix(a.N)
-		if err != nil && !errors.Is(damaged(err), ErrLogDamaged) {
+		if err != nil && !errors.Is(logrows.Damaged(err), logrows.ErrDamaged) {
 			return err
 		}
 		if err != nil {
@@ -202,14 +203,14 @@ func (v *verification) cosignatures(ctx context.Context) error {
 	for _, w := range v.Witnesses {
 		cosigned, after := int64(0), int64(-1)
 		if v.From.N > 0 { // the newest of those that were checked before, and what came since
-			newest, err := v.Queries.CosignedBefore(ctx, v.log.conn, db.CosignedBeforeParams{Witness: w.ID(), UpTo: v.From.N})
+			newest, err := v.Queries.CosignedBefore(ctx, v.log.Conn, db.CosignedBeforeParams{Witness: w.ID(), UpTo: v.From.N})
 			if err != nil {
 				return err
 			}
 			after = newest - 1
 		}
 		for {
-			kept, err := v.Queries.Cosignatures(ctx, v.log.conn, db.CosignaturesParams{Witness: w.ID(), AfterSize: after, RowLimit: checkpointsRead})
+			kept, err := v.Queries.Cosignatures(ctx, v.log.Conn, db.CosignaturesParams{Witness: w.ID(), AfterSize: after, RowLimit: checkpointsRead})
 			if err != nil {
 				return err
 			}

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -26,7 +27,7 @@ func (o *opener) evidenceOfActs(ctx context.Context, kind translog.Kind, leaves 
 			found[l.id], asked.Ids = &evidenceOfAct{}, append(asked.Ids, l.id)
 		}
 	}
-	rows, err := o.Queries.Acts(ctx, o.log.conn, asked)
+	rows, err := o.Queries.Acts(ctx, o.log.Conn, asked)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +36,7 @@ func (o *opener) evidenceOfActs(ctx context.Context, kind translog.Kind, leaves 
 		e.twice = e.row != nil
 		e.row = &rows[i]
 	}
-	logged, err := o.Queries.LoggedActs(ctx, o.log.conn, db.LoggedActsParams(asked))
+	logged, err := o.Queries.LoggedActs(ctx, o.log.Conn, db.LoggedActsParams(asked))
 	for i := range logged {
 		found[logged[i].ID].logged = &logged[i]
 	}
@@ -81,7 +82,7 @@ func (o *opener) openActs(ctx context.Context, c *chunk, kind translog.Kind, lea
 
 // openAct makes the leaf of an act. That it was erased, another leaf is to say.
 func (o *opener) openAct(c *chunk, kind translog.Kind, l *storedLeaf, e *evidenceOfAct) {
-	made, ok := actLeaf(kind, e.logged)
+	made, ok := logrows.ActLeaf(kind, e.logged)
 	if l.now = made.Hash(); !ok || l.now != l.hash {
 		l.blame(Tampered, actWhat[kind], "it, or what its leaf was made of, was changed")
 		return
@@ -95,21 +96,21 @@ func (o *opener) openAct(c *chunk, kind translog.Kind, l *storedLeaf, e *evidenc
 		c.erasures = append(c.erasures, erasedLeaf{l.index, l.id, e.logged.ErasedAt, kind.ErasureOf()})
 	case len(e.logged.Secret) != len(translog.Secret{}):
 		l.blame(Unverifiable, actWhat[kind], "the secret of its commitment is gone")
-	case !actMakes(e.row, e.logged.Secret, e.logged.Commitment):
+	case !logrows.ActMakes(e.row, e.logged.Secret, e.logged.Commitment):
 		l.blame(Tampered, actWhat[kind], "it was changed")
 	}
 }
 
 // openActErasure makes the leaf of the erasure of an act, which is since as it says.
 func (o *opener) openActErasure(_ *chunk, kind translog.Kind, l *storedLeaf, e *evidenceOfAct) {
-	made, ok := actErasureLeaf(kind, e.logged)
+	made, ok := logrows.ActErasureLeaf(kind, e.logged)
 	if !ok {
 		l.blame(Missing, "erasure", "what it left is gone")
 		return
 	}
 	if l.now = made.Hash(); l.now != l.hash {
 		l.blame(Tampered, "erasure", "what it left was changed")
-	} else if e.row != nil && !actMakes(e.row, e.logged.ErasureSecret, e.logged.ErasedCommitment) {
+	} else if e.row != nil && !logrows.ActMakes(e.row, e.logged.ErasureSecret, e.logged.ErasedCommitment) {
 		l.blame(Tampered, actWhat[kind], "it was changed since it was erased")
 	}
 }
@@ -123,7 +124,7 @@ var actWhat = map[translog.Kind]string{
 // earlierActs opens the leaves of acts that were verified before: acts are few, and what
 // they say counts for years. Of the tiles in which they lie it opens nothing else.
 func (v *verification) earlierActs(ctx context.Context, reader translog.Reader, before int64) error {
-	tiles, err := v.Queries.ActTiles(ctx, v.log.conn, before*translog.TileWidth)
+	tiles, err := v.Queries.ActTiles(ctx, v.log.Conn, before*translog.TileWidth)
 	if err != nil {
 		return err
 	}
@@ -134,7 +135,7 @@ func (v *verification) earlierActs(ctx context.Context, reader translog.Reader, 
 			return fmt.Errorf("opening acts of tile %d: %w", n, err)
 		}
 		proven, err := reader.Tiles(n, n+1)
-		if err != nil && !errors.Is(damaged(err), ErrLogDamaged) {
+		if err != nil && !errors.Is(logrows.Damaged(err), logrows.ErrDamaged) {
 			return err
 		}
 		if table, _ := hashesOf(c.leaves); len(proven) == 0 || proven[0] != translog.RootOfTile(table) {

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -28,7 +28,7 @@ func (v *verification) uncatalogued(ctx context.Context, times []happened) error
 		stores[storeID] = u
 	}
 	for _, t := range times {
-		facets, err := v.Queries.UnknownFacets(ctx, v.log.conn, db.UnknownFacetsParams{FromTime: t.from, ToTime: t.to})
+		facets, err := v.Queries.UnknownFacets(ctx, v.log.Conn, db.UnknownFacetsParams{FromTime: t.from, ToTime: t.to})
 		if err != nil {
 			return err
 		}
@@ -36,7 +36,7 @@ func (v *verification) uncatalogued(ctx context.Context, times []happened) error
 			add(f.StoreID, f.Facet, f.Value)
 		}
 	}
-	values, err := v.Queries.UnknownValues(ctx, v.log.conn, v.Since)
+	values, err := v.Queries.UnknownValues(ctx, v.log.Conn, v.Since)
 	for _, f := range values {
 		add(f.StoreID, f.Facet, f.Value)
 	}

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
@@ -31,7 +32,7 @@ const (
 // reads all: notes are opened again each time, and any of them may be gone with what it
 // was about.
 func (v *verification) readRetirements(ctx context.Context) error {
-	rows, err := v.Queries.ListRetirements(ctx, v.log.conn)
+	rows, err := v.Queries.ListRetirements(ctx, v.log.Conn)
 	if err != nil {
 		return err
 	}
@@ -39,16 +40,16 @@ func (v *verification) readRetirements(ctx context.Context) error {
 	for _, row := range rows {
 		r := &retirement{row, unknown, 0}
 		v.retirements[row.ID] = r
-		if _, ok := v.waiting[leafIDOf(translog.Retirement, row.ID)]; ok {
+		if _, ok := v.waiting[logrows.IDOf(translog.Retirement, row.ID)]; ok {
 			r.index = waits
 		}
-		found, err := v.log.locate(ctx, row.At, row.ID)
+		found, err := v.log.Locate(ctx, row.At, row.ID)
 		if err != nil {
 			return err
 		}
 		for _, at := range found {
-			if at.kind == translog.Retirement {
-				r.index = at.index
+			if at.Kind == translog.Retirement {
+				r.index = at.Index
 			}
 		}
 	}
@@ -65,9 +66,9 @@ func (o *opener) retire(ctx context.Context, gone map[uuid.UUID][]*storedLeaf) e
 	}
 	var args db.RetirementsOfParams
 	for id := range gone {
-		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, id), append(args.ReceivedAt, ReceivedAt(id))
+		args.DeliveryID, args.ReceivedAt = append(args.DeliveryID, id), append(args.ReceivedAt, logrows.ReceivedAt(id))
 	}
-	found, err := o.Queries.RetirementsOf(ctx, o.log.conn, args)
+	found, err := o.Queries.RetirementsOf(ctx, o.log.Conn, args)
 	if err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (o *opener) openRetirements(ctx context.Context, leaves []*storedLeaf) erro
 	for i, l := range leaves {
 		ids[i] = l.id
 	}
-	rows, err := o.Queries.RetirementEvidence(ctx, o.log.conn, ids)
+	rows, err := o.Queries.RetirementEvidence(ctx, o.log.Conn, ids)
 	if err != nil {
 		return err
 	}
@@ -112,7 +113,7 @@ func (o *opener) openRetirements(ctx context.Context, leaves []*storedLeaf) erro
 			l.blame(Missing, "retirement", "its row is gone")
 			continue
 		}
-		made, err := retirementLeaf(r)
+		made, err := logrows.RetirementLeaf(r)
 		if err != nil {
 			l.blame(Unverifiable, "retirement", err.Error())
 			continue
@@ -135,7 +136,7 @@ func (v *verification) eachRetirement() {
 		case unknown:
 			f.Class, f.What, f.Detail = Tampered, "retirement", "the log does not know of it"
 		case waits:
-			if since := v.waiting[leafIDOf(translog.Retirement, id)]; v.Now.Sub(since.at) >= waitsTooLong {
+			if since := v.waiting[logrows.IDOf(translog.Retirement, id)]; v.Now.Sub(since.at) >= waitsTooLong {
 				f.Class, f.What, f.Detail = Unsequenced, "retirement", "its leaf waits in the queue since "+since.at.UTC().Format(time.RFC3339)
 			}
 		default:

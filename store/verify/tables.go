@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"context"
@@ -14,7 +14,7 @@ type tables struct{ received, events, lists, quarantine, replays bool }
 // tallyTables reads the keys of all rows that leaves are about.
 func (v *verification) tallyTables(ctx context.Context) (differ tables, err error) {
 	var have tallies
-	tx, q, k := v.log.conn, v.Queries, tallier{key: v.tallyKey}
+	tx, q, k := v.log.Conn, v.Queries, tallier{key: v.tallyKey}
 	steps := []struct {
 		table string
 		run   func() error

@@ -1,4 +1,4 @@
-package store
+package verify
 
 import (
 	"bytes"
@@ -8,24 +8,26 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
+	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
 
-// ReadLikeVerify runs the statements of a full verification, and throws away what they
-// give, but for what it needs to go on.
-func (s *Store) ReadLikeVerify(ctx context.Context, size int64) error {
-	v := &verification{Source: s.source()}
+// Read runs the statements of a full verification, and throws away what they give, but for
+// what it needs to go on.
+func (s Source) Read(ctx context.Context, size int64) error {
+	v := &verification{Source: s}
 	return v.reading(ctx, func(tx pgx.Tx) error {
-		log := logReader{queries: s.queries, conn: tx}
+		log := logrows.Reader{Queries: s.Queries, Conn: tx}
 		for at := int64(0); at < size; at += chunkTiles * translog.TileWidth {
 			if err := readChunk(ctx, log, at, min(at+chunkTiles*translog.TileWidth, size)); err != nil {
 				return err
 			}
 		}
-		q := s.queries
+		q := s.Queries
 		for _, read := range []func() error{
 			func() error { return db.Each(ctx, tx, q.AllDeliveries, ignore) },
 			func() error { return db.Each(ctx, tx, q.AllQuarantine, ignore) },
+			func() error { return db.Each(ctx, tx, q.AllReplays, ignore) },
 			func() error { return db.Each(ctx, tx, q.AllEvents, ignore) },
 			func() error { return db.Each(ctx, tx, q.AllFlags, ignore) },
 			func() error { return db.Each(ctx, tx, q.AllProducts, ignore) },
@@ -41,16 +43,16 @@ func (s *Store) ReadLikeVerify(ctx context.Context, size int64) error {
 
 func ignore(*db.RawRow) error { return nil }
 
-func readChunk(ctx context.Context, log logReader, first, end int64) error {
+func readChunk(ctx context.Context, log logrows.Reader, first, end int64) error {
 	w, from, to, err := readWindow(ctx, log, first, end)
 	if err != nil {
 		return err
 	}
-	return log.queries.EachWindowBody(ctx, log.conn, db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}, ignore)
+	return log.Queries.EachWindowBody(ctx, log.Conn, db.WindowBodiesParams{StoreIds: w.stores(), FromTime: from, ToTime: to}, ignore)
 }
 
 // readWindow reads all but the bodies of some leaves.
-func readWindow(ctx context.Context, log logReader, first, end int64) (w *window, from, to time.Time, err error) {
+func readWindow(ctx context.Context, log logrows.Reader, first, end int64) (w *window, from, to time.Time, err error) {
 	leaves, err := storedLeaves(ctx, log, first, end)
 	if err != nil {
 		return nil, from, to, err
@@ -76,15 +78,18 @@ type hashedBody struct {
 }
 
 // LoadForHashing reads the first leaves of the log, of deliveries that are all there.
-func (s *Store) LoadForHashing(ctx context.Context, leaves int64) (*Hashing, error) {
-	log := s.reader()
-	w, from, to, err := readWindow(ctx, log, 0, leaves)
-	if err != nil {
-		return nil, err
-	}
-	h := &Hashing{window: w}
-	err = w.eachBody(ctx, log, from, to, func(d *windowDelivery, body, secret []byte) {
-		h.bodies = append(h.bodies, hashedBody{d, bytes.Clone(body), bytes.Clone(secret)})
+func (s Source) LoadForHashing(ctx context.Context, leaves int64) (h *Hashing, err error) {
+	v := &verification{Source: s}
+	err = v.reading(ctx, func(tx pgx.Tx) error {
+		log := logrows.Reader{Queries: s.Queries, Conn: tx}
+		w, from, to, err := readWindow(ctx, log, 0, leaves)
+		if err != nil {
+			return err
+		}
+		h = &Hashing{window: w}
+		return w.eachBody(ctx, log, from, to, func(d *windowDelivery, body, secret []byte) {
+			h.bodies = append(h.bodies, hashedBody{d, bytes.Clone(body), bytes.Clone(secret)})
+		})
 	})
 	return h, err
 }

@@ -1,4 +1,4 @@
-package store_test
+package storetest
 
 import (
 	"os"
@@ -7,33 +7,32 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"aifi-audit/store/storetest"
 )
 
-// cost is what something took. On a machine with other work the processors' time says
+// Cost is what something took. On a machine with other work the processors' time says
 // more than the time on the wall.
-type cost struct {
-	wall              time.Duration
-	program, database time.Duration // of processors
+type Cost struct {
+	Wall              time.Duration
+	Program, Database time.Duration // of processors
 }
 
-func (c cost) processors() time.Duration { return c.program + c.database }
+// Processors is the time of all processors.
+func (c Cost) Processors() time.Duration { return c.Program + c.Database }
 
-// costOf measures f, in this process and in all of the database's server.
-func costOf(b *testing.B, url string, f func()) cost {
+// CostOf measures f, in this process and in all of the database's server.
+func CostOf(b *testing.B, url string, f func()) Cost {
 	b.Helper()
 	server := postmaster(b, url)
-	before := cost{0, processTime(b, os.Getpid()), serverTime(b, server)}
+	before := Cost{0, processTime(b, os.Getpid()), serverTime(b, server)}
 	start := time.Now()
 	f()
-	return cost{time.Since(start), processTime(b, os.Getpid()) - before.program, serverTime(b, server) - before.database}
+	return Cost{time.Since(start), processTime(b, os.Getpid()) - before.Program, serverTime(b, server) - before.Database}
 }
 
 // postmaster is the process id of a database's server, which is a parent of sessions.
 func postmaster(b *testing.B, url string) int {
 	b.Helper()
-	pid, err := strconv.Atoi(storetest.Query(b, url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")[0])
+	pid, err := strconv.Atoi(Query(b, url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")[0])
 	if err != nil {
 		b.Fatal(err)
 	}
