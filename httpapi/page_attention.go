@@ -96,12 +96,15 @@ func (o *overview) anchors() (found []ui.Attention) {
 }
 
 func spoolAttention(state store.State) (found []ui.Attention) {
-	spool := state.Spool
-	if spool == nil {
-		return nil
-	}
 	add := func(class, text, do string) {
 		found = append(found, ui.Attention{Tag: ui.Tag{Text: "Spool", Class: class}, Text: text, Do: do, Href: "/status"})
+	}
+	if state.SpoolError != nil {
+		add("bad", "Webhooks that come while the database is away will be lost: the spool cannot be used", "The server's log says why. Mend it, and start the server anew: what lies in the spool is then recorded.")
+	}
+	spool := state.Spool
+	if spool == nil {
+		return found
 	}
 	taken := ui.Bytes(spool.DiskBytes) + " of " + ui.Bytes(spool.MaxBytes)
 	switch {

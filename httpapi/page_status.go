@@ -71,6 +71,9 @@ func statusFacts(c *pageContext, v visitor, state store.State) []ui.Fact {
 	if v.StoreIDs != nil {
 		return facts
 	}
+	if err := state.SpoolError; err != nil {
+		facts = append(facts, fact("The spool cannot be used", err.Error()))
+	}
 	if s := state.Spool; s == nil {
 		facts = append(facts, fact("Spool", "there is none"))
 	} else {

@@ -13,7 +13,8 @@ type status struct {
 	At                time.Time       `json:"at"`
 	Database          string          `json:"database"` // ok or away
 	DatabaseAwaySince *time.Time      `json:"databaseAwaySince"`
-	Spool             *spoolStatus    `json:"spool,omitempty"`           // null: there is none
+	Spool             *spoolStatus    `json:"spool,omitempty"` // null: there is none
+	SpoolError        string          `json:"spoolError,omitempty"`
 	Replica           *replicaStatus  `json:"replica,omitempty"`         // null: there is none
 	RefusedWebhooks   *refusedStatus  `json:"refusedWebhooks,omitempty"` // absent for tokens that are limited to stores, as the spool is
 	Log               *logHealth      `json:"log,omitempty"`             // absent for them too
@@ -80,6 +81,9 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
 		health := a.logHealth()
+		if state.SpoolError != nil {
+			s.SpoolError = state.SpoolError.Error()
+		}
 		s.Spool, s.RefusedWebhooks, s.Log = spoolJSON(state), a.metrics.refusedWebhooks(), &health
 		if r := state.Replica; r != nil {
 			s.Replica = &replicaStatus{r.Standing, r.Lag.Seconds()}

@@ -23,6 +23,7 @@ type Metrics struct {
 	logSize         prometheus.Gauge
 	logQueueSeconds prometheus.Gauge
 	logRefusing     prometheus.Gauge
+	spoolUnusable   prometheus.Gauge
 
 	retired          prometheus.Counter
 	retentionFailing prometheus.Gauge
@@ -59,6 +60,9 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		logQueueSeconds: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "aifi_audit_log_oldest_queued_seconds", Help: "How long the oldest leaf has waited to be sequenced; measured by the process that sequences.",
 		}),
+		spoolUnusable: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "aifi_audit_spool_unusable", Help: "1 if the spool could not be opened: webhooks are lost while the database is away.",
+		}),
 		logRefusing: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "aifi_audit_log_refusing", Help: "1 if the log is not signed because the database was rolled back or changed.",
 		}),
@@ -79,7 +83,7 @@ func NewMetrics(r prometheus.Registerer) *Metrics {
 		m.quarantined[reason] = quarantined.WithLabelValues(string(reason))
 	}
 	if r != nil {
-		r.MustRegister(deliveries, quarantined, m.issueLag, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing, m.retired, m.retentionFailing)
+		r.MustRegister(deliveries, quarantined, m.issueLag, m.batchSize, m.commitSeconds, m.defaultRows, m.logSize, m.logQueueSeconds, m.logRefusing, m.spoolUnusable, m.retired, m.retentionFailing)
 	}
 	return m
 }

@@ -335,3 +335,36 @@ func TestTheDatabaseRefusesWhatIsSpooled(t *testing.T) {
 		t.Errorf("in quarantine are %q", got)
 	}
 }
+
+// A spool that cannot be opened costs nothing while the database is there, and is told.
+func TestASpoolThatCannotBeOpened(t *testing.T) {
+	for name, of := range map[string]func(store.Local) string{"spool": store.Local.SpoolDir, "undecided": store.Local.UndecidedDir} {
+		t.Run(name, func(t *testing.T) {
+			url, local := storetest.URL(t), store.Local{Dir: t.TempDir()}
+			if err := os.WriteFile(of(local), []byte("in the way"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Local: &local})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := record(t, s, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", time.Now()))); r.Status != store.Stored {
+				t.Errorf("a delivery is %s", r.Status)
+			}
+			if state := s.State(t.Context(), store.Scope{}, nil); state.SpoolError == nil || (state.Spool == nil) != (name == "spool") {
+				t.Errorf("the state is %+v", state)
+			}
+			s.Close()
+			if got := count(t, url, "deliveries"); got != "1" {
+				t.Errorf("%s deliveries are kept", got)
+			}
+		})
+	}
+	local := store.Local{Dir: t.TempDir()}
+	if err := os.WriteFile(local.SpoolDir(), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := store.Open(t.Context(), store.Config{DatabaseURL: "postgres://127.0.0.1:1/none", Local: &local}); err == nil || !strings.Contains(err.Error(), "spool") {
+		t.Errorf("without a database it opens: %v, %v", s, err)
+	}
+}

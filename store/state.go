@@ -20,6 +20,7 @@ type State struct {
 	// Then Traffic has only what this process knows: no counts, and nothing usual.
 	AwaySince      time.Time
 	Spool          *SpoolStats     // nil if there is none
+	SpoolError     error           // why there is none, or not all of it, if there should be
 	SpoolRefuses   error           // ErrSpoolFull or ErrSpoolFails if it could not take one a moment ago: webhooks are lost
 	Undecided      *UndecidedStats // nil if there is no spool
 	Replica        *ReplicaState   // nil if there is none
@@ -33,7 +34,7 @@ type State struct {
 // at most.
 func (s *Store) State(ctx context.Context, scope Scope, storeIDs []int64) State {
 	state := State{
-		At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Replica: s.replica.state(), Log: s.LogStatus(),
+		At: s.now().UTC().Truncate(time.Microsecond), AwaySince: s.health.awaySince(), Replica: s.replica.state(), Log: s.LogStatus(), SpoolError: s.spoolless,
 	}
 	if s.spool != nil {
 		stats, undecided := s.spool.Stats(), s.Undecided()

@@ -91,6 +91,7 @@ type Store struct {
 	sequencer sequencer
 	tiles     translog.Tiles
 	spool     *spool.Spool // nil if there is none
+	spoolless error        // why there is none, if there should be one
 	undecided undecided
 	stop      context.CancelFunc // of the background work
 	work      sync.WaitGroup
@@ -103,7 +104,8 @@ type Store struct {
 // With Config.Local it does not need the database: if that is not there within a few
 // seconds, deliveries are spooled, reads fail with ErrUnavailable, and the Store
 // goes on connecting. A schema that does not fit is an error all the same, and so is
-// a spool that another process has open (ErrSpoolInUse).
+// a spool that another process has open (ErrSpoolInUse). If the spool cannot be opened
+// for another reason, the Store goes on without one, and then needs the database.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(c)
 	if c.ReadURL != "" {
@@ -121,6 +123,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	err := s.connectFirst(ctx, background)
+	if err != nil && s.spoolless != nil {
+		err = errors.Join(err, s.spoolless)
+	}
 	if err == nil && s.replica != nil {
 		// One that is away may come; one that is another database never will.
 		err = s.replica.look(ctx)
@@ -147,7 +152,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		draining, stopDrain := context.WithCancel(context.WithoutCancel(ctx))
 		s.stopDrain = stopDrain
 		s.drained.Go(func() { s.drain(draining, s.spool) })
-		s.drained.Go(func() { s.drain(draining, s.undecided.spool) })
+		if s.undecided.spool != nil {
+			s.drained.Go(func() { s.drain(draining, s.undecided.spool) })
+		}
 	}
 	if r := s.metrics.registerer; r != nil { // else nobody watches
 		r.MustRegister(newGauges(s))
@@ -188,11 +195,19 @@ func newStore(c Config) *Store {
 
 func (s *Store) openLocal(l Local) (err error) {
 	s.commitDeadline = cmp.Or(l.CommitDeadline, defaultCommitDeadline)
-	if s.spool, err = s.openSpool(l.SpoolDir(), l.SpoolBytes); err != nil {
+	if s.spool, err = s.openSpool(l.SpoolDir(), l.SpoolBytes); err == nil {
+		s.undecided.spool, err = s.openSpool(l.UndecidedDir(), undecidedBytes(s.spool.Stats().MaxBytes))
+	}
+	if errors.Is(err, ErrSpoolInUse) {
+		if s.spool != nil {
+			err = errors.Join(err, s.spool.Close())
+		}
 		return err
 	}
-	if s.undecided.spool, err = s.openSpool(l.UndecidedDir(), undecidedBytes(s.spool.Stats().MaxBytes)); err != nil {
-		return errors.Join(err, s.spool.Close())
+	if err != nil {
+		s.spoolless = err
+		s.metrics.spoolUnusable.Set(1)
+		s.log.Error("THE SPOOL CANNOT BE USED: webhooks that come while the database is away will be lost, and what lies in the spool waits; mend it and start the server anew", "error", err)
 	}
 	s.tokens.file = filepath.Join(l.Dir, "tokens.json")
 	s.tokens.grace = cmp.Or(l.TokenGrace, defaultTokenGrace)
