@@ -23,13 +23,20 @@ ORDER BY r.first_index;
 -- name: QueuedLeaves :many
 SELECT leaves, queued_at FROM log_queue ORDER BY id;
 
--- LoggedSpan is the time in which there are deliveries and entries of the access log. Each
--- end is one look into an index.
+-- LoggedSpan is the time in which there are deliveries and entries of the access log, but
+-- for those without end. Each end is one look into an index.
 -- name: LoggedSpan :one
-SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= @since), (SELECT min(a.at) FROM access_log a WHERE a.at >= @since)),
-        '0001-01-01T00:00:00Z')::timestamptz AS first_at,
-    coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= @since), (SELECT max(a.at) FROM access_log a WHERE a.at >= @since)),
-        '0001-01-01T00:00:00Z')::timestamptz AS last_at;
+SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= @since AND d.received_at > '-infinity'),
+        (SELECT min(a.at) FROM access_log a WHERE a.at >= @since AND a.at > '-infinity')), '0001-01-01T00:00:00Z')::timestamptz AS first_at,
+    coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= @since AND d.received_at < 'infinity'),
+        (SELECT max(a.at) FROM access_log a WHERE a.at >= @since AND a.at < 'infinity')), '0001-01-01T00:00:00Z')::timestamptz AS last_at;
+
+-- Endless are the deliveries and entries of the access log whose time is no time. This
+-- program never writes such.
+-- name: Endless :many
+SELECT 'delivery'::text AS what, d.id::uuid AS id FROM deliveries d WHERE d.received_at IN ('infinity', '-infinity')
+UNION ALL
+SELECT 'access', a.entry_id FROM access_log a WHERE a.at IN ('infinity', '-infinity') AND a.entry_id IS NOT NULL;
 
 -- name: DeliveryIDs :many
 SELECT id FROM deliveries WHERE received_at >= @from_time AND received_at < @to_time;

@@ -354,6 +354,11 @@ var tampers = map[string]tamper{
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
 		[]string{"UNSEQUENCED delivery of -1"},
 	},
+	"a delivery is made up that was received at no time": {
+		`INSERT INTO deliveries SELECT store_id, 'infinity', '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
+			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
+		[]string{"TAMPERED delivery of -1"},
+	},
 	"a delivery is made up, and a leaf behind those that were signed": {
 		`INSERT INTO deliveries SELECT store_id, received_at, '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s';
@@ -446,6 +451,13 @@ var tampers = map[string]tamper{
 	},
 	"an entry of the access log is edited": {
 		`UPDATE access_log SET query = ''`, []string{"TAMPERED access"},
+	},
+	"an entry of the access log is of no time": {
+		`UPDATE access_log SET at = 'infinity'`, []string{"TAMPERED access"},
+	},
+	"an entry of the access log is made up, of no time": {
+		`INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status) SELECT '-infinity', 2, action, path, query, remote_addr, gen_random_uuid(), secret, status FROM access_log`,
+		[]string{"TAMPERED access"},
 	},
 	"an entry of the access log is deleted": {
 		`DELETE FROM access_log`, []string{"MISSING access"},

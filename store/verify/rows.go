@@ -172,6 +172,17 @@ func (v *verification) unreplayed(ctx context.Context) error {
 // unsequenced finds deliveries and entries of the access log without a leaf, an hour at
 // a time.
 func (v *verification) unsequenced(ctx context.Context) error {
+	endless, err := v.Queries.Endless(ctx, v.log.Conn)
+	if err != nil {
+		return err
+	}
+	for _, r := range endless {
+		kind := translog.Delivery
+		if r.What == translog.Access.String() {
+			kind = translog.Access
+		}
+		v.found(Finding{Class: Tampered, What: r.What, Detail: "its time is without end"}.about(kind, r.ID))
+	}
 	span, err := v.Queries.LoggedSpan(ctx, v.log.Conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err

@@ -13,7 +13,7 @@ import (
 )
 
 const accessEvidence = `-- name: AccessEvidence :many
-SELECT a.at, a.token_id, a.action, a.path, a.query, a.remote_addr, a.entry_id, a.secret, a.status, a.rows, a.detail,
+SELECT coalesce(CASE WHEN isfinite(a.at) THEN a.at END, '0001-01-01T00:00:00Z')::timestamptz AS at, a.token_id, a.action, a.path, a.query, a.remote_addr, a.entry_id, a.secret, a.status, a.rows, a.detail,
     x.erased_at, x.facts_commitment, x.secret AS erasure_secret, x.request_id
 FROM access_log a
 LEFT JOIN log_access_erasures x ON x.entry_id = a.entry_id

@@ -443,6 +443,39 @@ func (q *Queries) DeliveryIDs(ctx context.Context, db DBTX, arg DeliveryIDsParam
 	return items, nil
 }
 
+const endless = `-- name: Endless :many
+SELECT 'delivery'::text AS what, d.id::uuid AS id FROM deliveries d WHERE d.received_at IN ('infinity', '-infinity')
+UNION ALL
+SELECT 'access', a.entry_id FROM access_log a WHERE a.at IN ('infinity', '-infinity') AND a.entry_id IS NOT NULL
+`
+
+type EndlessRow struct {
+	What string
+	ID   uuid.UUID
+}
+
+// Endless are the deliveries and entries of the access log whose time is no time. This
+// program never writes such.
+func (q *Queries) Endless(ctx context.Context, db DBTX) ([]EndlessRow, error) {
+	rows, err := db.Query(ctx, endless)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EndlessRow
+	for rows.Next() {
+		var i EndlessRow
+		if err := rows.Scan(&i.What, &i.ID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const exportSnapshot = `-- name: ExportSnapshot :one
 
 SELECT pg_export_snapshot()
@@ -520,10 +553,10 @@ func (q *Queries) ListCheckpoints(ctx context.Context, db DBTX, arg ListCheckpoi
 }
 
 const loggedSpan = `-- name: LoggedSpan :one
-SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= $1), (SELECT min(a.at) FROM access_log a WHERE a.at >= $1)),
-        '0001-01-01T00:00:00Z')::timestamptz AS first_at,
-    coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= $1), (SELECT max(a.at) FROM access_log a WHERE a.at >= $1)),
-        '0001-01-01T00:00:00Z')::timestamptz AS last_at
+SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.received_at >= $1 AND d.received_at > '-infinity'),
+        (SELECT min(a.at) FROM access_log a WHERE a.at >= $1 AND a.at > '-infinity')), '0001-01-01T00:00:00Z')::timestamptz AS first_at,
+    coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= $1 AND d.received_at < 'infinity'),
+        (SELECT max(a.at) FROM access_log a WHERE a.at >= $1 AND a.at < 'infinity')), '0001-01-01T00:00:00Z')::timestamptz AS last_at
 `
 
 type LoggedSpanRow struct {
@@ -531,8 +564,8 @@ type LoggedSpanRow struct {
 	LastAt  time.Time
 }
 
-// LoggedSpan is the time in which there are deliveries and entries of the access log. Each
-// end is one look into an index.
+// LoggedSpan is the time in which there are deliveries and entries of the access log, but
+// for those without end. Each end is one look into an index.
 func (q *Queries) LoggedSpan(ctx context.Context, db DBTX, since time.Time) (LoggedSpanRow, error) {
 	row := db.QueryRow(ctx, loggedSpan, since)
 	var i LoggedSpanRow
