@@ -141,6 +141,7 @@ var staffPage = []string{
 	"GET /fraud-alerts", "GET /fraud-alerts.csv", "GET /fraud-alerts.count",
 	"GET /registrations", "GET /registrations.csv", "GET /registrations.count",
 	"GET /sessions", "GET /sessions.csv", "GET /sessions.count", "GET /sessions/{sessionId}", "GET /sessions/{sessionId}/evidence",
+	"GET /alcohol-interactions/evidence", "GET /fraud-alerts/evidence",
 	"GET /session", "GET /session/evidence",
 	"GET /quarantine", "GET /quarantine.csv", "GET /quarantine.count", "POST /quarantine",
 	"GET /status", "GET /refused", "GET /refused.csv", "POST /refused",
