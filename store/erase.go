@@ -50,7 +50,7 @@ type erasing struct {
 // delivery a leaf says who did so and why, and one leaf commits to the statement that
 // the certificate is made of. What is kept proves the facts still: flags, products,
 // gondolas, times. Deliveries that came since the request are erased with the rest, and
-// counted. It needs the rights of the tables' owner. *ErasureStateError unless
+// counted. ErrNotOwner without the rights of the tables' owner, *ErasureStateError unless
 // the request is approved, or e.Unapproved; *HeldError if anything of him is on legal
 // hold: then nothing is erased.
 func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, error) {
@@ -81,6 +81,9 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, 
 
 // begin takes the request, and checks that it may be executed and is about whom it was.
 func (x *erasing) begin(ctx context.Context, id uuid.UUID, unapproved bool) (err error) {
+	if err := asOwner(ctx, x.tx); err != nil {
+		return err
+	}
 	if err := x.queries.KeepHolds(ctx, x.tx); err != nil {
 		return err
 	}

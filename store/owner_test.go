@@ -125,3 +125,24 @@ func TestGrantsToTheOwnerAreRefused(t *testing.T) {
 	defer s.Close()
 	record(t, s, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", time.Now())))
 }
+
+// Who has the application's rights only is told whose he needs, and nothing is erased.
+func TestToEraseNeedsTheOwner(t *testing.T) {
+	s, url := open(t)
+	record(t, s, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "victim", time.Now())))
+	asked, err := s.RequestErasure(t.Context(), store.NewErasure{Whom: store.Whom{CustomerID: "victim"}, By: "Jane Doe", Reason: "Art. 17 GDPR"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	app, err := store.Open(t.Context(), store.Config{DatabaseURL: application(t, url)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer app.Close()
+	if _, err := app.Erase(t.Context(), asked.ID, store.Execution{By: "Jane Doe", Unapproved: true}); !errors.Is(err, store.ErrNotOwner) {
+		t.Error(err)
+	}
+	if got := count(t, url, "delivery_bodies"); got != "1" {
+		t.Errorf("%s bodies are there", got)
+	}
+}

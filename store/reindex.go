@@ -25,12 +25,8 @@ const (
 	cancelGrace = time.Second // for the server to say that it has stopped
 )
 
-var (
-	// ErrReindexing says that another process builds indexes anew already.
-	ErrReindexing = errors.New("indexes are being built anew already")
-	// ErrNotOwner says that the role of the database's URL does not own the tables.
-	ErrNotOwner = errors.New("the indexes can be built anew by the owner of the tables only")
-)
+// ErrReindexing says that another process builds indexes anew already.
+var ErrReindexing = errors.New("indexes are being built anew already")
 
 // Rebuilt is an index that was built anew, with what it took before and after.
 type Rebuilt struct {
@@ -77,13 +73,8 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 
 // rebuildOver goes on after an index that fails.
 func rebuildOver(ctx context.Context, conn *pgx.Conn, over time.Time, each func(Rebuilt)) error {
-	var owner bool
-	err := conn.QueryRow(ctx, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'events'::regclass").Scan(&owner)
-	if err != nil {
-		return fmt.Errorf("looking for the owner of the tables: %w", err)
-	}
-	if !owner {
-		return ErrNotOwner
+	if err := asOwner(ctx, conn); err != nil {
+		return err
 	}
 	if _, err := conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('statement_timeout', 'lock_timeout', 'transaction_timeout')"); err != nil {
 		return err
