@@ -275,9 +275,13 @@ func (s storyteller) step(e store.Event, shopper string) ui.Step {
 
 // found are links to what else a list has of some values.
 func found(path, name string, storeID int64, values []string) []ui.Link {
-	links := make([]ui.Link, len(values))
+	const most = 200
+	links := make([]ui.Link, 0, min(len(values), most+1))
 	for i, v := range values {
-		links[i] = ui.Link{Text: v, Href: path + query(url.Values{name: {v}, "storeId": {strconv.FormatInt(storeID, 10)}})}
+		if i == most {
+			return append(links, ui.Link{Text: "and " + ui.Number(int64(len(values)-most)) + " more"})
+		}
+		links = append(links, ui.Link{Text: v, Href: path + query(url.Values{name: {v}, "storeId": {strconv.FormatInt(storeID, 10)}})})
 	}
 	return links
 }

@@ -57,8 +57,12 @@ func (c *pageContext) narrowing(name string, values []string) []ui.Link {
 const alcoholFlag = "POTENTIALLY_INTERACTED_WITH_ALCOHOL"
 
 func flagTags(flags []string) []ui.Tag {
+	const most = 20
 	var tags []ui.Tag
-	for _, f := range flags {
+	for i, f := range flags {
+		if i == most {
+			return append(tags, ui.Tag{Text: "and " + ui.Number(int64(len(flags)-most)) + " more"})
+		}
 		tag := ui.Tag{Text: ui.Human(f), Title: f}
 		if f == alcoholFlag {
 			tag.Text = "Potential alcohol"

@@ -502,3 +502,31 @@ func TestTheOverviewListsTheStoresWithTheMost(t *testing.T) {
 		t.Error("the store with the most events, or the number of the others, is not told")
 	}
 }
+
+// A sender cannot make pages as long as he likes.
+func TestPagesAreBoundedWhateverIsSent(t *testing.T) {
+	s := serve(t)
+	long := strings.Repeat("é", 4_000)
+	flags := make([]string, 500)
+	for i := range flags {
+		flags[i] = fmt.Sprintf(`"FLAG_%d"`, i)
+	}
+	list := strings.Join(flags, ",")
+	for i, session := range []string{"s", long} {
+		body := fmt.Sprintf(`{"storeId":7,"sessionId":%q,"timeOfOrigin":%q,"eventId":%q,"customer":{"id":%q},"productIds":[%s],"gondolaIds":[%[5]s],
+			"shopper":{"shopperId":%[4]q,"shopperFlags":[%[5]s]},"session":{"sessionId":%[1]q,"status":"active"}}`,
+			session, lastNight().Add(time.Duration(i)*time.Second).Format(time.RFC3339), long, long, list)
+		if a := s.push(t, "restricted-products-interactions", body); a.status != http.StatusOK {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	p := s.person(t).signIn(t, s.reviewer(t))
+	for path, has := range map[string]string{
+		"/alcohol-interactions": "and 480 more", "/sessions": "… and 2,000 more characters", "/sessions/s?storeId=7": "and 300 more",
+	} {
+		page := p.page(t, path)
+		if len(page) > 200_000 || !strings.Contains(page, has) {
+			t.Errorf("%s has %d bytes, and %q: %v", path, len(page), has, strings.Contains(page, has))
+		}
+	}
+}

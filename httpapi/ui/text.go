@@ -143,6 +143,38 @@ func Visible(s string) string {
 	return b.String()
 }
 
+// Senders choose how long their texts are, and how many there are. What a page shows of
+// them is bounded: all of it is in the CSV, and in the body.
+const (
+	briefly  = 2000 // characters of a text
+	longHref = 8192 // bytes: who follows a longer one is refused
+)
+
+// Brief is Visible, of the beginning of a long text.
+func Brief(s string) string {
+	if len(s) <= briefly {
+		return Visible(s)
+	}
+	left := utf8.RuneCountInString(s) - briefly
+	if left <= 0 {
+		return Visible(s)
+	}
+	end := 0
+	for range briefly {
+		_, size := utf8.DecodeRuneInString(s[end:])
+		end += size
+	}
+	return Visible(s[:end]) + "… and " + Number(int64(left)) + " more characters"
+}
+
+// reachable is an address, or none if it is too long to be followed.
+func reachable(href string) string {
+	if len(href) > longHref {
+		return ""
+	}
+	return href
+}
+
 func hidden(r rune) bool {
 	if r == '\n' || r == '\t' || r == '\r' {
 		return false

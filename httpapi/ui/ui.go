@@ -30,7 +30,7 @@ type UI struct {
 func New() *UI {
 	u := &UI{pages: map[string]*template.Template{}, assets: readAssets()}
 	functions := template.FuncMap{
-		"asset": u.assets.path, "number": Number, "visible": Visible, "human": Human, "clipped": Cell.clipped, "wide": Cell.wide,
+		"asset": u.assets.path, "number": Number, "visible": Visible, "brief": Brief, "reachable": reachable, "human": Human, "clipped": Cell.clipped, "wide": Cell.wide,
 	}
 	shared := template.Must(template.New("shared").Funcs(functions).ParseFS(templateFiles, "templates/shared-*.html"))
 	pages, err := templateFiles.ReadDir("templates")
