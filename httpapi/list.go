@@ -163,6 +163,9 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 	if err == nil {
 		err = enc.Flush()
 	}
+	if err == nil && out.started {
+		err = http.NewResponseController(w).Flush() // what was only buffered until now may fail to go
+	}
 	if err == nil {
 		c.saw(r, n, "")
 		whole()

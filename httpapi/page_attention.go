@@ -99,7 +99,10 @@ func spoolAttention(state store.State) (found []ui.Attention) {
 	add := func(class, text, do string) {
 		found = append(found, ui.Attention{Tag: ui.Tag{Text: "Spool", Class: class}, Text: text, Do: do, Href: "/status"})
 	}
-	if state.SpoolError != nil {
+	switch {
+	case state.SpoolError != nil && state.Spool != nil:
+		add("warn", "A part of the spool cannot be used: webhooks with a token that is not known when the database goes away will be lost", "The server's log says why. Mend it, and start the server anew.")
+	case state.SpoolError != nil:
 		add("bad", "Webhooks that come while the database is away will be lost: the spool cannot be used", "The server's log says why. Mend it, and start the server anew: what lies in the spool is then recorded.")
 	}
 	spool := state.Spool

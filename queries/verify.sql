@@ -31,10 +31,12 @@ SELECT coalesce(least((SELECT min(d.received_at) FROM deliveries d WHERE d.recei
     coalesce(greatest((SELECT max(d.received_at) FROM deliveries d WHERE d.received_at >= @since AND d.received_at < 'infinity'),
         (SELECT max(a.at) FROM access_log a WHERE a.at >= @since AND a.at < 'infinity')), '0001-01-01T00:00:00Z')::timestamptz AS last_at;
 
--- Endless are the deliveries and entries of the access log whose time is no time. This
--- program never writes such.
+-- Endless are the deliveries, rows of quarantine and entries of the access log whose time is
+-- no time. This program never writes such.
 -- name: Endless :many
 SELECT 'delivery'::text AS what, d.id::uuid AS id FROM deliveries d WHERE d.received_at IN ('infinity', '-infinity')
+UNION ALL
+SELECT 'quarantine', q.delivery_id FROM quarantine q WHERE q.received_at IN ('infinity', '-infinity')
 UNION ALL
 SELECT 'access', a.entry_id FROM access_log a WHERE a.at IN ('infinity', '-infinity') AND a.entry_id IS NOT NULL;
 
@@ -169,7 +171,7 @@ WITH quarters AS (
         (SELECT array_agg(i || ':' || d.quarters[i] ORDER BY i) FROM generate_subscripts(d.quarters, 1) i WHERE d.quarters[i] <> 0) AS quarters
     FROM event_days d WHERE d.events <> 0 OR 0 <> ANY (d.quarters)
 )
-SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::date AS day,
+SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::text AS day,
     coalesce(s.events, 0)::bigint AS stated, coalesce(c.events, 0)::bigint AS counted
 FROM stated s FULL JOIN counted c ON c.store_id = s.store_id AND c.kind = s.kind AND c.day = s.day
 WHERE s.events IS DISTINCT FROM c.events OR s.quarters IS DISTINCT FROM c.quarters
@@ -183,7 +185,7 @@ WHERE d.received_at >= @since AND d.event_id IS NULL AND q.delivery_id IS NULL;
 -- Replayed are deliveries of which quarantine says that a replay found something.
 -- name: Replayed :many
 SELECT delivery_id, received_at FROM quarantine
-WHERE received_at >= @since AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
+WHERE received_at >= @since AND isfinite(received_at) AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
 ORDER BY received_at, delivery_id;
 
 -- Cosignatures are those that a witness gave, with the checkpoints that they are of.

@@ -340,7 +340,7 @@ func TestTheDatabaseRefusesWhatIsSpooled(t *testing.T) {
 func TestASpoolThatCannotBeOpened(t *testing.T) {
 	for name, of := range map[string]func(store.Local) string{"spool": store.Local.SpoolDir, "undecided": store.Local.UndecidedDir} {
 		t.Run(name, func(t *testing.T) {
-			url, local := storetest.URL(t), store.Local{Dir: t.TempDir()}
+			url, local := storetest.URL(t), store.Local{Dir: t.TempDir(), Optional: true}
 			if err := os.WriteFile(of(local), []byte("in the way"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -355,12 +355,17 @@ func TestASpoolThatCannotBeOpened(t *testing.T) {
 				t.Errorf("the state is %+v", state)
 			}
 			s.Close()
+			local.Optional = false
+			if s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Local: &local}); err == nil {
+				s.Close()
+				t.Error("it opens also if it needs the spool")
+			}
 			if got := count(t, url, "deliveries"); got != "1" {
 				t.Errorf("%s deliveries are kept", got)
 			}
 		})
 	}
-	local := store.Local{Dir: t.TempDir()}
+	local := store.Local{Dir: t.TempDir(), Optional: true}
 	if err := os.WriteFile(local.SpoolDir(), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -198,9 +198,12 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 	// A verification keeps its snapshot while others read, and an erasure its locks, for as
 	// long as it takes. What is forgotten ends with the program.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
-		return nil
+		// Verifications, exports and erasures take as long as they take. PostgreSQL has this
+		// setting from version 17 on.
+		_, err := conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")
+		return err
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout

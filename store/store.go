@@ -58,6 +58,7 @@ type Local struct {
 	SpoolBytes     int64         // the most that the spool may take; 0 is 10 GiB
 	CommitDeadline time.Duration // how long a delivery waits for its commit before it is spooled; 0 is 1 s
 	TokenGrace     time.Duration // how long the tokens known are good without the database; 0 is 7 days
+	Optional       bool          // a spool that cannot be opened is told of, and done without
 }
 
 const (
@@ -104,8 +105,8 @@ type Store struct {
 // With Config.Local it does not need the database: if that is not there within a few
 // seconds, deliveries are spooled, reads fail with ErrUnavailable, and the Store
 // goes on connecting. A schema that does not fit is an error all the same, and so is
-// a spool that another process has open (ErrSpoolInUse). If the spool cannot be opened
-// for another reason, the Store goes on without one, and then needs the database.
+// a spool that another process has open (ErrSpoolInUse), or that cannot be opened unless
+// it is optional. Without a spool, the Store needs the database.
 func Open(ctx context.Context, c Config) (*Store, error) {
 	s := newStore(c)
 	if c.ReadURL != "" {
@@ -198,13 +199,17 @@ func (s *Store) openLocal(l Local) (err error) {
 	if s.spool, err = s.openSpool(l.SpoolDir(), l.SpoolBytes); err == nil {
 		s.undecided.spool, err = s.openSpool(l.UndecidedDir(), undecidedBytes(s.spool.Stats().MaxBytes))
 	}
-	if errors.Is(err, ErrSpoolInUse) {
+	switch {
+	case err == nil:
+	case !l.Optional || errors.Is(err, ErrSpoolInUse):
 		if s.spool != nil {
 			err = errors.Join(err, s.spool.Close())
 		}
 		return err
-	}
-	if err != nil {
+	case s.spool != nil:
+		s.spoolless = err
+		s.log.Error("a part of the spool cannot be used: webhooks whose token is not known when the database goes away will be lost, and what lies there waits; mend it and start the server anew", "error", err)
+	default:
 		s.spoolless = err
 		s.metrics.spoolUnusable.Set(1)
 		s.log.Error("THE SPOOL CANNOT BE USED: webhooks that come while the database is away will be lost, and what lies in the spool waits; mend it and start the server anew", "error", err)

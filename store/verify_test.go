@@ -298,6 +298,20 @@ var tampers = map[string]tamper{
 			FROM events e WHERE e.delivery_id = '%[5]s' AND quarantine.delivery_id = '%[5]s'`,
 		[]string{"TAMPERED quarantine of 4"},
 	},
+	"an event is made up, and a replay of no delivery that found it": {
+		`INSERT INTO events SELECT store_id, kind, received_at, gen_random_uuid(), occurred_at_known, '%[9]s', received_at, issued_at, webhook, event_id,
+			session_id, customer_id, shopper_id, store_external_id, '{}', '{}', '{}', payment_provider, token_type, check_in_device_id, unreadable
+			FROM events WHERE delivery_id = '%[2]s';
+		 UPDATE stores SET last_seen_at = now() + interval '1 day';
+		 INSERT INTO quarantine (store_id, received_at, delivery_id, webhook, reason, detail, pointer, quarantined_at, replayed_at, event_store_id, event_kind, event_occurred_at, event_id)
+			SELECT e.store_id, e.received_at, e.delivery_id, e.webhook, 'not_json', '', '', now(), now(), e.store_id, e.kind, e.occurred_at, e.id FROM events e WHERE e.delivery_id = '%[9]s'`,
+		[]string{"TAMPERED quarantine of -1"},
+	},
+	"a delivery is said to have been replayed, and received at no time": {
+		`INSERT INTO quarantine (store_id, received_at, delivery_id, webhook, reason, detail, pointer, quarantined_at, replayed_at)
+			SELECT store_id, 'infinity', '%[9]s', webhook, 'not_json', '', '', now(), now() FROM deliveries WHERE id = '%[2]s'`,
+		[]string{"TAMPERED time of -1"},
+	},
 	"a delivery is said to have been replayed": {
 		`UPDATE quarantine SET replayed_at = now() WHERE delivery_id = '%[5]s'`, []string{"TAMPERED quarantine of 4"},
 	},
@@ -357,7 +371,7 @@ var tampers = map[string]tamper{
 	"a delivery is made up that was received at no time": {
 		`INSERT INTO deliveries SELECT store_id, 'infinity', '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
 			body_size, body_sha256, truncated FROM deliveries WHERE id = '%[2]s'`,
-		[]string{"TAMPERED delivery of -1"},
+		[]string{"TAMPERED time of -1"},
 	},
 	"a delivery is made up, and a leaf behind those that were signed": {
 		`INSERT INTO deliveries SELECT store_id, received_at, '%[9]s', webhook, session_id, event_kind, event_occurred_at, event_id, issued_at, token_id, remote_addr, path, headers,
@@ -407,6 +421,9 @@ var tampers = map[string]tamper{
 	"counts are raised": {
 		`UPDATE event_days SET events = events + 1, quarters[12] = coalesce(quarters[12], 0) + 1 WHERE kind = 'registration'`, []string{"TAMPERED counts"},
 	},
+	"events are counted on no day": {
+		`INSERT INTO event_days SELECT store_id, kind, 'infinity', events, quarters FROM event_days WHERE kind = 'registration'`, []string{"TAMPERED counts"},
+	},
 	"counts move to another hour": {
 		`UPDATE event_days SET quarters = '[4:4]={1}' WHERE kind = 'registration'`, []string{"TAMPERED counts"},
 	},
@@ -453,11 +470,11 @@ var tampers = map[string]tamper{
 		`UPDATE access_log SET query = ''`, []string{"TAMPERED access"},
 	},
 	"an entry of the access log is of no time": {
-		`UPDATE access_log SET at = 'infinity'`, []string{"TAMPERED access"},
+		`UPDATE access_log SET at = 'infinity'`, []string{"TAMPERED access", "TAMPERED time"},
 	},
 	"an entry of the access log is made up, of no time": {
 		`INSERT INTO access_log (at, token_id, action, path, query, remote_addr, entry_id, secret, status) SELECT '-infinity', 2, action, path, query, remote_addr, gen_random_uuid(), secret, status FROM access_log`,
-		[]string{"TAMPERED access"},
+		[]string{"TAMPERED time"},
 	},
 	"an entry of the access log is deleted": {
 		`DELETE FROM access_log`, []string{"MISSING access"},

@@ -69,7 +69,7 @@ func withinFiles(limits httpapi.Limits, log *slog.Logger) httpapi.Limits {
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
 		return limits
 	}
-	if n := connectionsWithin(limits.Connections, files.Cur); n < limits.Connections {
+	if n := connectionsWithin(limits.Connections, uint64(files.Cur)); n < limits.Connections { //nolint:unconvert // it is signed on some systems
 		log.Warn("the limit of open files allows fewer connections than --max-connections", "files", files.Cur, "connections", n)
 		limits.Connections = n
 	}

@@ -175,8 +175,9 @@ func (c serveCommand) local() (*store.Local, error) {
 		return nil, err
 	}
 	// The user of a private PostgreSQL must pass through; what lies below is closed.
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // passable, not readable
+	// Without it there is no spool, which a server with a database of its own can do without.
+	if err := os.MkdirAll(dir, 0o711); err != nil && c.DatabaseURL == "" { //nolint:gosec // passable, not readable
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
-	return &store.Local{Dir: dir, SpoolBytes: c.SpoolMaxBytes, CommitDeadline: c.CommitDeadline, TokenGrace: c.TokenGrace}, nil
+	return &store.Local{Dir: dir, SpoolBytes: c.SpoolMaxBytes, CommitDeadline: c.CommitDeadline, TokenGrace: c.TokenGrace, Optional: true}, nil
 }

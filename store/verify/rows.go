@@ -25,6 +25,9 @@ func (v *verification) rows(ctx context.Context) error {
 	if err := v.actRows(ctx); err != nil {
 		return err
 	}
+	if err := v.endless(ctx); err != nil {
+		return err
+	}
 	differ := tables{true, true, true, true, true}
 	if v.From.N == 0 && v.Since.IsZero() {
 		if err := v.tallyWaiting(ctx); err != nil {
@@ -87,7 +90,7 @@ func (v *verification) counts(ctx context.Context) error {
 	wrong, err := v.Queries.WrongCounts(ctx, v.log.Conn)
 	for _, w := range wrong {
 		v.found(Finding{Class: Tampered, What: "counts", Detail: fmt.Sprintf("of kind %s, store %d had %d on %s, and another number is counted for the day or for its quarters of an hour: %d",
-			w.Kind, w.StoreID, w.Stated, w.Day.Format(time.DateOnly), w.Counted)})
+			w.Kind, w.StoreID, w.Stated, w.Day, w.Counted)})
 	}
 	return err
 }
@@ -161,7 +164,7 @@ func (v *verification) unreplayed(ctx context.Context) error {
 			return err
 		}
 		replayedBy := func(at logrows.Located) bool { return at.Kind == translog.Replay }
-		if _, waits := v.waiting[logrows.IDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) || len(found) == 0 {
+		if _, waits := v.waiting[logrows.IDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) {
 			continue
 		}
 		v.found(Finding{Class: Tampered, What: "quarantine", DeliveryID: &r.DeliveryID, Detail: "it is said to have been replayed, and the log does not know of it"})
@@ -169,20 +172,22 @@ func (v *verification) unreplayed(ctx context.Context) error {
 	return nil
 }
 
-// unsequenced finds deliveries and entries of the access log without a leaf, an hour at
-// a time.
-func (v *verification) unsequenced(ctx context.Context) error {
+// endless finds rows whose time is none, which no search of a time would meet.
+func (v *verification) endless(ctx context.Context) error {
 	endless, err := v.Queries.Endless(ctx, v.log.Conn)
-	if err != nil {
-		return err
-	}
 	for _, r := range endless {
 		kind := translog.Delivery
 		if r.What == translog.Access.String() {
 			kind = translog.Access
 		}
-		v.found(Finding{Class: Tampered, What: r.What, Detail: "its time is without end"}.about(kind, r.ID))
+		v.found(Finding{Class: Tampered, What: "time", Detail: "it is without end"}.about(kind, r.ID))
 	}
+	return err
+}
+
+// unsequenced finds deliveries and entries of the access log without a leaf, an hour at
+// a time.
+func (v *verification) unsequenced(ctx context.Context) error {
 	span, err := v.Queries.LoggedSpan(ctx, v.log.Conn, v.Since)
 	if err != nil || span.LastAt.IsZero() {
 		return err

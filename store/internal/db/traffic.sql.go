@@ -85,6 +85,7 @@ FROM (
                 SELECT c.bucket AS first_bucket FROM delivery_counts c WHERE c.store_id = s.store_id AND c.webhook = s.webhook ORDER BY c.bucket LIMIT 1
             ) f
         ) q
+        OFFSET 0 -- or else the sum is made twice
     ) m
     ORDER BY silent DESC, m.last_at DESC
     LIMIT $9::bigint

@@ -446,6 +446,8 @@ func (q *Queries) DeliveryIDs(ctx context.Context, db DBTX, arg DeliveryIDsParam
 const endless = `-- name: Endless :many
 SELECT 'delivery'::text AS what, d.id::uuid AS id FROM deliveries d WHERE d.received_at IN ('infinity', '-infinity')
 UNION ALL
+SELECT 'quarantine', q.delivery_id FROM quarantine q WHERE q.received_at IN ('infinity', '-infinity')
+UNION ALL
 SELECT 'access', a.entry_id FROM access_log a WHERE a.at IN ('infinity', '-infinity') AND a.entry_id IS NOT NULL
 `
 
@@ -454,8 +456,8 @@ type EndlessRow struct {
 	ID   uuid.UUID
 }
 
-// Endless are the deliveries and entries of the access log whose time is no time. This
-// program never writes such.
+// Endless are the deliveries, rows of quarantine and entries of the access log whose time is
+// no time. This program never writes such.
 func (q *Queries) Endless(ctx context.Context, db DBTX) ([]EndlessRow, error) {
 	rows, err := db.Query(ctx, endless)
 	if err != nil {
@@ -713,7 +715,7 @@ func (q *Queries) QueuedLeaves(ctx context.Context, db DBTX) ([]QueuedLeavesRow,
 
 const replayed = `-- name: Replayed :many
 SELECT delivery_id, received_at FROM quarantine
-WHERE received_at >= $1 AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
+WHERE received_at >= $1 AND isfinite(received_at) AND (replayed_at IS NOT NULL OR event_id IS NOT NULL)
 ORDER BY received_at, delivery_id
 `
 
@@ -1165,7 +1167,7 @@ WITH quarters AS (
         (SELECT array_agg(i || ':' || d.quarters[i] ORDER BY i) FROM generate_subscripts(d.quarters, 1) i WHERE d.quarters[i] <> 0) AS quarters
     FROM event_days d WHERE d.events <> 0 OR 0 <> ANY (d.quarters)
 )
-SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::date AS day,
+SELECT coalesce(s.store_id, c.store_id)::bigint AS store_id, coalesce(s.kind, c.kind)::text AS kind, coalesce(s.day, c.day)::text AS day,
     coalesce(s.events, 0)::bigint AS stated, coalesce(c.events, 0)::bigint AS counted
 FROM stated s FULL JOIN counted c ON c.store_id = s.store_id AND c.kind = s.kind AND c.day = s.day
 WHERE s.events IS DISTINCT FROM c.events OR s.quarters IS DISTINCT FROM c.quarters
@@ -1175,7 +1177,7 @@ ORDER BY 1, 2, 3
 type WrongCountsRow struct {
 	StoreID int64
 	Kind    string
-	Day     time.Time
+	Day     string
 	Stated  int64
 	Counted int64
 }
