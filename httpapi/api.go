@@ -152,9 +152,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get("/sessions/{sessionId}", a.page(store.MayRead, "view", a.sessionPage))
 	get("/session", a.page(store.MayRead, "view", a.sessionPage))
 	get("/deliveries/{deliveryId}", a.page(store.MayRead, "view", a.deliveryPage))
-	pack := a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
-		return a.sessionEvidence(w, r, v.caller)
-	})
+	pack := a.page(store.MayExport, "evidence", asPage(a.sessionEvidence))
 	get("/sessions/{sessionId}/evidence", pack)
 	get("/session/evidence", pack)
 	get("/deliveries/{deliveryId}/body", a.page(store.MayRead, "view", a.bodyPage))

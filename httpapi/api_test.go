@@ -3,7 +3,6 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -39,17 +38,9 @@ func serve(t testing.TB) *server {
 	t.Helper()
 	s := &server{database: storetest.URL(t), checkpoints: make(chan translog.Checkpoint, 1000)}
 	registry := prometheus.NewRegistry()
-	key, public, err := translog.NewKey(rand.Reader, "audit.example.com/log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := translog.NewSigner(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.verifier, err = translog.NewVerifier(public); err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := storetest.LogKeys(t)
+	s.verifier = verifier
+	var err error
 	s.store, err = store.Open(t.Context(), store.Config{DatabaseURL: s.database, Metrics: store.NewMetrics(registry), Refusals: store.Refusals{Most: maxRefused, MostBytes: 1 << 20}, Log: store.LogConfig{
 		Signer: signer, Verifier: s.verifier, Published: func(_ context.Context, c translog.Checkpoint) { s.checkpoints <- c },
 	}})

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"crypto/rand"
 	"fmt"
 	"net/http"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"aifi-audit/store/storetest"
-	"aifi-audit/store/translog"
 )
 
 // A mirror by another implementation of c2sp.org/tlog-tiles reads the tree.
@@ -70,14 +68,7 @@ func TestAnotherImplementationMirrors(t *testing.T) {
 // forged is a checkpoint by somebody who has not the key.
 func forged(t testing.TB, size int64) string {
 	t.Helper()
-	key, _, err := translog.NewKey(rand.Reader, "audit.example.com/log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := translog.NewSigner(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, _ := storetest.LogKeys(t)
 	c, err := signer.Sign(tlog.Tree{N: size})
 	if err != nil {
 		t.Fatal(err)

@@ -25,6 +25,11 @@ type visitor struct {
 
 type pageHandler func(w http.ResponseWriter, r *http.Request, v visitor) error
 
+// asPage has a page answer what the API does.
+func asPage(h staffHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, v visitor) error { return h(w, r, v.caller) }
+}
+
 // page guards a page with a right, and answers its errors as pages.
 func (a *API) page(right store.Right, action string, h pageHandler) http.Handler {
 	return a.html(func(w http.ResponseWriter, r *http.Request) {

@@ -66,7 +66,7 @@ func tidied(q url.Values, zone *time.Location) (tidy url.Values, changed bool) {
 			if name == "from" || name == "to" {
 				for _, layout := range localTimes {
 					if t, err := time.Parse(layout, v); err == nil {
-						first, last := onClock(t, zone)
+						first, last := ui.OnClock(t, zone)
 						v = stamp(map[string]time.Time{"from": first, "to": last}[name])
 						break
 					}
@@ -77,27 +77,6 @@ func tidied(q url.Values, zone *time.Location) (tidy url.Values, changed bool) {
 		changed = changed || !slices.Equal(values, tidy[name])
 	}
 	return tidy, changed
-}
-
-// onClock tells when the clock of a zone shows a time, first and last. If it never does,
-// as it is set forward then, these are what a clock not yet set, and one set already,
-// would have shown it at, the earlier first.
-func onClock(shown time.Time, zone *time.Location) (first, last time.Time) {
-	at := func(near time.Time) time.Time {
-		_, offset := near.In(zone).Zone()
-		return shown.Add(-time.Duration(offset) * time.Second).In(zone)
-	}
-	shows := func(t time.Time) bool { return t.Format(time.DateTime) == shown.Format(time.DateTime) }
-	before, after := at(shown.Add(-24*time.Hour)), at(shown.Add(24*time.Hour))
-	switch {
-	case shows(before) && !shows(after):
-		return before, before
-	case shows(after) && !shows(before):
-		return after, after
-	case after.Before(before):
-		return after, before
-	}
-	return before, after
 }
 
 // stamp is a time as it stands in an address.

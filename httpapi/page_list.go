@@ -39,17 +39,12 @@ func mountShelf[T any](a *API, r *mux.Router, path string, s shelf[T]) {
 	get(path, a.page(store.MayRead, "search", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return s.serve(w, r, v, path)
 	}))
-	get(path+".csv", a.page(store.MayExport, "export", func(w http.ResponseWriter, r *http.Request, v visitor) error {
-		return s.serveCSV(w, r, v.caller)
-	}))
+	get(path+".csv", a.page(store.MayExport, "export", asPage(s.serveCSV)))
 	get(path+".count", a.page(store.MayRead, "count", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return s.serveCount(w, r, v, path)
 	}))
 	if s.packs != "" {
-		pack := a.searchEvidence(s.packs)
-		get(path+"/evidence", a.page(store.MayExport, "evidence", func(w http.ResponseWriter, r *http.Request, v visitor) error {
-			return pack(w, r, v.caller)
-		}))
+		get(path+"/evidence", a.page(store.MayExport, "evidence", asPage(a.searchEvidence(s.packs))))
 	}
 }
 

@@ -279,7 +279,7 @@ func found(path, name string, storeID int64, values []string) []ui.Link {
 	links := make([]ui.Link, 0, min(len(values), most+1))
 	for i, v := range values {
 		if i == most {
-			return append(links, ui.Link{Text: "and " + ui.Number(int64(len(values)-most)) + " more"})
+			return append(links, ui.Link{Text: andMore(len(values) - most)})
 		}
 		links = append(links, ui.Link{Text: v, Href: path + query(url.Values{name: {v}, "storeId": {strconv.FormatInt(storeID, 10)}})})
 	}

@@ -56,12 +56,15 @@ func (c *pageContext) narrowing(name string, values []string) []ui.Link {
 // every line, so that its name is shortened; the full one is on hover and in the CSV.
 const alcoholFlag = "POTENTIALLY_INTERACTED_WITH_ALCOHOL"
 
+// andMore stands for what is left out of a long list.
+func andMore(n int) string { return "and " + ui.Number(int64(n)) + " more" }
+
 func flagTags(flags []string) []ui.Tag {
 	const most = 20
 	var tags []ui.Tag
 	for i, f := range flags {
 		if i == most {
-			return append(tags, ui.Tag{Text: "and " + ui.Number(int64(len(flags)-most)) + " more"})
+			return append(tags, ui.Tag{Text: andMore(len(flags) - most)})
 		}
 		tag := ui.Tag{Text: ui.Human(f), Title: f}
 		if f == alcoholFlag {

@@ -198,12 +198,14 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 	// A verification keeps its snapshot while others read, and an erasure its locks, for as
 	// long as it takes. What is forgotten ends with the program.
 	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+	// So do verifications, exports, erasures and retirements, on connections outside of the
+	// pool too. PostgreSQL has this setting from version 17 on.
+	config.ConnConfig.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		return conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'").Close()
+	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
-		// Verifications, exports and erasures take as long as they take. PostgreSQL has this
-		// setting from version 17 on.
-		_, err := conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'")
-		return err
+		return nil
 	}
 	if config.ConnConfig.ConnectTimeout == 0 {
 		config.ConnConfig.ConnectTimeout = connectTimeout

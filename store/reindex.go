@@ -63,7 +63,7 @@ func reindex(ctx context.Context, config *pgx.ConnConfig, over time.Time, each f
 	}
 	locked, err := alone(ctx, config, reindexLock, func(conn *pgx.Conn) error { return rebuildOver(ctx, conn, over, each) })
 	switch {
-	case errors.Is(err, ErrNotOwner), ctx.Err() != nil:
+	case ctx.Err() != nil:
 		return err
 	case !locked && err == nil:
 		return ErrReindexing

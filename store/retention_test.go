@@ -396,14 +396,20 @@ func TestTheNextRunCompletesWhatOneLeft(t *testing.T) {
 	}
 }
 
+// overdue records a delivery whose time is over.
+func overdue(t testing.TB, url string, s *store.Store) {
+	t.Helper()
+	at := monthsAgo(3, 0)
+	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", at)), at))
+	keepFor(t, url, s, store.NewPolicy{Months: months(1)})
+}
+
 // A reader who goes on reading keeps a month, and nobody waits for long.
 func TestAMonthThatIsReadWaits(t *testing.T) {
 	d := newSigned(t)
 	s, _ := d.open(t)
 	defer s.Close()
-	at := monthsAgo(3, 0)
-	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", at)), at))
-	keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
+	overdue(t, d.url, s)
 	reader, err := pgx.Connect(t.Context(), d.url)
 	if err != nil {
 		t.Fatal(err)
@@ -440,9 +446,7 @@ func TestAHoldThatIsPlacedDuringARetirement(t *testing.T) {
 		"CREATE TRIGGER dawdle BEFORE INSERT ON log_retirements FOR EACH ROW EXECUTE FUNCTION dawdle()")
 	s, _ := d.open(t)
 	defer s.Close()
-	at := monthsAgo(3, 0)
-	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", at)), at))
-	keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
+	overdue(t, d.url, s)
 	gate, err := pgx.Connect(t.Context(), d.url)
 	if err != nil {
 		t.Fatal(err)

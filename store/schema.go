@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
@@ -30,20 +31,20 @@ type Migration struct {
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
 	err := withProvider(databaseURL, func(_ *sql.DB, p *goose.Provider) error {
-		took := func(results []*goose.MigrationResult) (adopts bool) {
+		took := func(results []*goose.MigrationResult) {
 			for _, r := range results {
 				now := time.Now()
 				done = append(done, Migration{Version: r.Source.Version, Name: r.Source.Path, AppliedAt: &now})
-				adopts = adopts || r.Source.Version == actsVersion
 			}
-			return adopts
+		}
+		results, err := p.UpTo(ctx, actsVersion)
+		took(results)
+		if err != nil {
+			return err
 		}
 		// What is to be adopted is adopted before a later step can fail: the next run would
 		// not know of it.
-		results, err := p.UpTo(ctx, actsVersion)
-		if adopts := took(results); err != nil {
-			return err
-		} else if adopts {
+		if slices.ContainsFunc(done, func(m Migration) bool { return m.Version == actsVersion }) {
 			if err := adoptOnce(ctx, databaseURL); err != nil {
 				return fmt.Errorf("adopting what staff wrote before: %w", err)
 			}

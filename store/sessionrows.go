@@ -21,11 +21,13 @@ type sessionRow struct {
 func (r *rows) sessionParams() (stated db.UpsertSessionsParams, touched db.TouchSessionsParams) {
 	for _, k := range sortedKeys(r.sessions) {
 		row := r.sessions[k]
-		state := ""
+		var state string
+		needed := false
 		if row.state != nil {
 			state = sessionStateOf(row.state)
+			needed = r.seen.needsState(k, row, state)
 		}
-		if row.state != nil && r.seen.needsState(k, row, state) {
+		if needed {
 			a := &stated
 			a.StoreID, a.SessionID = append(a.StoreID, k.storeID), append(a.SessionID, k.id)
 			a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)

@@ -199,18 +199,17 @@ func (s *Store) openLocal(l Local) (err error) {
 	if s.spool, err = s.openSpool(l.SpoolDir(), l.SpoolBytes); err == nil {
 		s.undecided.spool, err = s.openSpool(l.UndecidedDir(), undecidedBytes(s.spool.Stats().MaxBytes))
 	}
-	switch {
-	case err == nil:
-	case !l.Optional || errors.Is(err, ErrSpoolInUse):
+	if err != nil && (!l.Optional || errors.Is(err, ErrSpoolInUse)) {
 		if s.spool != nil {
 			err = errors.Join(err, s.spool.Close())
 		}
 		return err
+	}
+	switch s.spoolless = err; {
+	case err == nil:
 	case s.spool != nil:
-		s.spoolless = err
 		s.log.Error("a part of the spool cannot be used: webhooks whose token is not known when the database goes away will be lost, and what lies there waits; mend it and start the server anew", "error", err)
 	default:
-		s.spoolless = err
 		s.metrics.spoolUnusable.Set(1)
 		s.log.Error("THE SPOOL CANNOT BE USED: webhooks that come while the database is away will be lost, and what lies in the spool waits; mend it and start the server anew", "error", err)
 	}

@@ -32,18 +32,16 @@ func newAsideWriter(out io.Writer, room int, tell func(left int64)) *asideWriter
 			select {
 			case line := <-w.lines:
 				_, _ = out.Write(line) // there is nowhere else to say so
-			default:
-				if n := w.left.Swap(0); n > 0 {
-					tell(n)
+			case <-w.stop:
+				if len(w.lines) == 0 {
+					return
 				}
-				select {
-				case line := <-w.lines:
-					_, _ = out.Write(line)
-				case <-w.stop:
-					if len(w.lines) == 0 {
-						return
-					}
-				}
+			}
+			if len(w.lines) > 0 {
+				continue
+			}
+			if n := w.left.Swap(0); n > 0 {
+				tell(n)
 			}
 		}
 	}()

@@ -109,9 +109,10 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	if config.Local, err = c.local(); err != nil {
 		return err
 	}
-	if config.Log, err = c.config(env, c.databaseFlags, c.DatabaseURL == ""); err != nil && c.LogKey != "" {
-		return err
-	} else if err != nil {
+	if config.Log, err = c.config(env, c.databaseFlags, c.DatabaseURL == ""); err != nil {
+		if c.LogKey != "" {
+			return err
+		}
 		config.Log = c.unsigned(env, c.databaseFlags, err)
 	}
 	anchors, err := c.anchors(env, registry, config.Log.Signer != nil)

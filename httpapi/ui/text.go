@@ -38,21 +38,30 @@ func (m Moment) Clock() string {
 
 // Twice reports whether the clock shows this time twice, since it is set back.
 func (m Moment) Twice() bool {
-	local := m.local()
-	_, offset := local.Zone()
-	start, end := local.ZoneBounds()
-	back := func(before, after int) time.Duration { return time.Duration(before-after) * time.Second }
-	if !end.IsZero() {
-		if _, after := end.Zone(); !local.Before(end.Add(-back(offset, after))) {
-			return true
-		}
+	_, offset := m.local().Zone()
+	first, last := OnClock(m.At.UTC().Add(time.Duration(offset)*time.Second), m.Zone)
+	return first.Before(last)
+}
+
+// OnClock tells when the clock of a zone shows a time, which is given as if in UTC, first
+// and last. If it never does, as it is set forward then, these are what a clock not yet
+// set, and one set already, would have shown it at, the earlier first.
+func OnClock(shown time.Time, zone *time.Location) (first, last time.Time) {
+	at := func(near time.Time) time.Time {
+		_, offset := near.In(zone).Zone()
+		return shown.Add(-time.Duration(offset) * time.Second).In(zone)
 	}
-	if !start.IsZero() {
-		if _, before := start.Add(-1).Zone(); local.Before(start.Add(back(before, offset))) {
-			return true
-		}
+	shows := func(t time.Time) bool { return t.Format(time.DateTime) == shown.Format(time.DateTime) }
+	before, after := at(shown.Add(-24*time.Hour)), at(shown.Add(24*time.Hour))
+	switch {
+	case shows(before) && !shows(after):
+		return before, before
+	case shows(after) && !shows(before):
+		return after, after
+	case after.Before(before):
+		return after, before
 	}
-	return false
+	return before, after
 }
 
 // Day is the date in full.
@@ -152,28 +161,18 @@ const (
 
 // Brief is Visible, of the beginning of a long text.
 func Brief(s string) string {
-	if len(s) <= briefly {
-		return Visible(s)
+	shown := 0
+	for end := range s {
+		if shown == briefly {
+			return Visible(s[:end]) + "… and " + Number(int64(utf8.RuneCountInString(s[end:]))) + " more characters"
+		}
+		shown++
 	}
-	left := utf8.RuneCountInString(s) - briefly
-	if left <= 0 {
-		return Visible(s)
-	}
-	end := 0
-	for range briefly {
-		_, size := utf8.DecodeRuneInString(s[end:])
-		end += size
-	}
-	return Visible(s[:end]) + "… and " + Number(int64(left)) + " more characters"
+	return Visible(s)
 }
 
-// reachable is an address, or none if it is too long to be followed.
-func reachable(href string) string {
-	if len(href) > longHref {
-		return ""
-	}
-	return href
-}
+// reachable reports whether there is an address, and not one too long to be followed.
+func reachable(href string) bool { return href != "" && len(href) <= longHref }
 
 func hidden(r rune) bool {
 	if r == '\n' || r == '\t' || r == '\r' {

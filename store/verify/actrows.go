@@ -70,15 +70,9 @@ func (v *verification) unknownActs(ctx context.Context, kind translog.Kind) erro
 		for _, r := range rows {
 			times = append(times, r.At, r.LeafAt)
 		}
-		found, err := v.Queries.LeafRowsAtTimes(ctx, v.log.Conn, times)
+		logged, err := v.loggedAt(ctx, times)
 		if err != nil {
 			return err
-		}
-		logged := map[logrows.ID]struct{}{}
-		for _, row := range found {
-			for _, l := range logrows.IDsOf(row.Ids) {
-				logged[l] = struct{}{}
-			}
 		}
 		for _, r := range rows {
 			v.unknownAct(kind, r.ID, logged)

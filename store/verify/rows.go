@@ -158,18 +158,37 @@ func (v *verification) unreplayed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, r := range replayed {
-		found, err := v.log.Locate(ctx, r.ReceivedAt, r.DeliveryID)
+	for some := range slices.Chunk(replayed, logrows.TimesAtOnce) {
+		times := make([]time.Time, len(some))
+		for i, r := range some {
+			times[i] = r.ReceivedAt
+		}
+		logged, err := v.loggedAt(ctx, times)
 		if err != nil {
 			return err
 		}
-		replayedBy := func(at logrows.Located) bool { return at.Kind == translog.Replay }
-		if _, waits := v.waiting[logrows.IDOf(translog.Replay, r.DeliveryID)]; waits || slices.ContainsFunc(found, replayedBy) {
-			continue
+		for _, r := range some {
+			id := logrows.IDOf(translog.Replay, r.DeliveryID)
+			_, known := logged[id]
+			if _, waits := v.waiting[id]; known || waits {
+				continue
+			}
+			v.found(Finding{Class: Tampered, What: "quarantine", DeliveryID: &r.DeliveryID, Detail: "it is said to have been replayed, and the log does not know of it"})
 		}
-		v.found(Finding{Class: Tampered, What: "quarantine", DeliveryID: &r.DeliveryID, Detail: "it is said to have been replayed, and the log does not know of it"})
 	}
 	return nil
+}
+
+// loggedAt are the leaves of some times, at most logrows.TimesAtOnce, and others.
+func (v *verification) loggedAt(ctx context.Context, times []time.Time) (map[logrows.ID]struct{}, error) {
+	rows, err := v.Queries.LeafRowsAtTimes(ctx, v.log.Conn, times)
+	logged := map[logrows.ID]struct{}{}
+	for _, row := range rows {
+		for _, l := range logrows.IDsOf(row.Ids) {
+			logged[l] = struct{}{}
+		}
+	}
+	return logged, err
 }
 
 // endless finds rows whose time is none, which no search of a time would meet.

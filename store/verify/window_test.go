@@ -2,7 +2,6 @@ package verify_test
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"os"
 	"testing"
@@ -24,18 +23,7 @@ func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 // logged is a database with usual deliveries, all in its log.
 func logged(t testing.TB, n int64) (url string, of verify.Source) {
 	t.Helper()
-	key, public, err := translog.NewKey(rand.Reader, "audit.example.com/log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := translog.NewSigner(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	verifier, err := translog.NewVerifier(public)
-	if err != nil {
-		t.Fatal(err)
-	}
+	signer, verifier := storetest.LogKeys(t)
 	url = storetest.URL(t)
 	whole := make(chan struct{}, 1)
 	s, err := store.Open(t.Context(), store.Config{DatabaseURL: url, Log: store.LogConfig{
