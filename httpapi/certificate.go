@@ -131,7 +131,8 @@ func IsCertificate(head []byte) bool {
 }
 
 // VerifyCertificate checks a certificate of erasure with nothing but public keys of the
-// log. The error says what speaks against it.
+// log. The error says what speaks against it; it is a *Problem if the file is the answer to
+// a request that failed.
 func VerifyCertificate(r io.Reader, keys *translog.Verifier) (CertificateResult, error) {
 	file, err := io.ReadAll(io.LimitReader(r, maxCertificate+1))
 	if err != nil {
@@ -139,6 +140,9 @@ func VerifyCertificate(r io.Reader, keys *translog.Verifier) (CertificateResult,
 	}
 	if len(file) > maxCertificate {
 		return CertificateResult{}, fmt.Errorf("a certificate has at most %d bytes", maxCertificate)
+	}
+	if p := readProblem(file); p != nil {
+		return CertificateResult{}, p
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(file), []byte("{")) {
 		result, _, err := verifyNote(file, keys)

@@ -37,8 +37,21 @@ func (p *Problem) Error() string {
 	return p.Title + ": " + p.Detail
 }
 
+// problems is how the type of each problem begins.
+const problems = "urn:aifi-audit:problem:"
+
+// readProblem reads a problem that was saved in place of what was asked for; nil if a file
+// is none.
+func readProblem(file []byte) *Problem {
+	var p Problem
+	if err := json.Unmarshal(file, &p); err != nil || !strings.HasPrefix(p.Type, problems) {
+		return nil
+	}
+	return &p
+}
+
 func problem(status int, code, title, detail string) *Problem {
-	return &Problem{Type: "urn:aifi-audit:problem:" + code, Title: title, Status: status, Detail: detail}
+	return &Problem{Type: problems + code, Title: title, Status: status, Detail: detail}
 }
 
 func badParameter(name, format string, args ...any) *Problem {

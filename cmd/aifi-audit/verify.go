@@ -150,6 +150,10 @@ func (c verifyCommand) file(env *environment, verifier *translog.Verifier, witne
 // certificate verifies a certificate of erasure.
 func (c verifyCommand) certificate(env *environment, f io.Reader, verifier *translog.Verifier) error {
 	r, err := httpapi.VerifyCertificate(f, verifier)
+	var failed *httpapi.Problem
+	if errors.As(err, &failed) {
+		return fmt.Errorf("%s is neither a pack nor a certificate, but the answer to a request that failed: %w", c.Pack, err)
+	}
 	if err != nil {
 		return fmt.Errorf("the certificate is not good: %w", err)
 	}

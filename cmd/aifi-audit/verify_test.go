@@ -143,4 +143,11 @@ func TestMistakesInVerifying(t *testing.T) {
 			t.Errorf("%s: %s", name, out)
 		}
 	}
+	// Who saves an answer without looking at its status is told what it was.
+	if err := os.WriteFile(bad, []byte(`{"type":"urn:aifi-audit:problem:pack-too-large","title":"Too much for a pack","status":400,"detail":"Narrow the filters."}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := attempt(t.Context(), "verify", bad, "--log-dir="+dir); code != 1 || !strings.Contains(stderr, "a request that failed: Too much for a pack: Narrow the filters.") {
+		t.Errorf("an answer is verified: %d, %s", code, stderr)
+	}
 }
