@@ -25,12 +25,12 @@ func policyJSON(p store.RetentionPolicy) policy {
 	return policy{p.ID, p.At.UTC(), p.SetBy, p.StoreID, p.Webhook, p.Months, p.Withdrawn, p.At.UTC().Add(store.RetentionPause)}
 }
 
-// retention lists the policies: those that are the newest, and all that ever were.
+// retention lists the policies that concern the caller: those that are the newest, and all that ever were.
 func (a *API) retention(w http.ResponseWriter, r *http.Request, c caller) error {
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
-	all, err := a.store.RetentionPolicies(r.Context())
+	all, err := a.store.RetentionPolicies(r.Context(), c.Scope())
 	if err != nil {
 		return err
 	}

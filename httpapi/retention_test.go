@@ -38,6 +38,9 @@ func TestAdminsSetRetention(t *testing.T) {
 	if diff := cmp.Diff(want, current); diff != "" {
 		t.Error(diff)
 	}
+	if limited := s.do(t, http.MethodGet, "/api/v1/retention", s.shop7, nil).json(t); len(limited["history"].([]any)) != 4 || len(limited["current"].([]any)) != 3 {
+		t.Errorf("a token of store 7 sees %v", limited)
+	}
 	details := storetest.Query(t, s.database, "SELECT detail FROM access_log WHERE action = 'configure' ORDER BY id")
 	if len(details) != 6 || !strings.HasSuffix(details[1], `"by":"admin","webhook":"tracking","months":6}`) || !strings.HasSuffix(details[5], `"storeId":8,"months":null,"withdrawn":true}`) {
 		t.Errorf("%q", details)

@@ -94,7 +94,7 @@ func WriteSubjectAccess(ctx context.Context, s *store.Store, out io.Writer, o Su
 	x := &subject{archive: newArchive(out, o.At), store: s, person: &o.Person, cover: subjectCover{
 		By: o.By, At: o.At, Whom: o.Person.Whom, Found: o.Person.Found, Records: o.Person.Records(), Holds: len(o.Person.Holds),
 	}}
-	policies, err := s.RetentionPolicies(ctx)
+	policies, err := s.RetentionPolicies(ctx, store.Scope{})
 	if err != nil {
 		return "", err
 	}

@@ -90,15 +90,18 @@ type policyRecord struct {
 	Withdrawn bool    `json:"withdrawn,omitempty"`
 }
 
-// RetentionPolicies are all policies that were ever set, the newest first.
-func (s *Store) RetentionPolicies(ctx context.Context) ([]RetentionPolicy, error) {
+// RetentionPolicies are all policies that were ever set for the stores of a scope, or for
+// all stores, the newest first.
+func (s *Store) RetentionPolicies(ctx context.Context, scope Scope) ([]RetentionPolicy, error) {
 	rows, err := s.queries.ListRetention(ctx, s.reads)
 	if err != nil {
 		return nil, known(err)
 	}
-	policies := make([]RetentionPolicy, len(rows))
-	for i, r := range rows {
-		policies[i] = RetentionPolicy(r)
+	var policies []RetentionPolicy
+	for _, r := range rows {
+		if r.StoreID == nil || scope.Allows(*r.StoreID) {
+			policies = append(policies, RetentionPolicy(r))
+		}
 	}
 	return policies, nil
 }

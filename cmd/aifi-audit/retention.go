@@ -75,7 +75,7 @@ type retentionListCommand struct {
 // Run lists policies.
 func (c retentionListCommand) Run(env *environment) error {
 	return c.withStore(env, func(s *store.Store) error {
-		policies, err := s.RetentionPolicies(env.ctx)
+		policies, err := s.RetentionPolicies(env.ctx, store.Scope{})
 		if err != nil {
 			return err
 		}
