@@ -106,7 +106,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	get := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
 	post := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodPost) }
 
-	r.PathPrefix("/api/push/").Handler(http.HandlerFunc(a.ingest)).Methods(http.MethodPost)
+	r.PathPrefix(pushPath).Handler(http.HandlerFunc(a.ingest)).Methods(http.MethodPost)
 
 	mount(a, r, "/api/v1/alcohol-interactions", events(a.store, store.AlcoholInteraction))
 	mount(a, r, "/api/v1/fraud-alerts", events(a.store, store.FraudAlert))

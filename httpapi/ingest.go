@@ -77,8 +77,8 @@ func (a *API) ingest(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	if !webhook.Documented() {
-		a.log.Warn("kept a webhook that AiFi does not document; is the URL in AiFi's console mistyped?", "deliveryId", id)
+	if !webhook.Documented() || !strings.HasPrefix(r.URL.Path, pushPath) {
+		a.log.Warn("kept a webhook that came to a path where AiFi's are not expected; is the URL in AiFi's console mistyped, or a proxy set up wrongly?", "deliveryId", id)
 	}
 	answerKept(w, r, id, webhook, receipt, whole)
 }
@@ -159,7 +159,7 @@ func readDelivery(r *http.Request, maxBody int64) (d store.Delivery, whole, err 
 	}
 	body, whole := readBody(r.Body, maxBody, expected(r, maxBody))
 	return store.Delivery{
-		ID: id, Webhook: aifi.ParseWebhook(cut(strings.TrimPrefix(r.URL.Path, "/api/push/"), maxPath)),
+		ID: id, Webhook: webhookAt(r.URL.Path),
 		Path: cut(r.URL.EscapedPath(), maxPath), Headers: keep(r.Header), RemoteAddr: remoteAddr(r), Body: body, Truncated: whole != nil,
 	}, whole, nil
 }

@@ -54,6 +54,49 @@ func TestIngestAnswers(t *testing.T) {
 	}
 }
 
+// AiFi calls a URL as it was typed, and sends nothing again.
+func TestAWebhookThatGoesAstrayIsKept(t *testing.T) {
+	s := serve(t)
+	body := []byte(`{"storeId":7,"sessionId":"S-1"}`)
+	for _, c := range []struct{ method, path, webhook string }{
+		{"POST", "//api/push/suspected-fraud", "suspected-fraud"},
+		{"POST", "/audit/api/push/suspected-fraud", "suspected-fraud"},
+		{"POST", "/api/push/api/push/suspected-fraud", "api/push/suspected-fraud"},
+		{"POST", "/api/v1/suspected-fraud", "suspected-fraud"},
+		{"POST", "/push/transition/left", "transition/left"},
+		{"POST", "/API/Push/Suspected-Fraud/", "suspected-fraud"},
+		{"POST", "/api/push", "api/push"},
+		{"POST", "/api/v1/deliveries", "api/v1/deliveries"},
+		{"POST", "/", ""},
+		{"POST", "/" + strings.Repeat("a/", 4<<10), strings.TrimSuffix(strings.Repeat("a/", (2<<10+11)/2), "/")},
+		{"PUT", "/api/push/suspected-fraud", "suspected-fraud"},
+		{"PATCH", "/api/push/something/new", "something/new"},
+	} {
+		a := s.do(t, c.method, c.path, s.ingest, body)
+		id, _ := a.json(t)["deliveryId"].(string)
+		d := s.get(t, "/api/v1/deliveries/"+id).json(t)
+		if kept := s.get(t, "/api/v1/deliveries/"+id+"/body"); a.status != 200 || d["webhook"] != c.webhook || !bytes.Equal(kept.body, body) {
+			t.Errorf("%s %.60s: got %d %s, %v", c.method, c.path, a.status, a.body, d["webhook"])
+		}
+	}
+	for _, c := range []struct {
+		method, path, token string
+		status              int
+	}{
+		{"POST", "/audit/api/push/suspected-fraud", "aifi_audit_wrong", 401},
+		{"POST", "/audit/api/push/suspected-fraud", s.staff, 403},
+		{"POST", "/nothing", "aifi_audit_wrong", 404},
+		{"POST", "/nothing", s.staff, 404},
+		{"POST", "/api/v1/deliveries", s.staff, 405},
+		{"GET", "/nothing", s.ingest, 404},
+		{"DELETE", "/api/push/suspected-fraud", s.ingest, 405},
+	} {
+		if a := s.do(t, c.method, c.path, c.token, body); a.status != c.status {
+			t.Errorf("%s %s: got %d %s", c.method, c.path, a.status, a.body)
+		}
+	}
+}
+
 func TestIngestRefusesWithoutAToken(t *testing.T) {
 	s := serve(t)
 	for name, c := range map[string]struct {

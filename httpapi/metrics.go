@@ -25,7 +25,7 @@ var surfaces = []surface{fromAiFi, fromStaff, fromOperator}
 
 func surfaceOf(path string) surface {
 	switch {
-	case strings.HasPrefix(path, "/api/push/"):
+	case strings.HasPrefix(path, pushPath), webhookAt(path).Documented():
 		return fromAiFi
 	case strings.HasPrefix(path, "/api/"):
 		return fromStaff

@@ -141,6 +141,10 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 }
 
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
+	if a.astray(r) {
+		a.ingest(w, r)
+		return
+	}
 	if wantsPage(r) {
 		safeHeaders(w.Header())
 		a.failPage(w, r, a.visitor(r), problem(http.StatusNotFound, "not-found", "Not found", "There is no page at this address."))
@@ -150,6 +154,10 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	if a.astray(r) {
+		a.ingest(w, r)
+		return
+	}
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch} {
 		other := *r
