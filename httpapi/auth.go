@@ -40,13 +40,22 @@ func (a *API) findToken(r *http.Request) (store.Token, refusal) {
 	return t, refusal(why)
 }
 
-// bearer is the token that a request presents; "" if it presents none.
+// bearer is the token that a request presents; "" if it presents none. Who typed the
+// scheme into AiFi's console too, or had it left out, typed a good token all the same.
 func bearer(r *http.Request) string {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	header := strings.TrimSpace(r.Header.Get("Authorization"))
+	scheme, rest, more := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
+		if more {
+			return "" // it is of another scheme
+		}
+		return header
 	}
-	return strings.TrimSpace(secret)
+	for strings.EqualFold(scheme, "Bearer") {
+		header = strings.TrimSpace(rest)
+		scheme, rest, _ = strings.Cut(header, " ")
+	}
+	return header
 }
 
 func lacks(right store.Right) *Problem {

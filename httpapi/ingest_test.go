@@ -97,6 +97,18 @@ func TestAWebhookThatGoesAstrayIsKept(t *testing.T) {
 	}
 }
 
+func TestATokenIsFoundHoweverItWasTyped(t *testing.T) {
+	s := serve(t)
+	for header, status := range map[string]int{
+		"bearer " + s.ingest: 200, "Bearer  " + s.ingest + " ": 200, "Bearer Bearer " + s.ingest: 200, s.ingest: 200,
+		"Bearer": 401, "Bearer Bearer": 401, "": 401, "Basic " + s.ingest: 401, "Bearer " + s.ingest + " " + s.ingest: 401, "Token " + s.ingest: 401,
+	} {
+		if a := s.do(t, http.MethodPost, "/api/push/tracking", "", []byte(`{"storeId":7}`), "Authorization", header); a.status != status {
+			t.Errorf("%q: got %d %s", header, a.status, a.body)
+		}
+	}
+}
+
 func TestIngestRefusesWithoutAToken(t *testing.T) {
 	s := serve(t)
 	for name, c := range map[string]struct {
