@@ -88,12 +88,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		env.handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }
 	}
 	env.log = slog.New(env.handler(stderr))
-	if err := command.Run(env); err != nil && !errors.Is(err, context.Canceled) {
+	switch err := command.Run(env); {
+	case err == nil:
+		return 0
+	case ctx.Err() == nil || !errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "aifi-audit:", err)
 		return 1
+	case command.Command() == "serve", command.Command() == "demo":
+		return 0 // a signal is how they end
 	}
-	return 0
+	fmt.Fprintln(stderr, "aifi-audit: interrupted: it is not done")
+	return interrupted
 }
+
+// interrupted is the exit code of a command that a signal ended, as shells have it.
+const interrupted = 130
 
 type versionCommand struct{}
 

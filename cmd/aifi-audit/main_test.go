@@ -135,6 +135,22 @@ func TestDemo(t *testing.T) {
 	}
 }
 
+// What checks or writes must not look as if it had come to its end.
+func TestASignalEndsNoCommandWell(t *testing.T) {
+	databaseURL, dir, _ := logged(t, "10")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, c := range []string{"verify", "verify --incremental", "export alcohol-interactions", "migrate up", "retention run"} {
+		args := append(strings.Fields(c), "--database-url="+databaseURL)
+		if strings.HasPrefix(c, "verify") {
+			args = append(args, "--log-dir="+dir)
+		}
+		if code, out, err := attempt(ctx, args...); code != 130 || out != "" || !strings.Contains(err, "interrupted") {
+			t.Errorf("%s: ended with %d, %q, %q", c, code, out, err)
+		}
+	}
+}
+
 func TestHelpAndMistakes(t *testing.T) {
 	for args, want := range map[string]int{
 		"--help": 0, "serve --help": 0, "": 2, "nonsense": 2, "migrate up": 1, "serve --time-zone=Nowhere/Land": 2, "simulate --url=http://127.0.0.1:1 --token=x --stores=0": 1,

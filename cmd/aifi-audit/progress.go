@@ -41,10 +41,12 @@ func (b *bar) add(n int) {
 	}
 }
 
-// set moves the bar to a place, of a total that may have changed.
+// set moves the bar to a place, of a total that may have changed; 0 or less is not known.
 func (b *bar) set(done, total int64) {
 	if b.shown != nil {
-		b.shown.ChangeMax64(max(total, 1))
+		if total > 0 {
+			b.shown.ChangeMax64(total)
+		}
 		_ = b.shown.Set64(done)
 	}
 }
