@@ -1,7 +1,6 @@
--- name: InsertToken :one
+-- name: InsertToken :exec
 INSERT INTO tokens (name, hash, scopes, store_ids, created_at, expires_at)
-VALUES (@name, @hash, @scopes, sqlc.narg('store_ids')::bigint[], @created_at, sqlc.narg('expires_at'))
-RETURNING id;
+VALUES (@name, @hash, @scopes, sqlc.narg('store_ids')::bigint[], @created_at, sqlc.narg('expires_at'));
 
 -- name: ListTokens :many
 SELECT * FROM tokens ORDER BY id;

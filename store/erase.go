@@ -60,7 +60,7 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, 
 	if e.Progress == nil {
 		e.Progress = func(string, int64) {}
 	}
-	var subject translog.Secret
+	var done Erasure
 	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		x := &erasing{
 			Store: s, tx: tx, by: e.By, at: s.now().UTC().Truncate(time.Microsecond), erased: map[uuid.UUID]bool{}, progress: e.Progress,
@@ -68,15 +68,19 @@ func (s *Store) Erase(ctx context.Context, id uuid.UUID, e Execution) (Erasure, 
 		if err := x.begin(ctx, id, e.Unapproved); err != nil {
 			return err
 		}
-		subject = x.request.secret
-		return x.run(ctx)
+		subject := x.request.secret
+		if err := x.run(ctx); err != nil {
+			return err
+		}
+		var err error
+		done, err = s.erasure(ctx, tx, id) // the last that can fail: the key is kept nowhere else
+		done.SubjectKey = subject[:]
+		return err
 	})
 	if err != nil {
 		return Erasure{}, knownErasure(err)
 	}
-	done, err := s.Erasure(ctx, Scope{}, id)
-	done.SubjectKey = subject[:]
-	return done, err
+	return done, nil
 }
 
 // begin takes the request, and checks that it may be executed and is about whom it was.

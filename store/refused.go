@@ -88,6 +88,11 @@ func (s *Store) KeepRefused(secret string, why Refusal, d Delivery) {
 	defer r.mu.Unlock()
 	r.fresh = append(r.fresh, refusalOf(d, hash[:], why))
 	r.bytes += int64(len(r.fresh[len(r.fresh)-1].delivery.Body))
+	r.trim()
+}
+
+// trim drops the oldest of what waits to be written, down to what is kept at all.
+func (r *refusals) trim() {
 	for len(r.fresh) > r.limits.Most || r.bytes > r.limits.MostBytes {
 		r.bytes -= int64(len(r.fresh[0].delivery.Body))
 		r.fresh[0] = refusal{}
@@ -135,6 +140,7 @@ func (s *Store) writeRefusals(ctx context.Context) error {
 		for _, f := range r.fresh {
 			r.bytes += int64(len(f.delivery.Body))
 		}
+		r.trim()
 	}
 	return known(err)
 }

@@ -69,7 +69,11 @@ func (s *Store) planRetention(ctx context.Context, conn db.DBTX) (plan Retention
 	}
 	plan.Unfinished = span.Unfinished
 	first := monthOf(span.FirstAt)
-	if oldest, err := s.queries.OldestPartition(ctx, conn); err == nil && oldest != "" {
+	oldest, err := s.queries.OldestPartition(ctx, conn)
+	if err != nil {
+		return plan, err
+	}
+	if oldest != "" {
 		if m, err := time.Parse("200601", oldest); err == nil && m.Before(first) {
 			first = m
 		}
@@ -79,7 +83,7 @@ func (s *Store) planRetention(ctx context.Context, conn db.DBTX) (plan Retention
 		if err != nil {
 			return plan, fmt.Errorf("planning %s: %w", month.Format("2006-01"), err)
 		}
-		if m.Whole || m.Going() > 0 || slices.ContainsFunc(m.Groups, func(g RetentionGroup) bool { return g.Due }) {
+		if m.Whole || slices.ContainsFunc(m.Groups, func(g RetentionGroup) bool { return g.Due }) {
 			plan.Months = append(plan.Months, m)
 		}
 	}

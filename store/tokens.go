@@ -89,7 +89,7 @@ func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, st
 	for i, r := range rights {
 		scopes[i] = string(r)
 	}
-	_, err := s.queries.InsertToken(ctx, s.office, db.InsertTokenParams{
+	err := s.queries.InsertToken(ctx, s.office, db.InsertTokenParams{
 		Name: name, Hash: hash[:], Scopes: scopes, StoreIds: storeIDs, CreatedAt: s.now(), ExpiresAt: expires,
 	})
 	if keyTaken(err) {
@@ -98,7 +98,16 @@ func (s *Store) CreateToken(ctx context.Context, name string, rights []Right, st
 	if err != nil {
 		return "", fmt.Errorf("creating token %q: %w", name, known(err))
 	}
-	return secret, s.tokens.reload(ctx, s)
+	s.tokensChanged(ctx)
+	return secret, nil
+}
+
+// tokensChanged has this process know of it at once. Should that fail, it hears of it as
+// the others do, and what was done stands.
+func (s *Store) tokensChanged(ctx context.Context) {
+	if err := s.tokens.reload(ctx, s); err != nil {
+		s.log.Warn("tokens cannot be read again yet", "error", err)
+	}
 }
 
 // Tokens lists all tokens, oldest first.
@@ -134,5 +143,6 @@ func (s *Store) RevokeToken(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("revoking token %q: %w", name, err)
 	}
-	return s.tokens.reload(ctx, s)
+	s.tokensChanged(ctx)
+	return nil
 }

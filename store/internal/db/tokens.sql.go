@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-const insertToken = `-- name: InsertToken :one
+const insertToken = `-- name: InsertToken :exec
 INSERT INTO tokens (name, hash, scopes, store_ids, created_at, expires_at)
 VALUES ($1, $2, $3, $4::bigint[], $5, $6)
-RETURNING id
 `
 
 type InsertTokenParams struct {
@@ -25,8 +24,8 @@ type InsertTokenParams struct {
 	ExpiresAt *time.Time
 }
 
-func (q *Queries) InsertToken(ctx context.Context, db DBTX, arg InsertTokenParams) (int64, error) {
-	row := db.QueryRow(ctx, insertToken,
+func (q *Queries) InsertToken(ctx context.Context, db DBTX, arg InsertTokenParams) error {
+	_, err := db.Exec(ctx, insertToken,
 		arg.Name,
 		arg.Hash,
 		arg.Scopes,
@@ -34,9 +33,7 @@ func (q *Queries) InsertToken(ctx context.Context, db DBTX, arg InsertTokenParam
 		arg.CreatedAt,
 		arg.ExpiresAt,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	return err
 }
 
 const listTokens = `-- name: ListTokens :many
