@@ -2,9 +2,6 @@ package httpapi
 
 import (
 	"io"
-	"mime"
-	"net/http"
-	"time"
 )
 
 // column is a column of a CSV. cell writes at most one cell; none is an empty one.
@@ -58,31 +55,4 @@ func (c *CSV[T]) Flush() error {
 	_, err := c.w.Write(c.cells.buf)
 	c.cells.buf = c.cells.buf[:0]
 	return err
-}
-
-// download sends its headers with its first bytes.
-type download struct {
-	w           http.ResponseWriter
-	name        string
-	contentType string
-	timeout     time.Duration // for a part to be accepted
-	started     bool
-}
-
-func (d *download) start() {
-	d.started = true
-	h := d.w.Header()
-	h.Set("Content-Type", d.contentType)
-	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": d.name}))
-	h.Set("Cache-Control", "no-store")
-	d.w.WriteHeader(http.StatusOK)
-}
-
-func (d *download) Write(b []byte) (int, error) {
-	if !d.started {
-		d.start()
-	}
-	// A client that no longer reads must not hold a database connection for ever.
-	_ = http.NewResponseController(d.w).SetWriteDeadline(time.Now().Add(d.timeout))
-	return d.w.Write(b)
 }

@@ -128,12 +128,14 @@ func (o object) whom() (w store.Whom, err error) {
 		return w, err
 	}
 	w.CustomerID = text(customer)
-	for name, to := range map[string]*[]string{"emails": &w.Emails, "phones": &w.Phones, "names": &w.Names} {
-		if *to, err = o.texts(name); err != nil {
-			return w, err
-		}
+	if w.Emails, err = o.texts("emails"); err != nil {
+		return w, err
 	}
-	return w, nil
+	if w.Phones, err = o.texts("phones"); err != nil {
+		return w, err
+	}
+	w.Names, err = o.texts("names")
+	return w, err
 }
 
 // requestErasure files a request.

@@ -91,15 +91,18 @@ func readHold(r *http.Request) (n store.NewHold, err error) {
 	if n.StoreID, err = body.integer("storeId"); err != nil {
 		return n, err
 	}
-	for name, to := range map[string]*string{"sessionId": &n.SessionID, "customerId": &n.CustomerID, "reason": &n.Reason} {
-		value, err := body.text(name)
+	for _, member := range []struct {
+		name string
+		to   *string
+	}{{"sessionId", &n.SessionID}, {"customerId", &n.CustomerID}, {"reason", &n.Reason}} {
+		value, err := body.text(member.name)
 		if err != nil {
 			return n, err
 		}
 		if value != nil && *value == "" {
-			return n, badMember("/"+name, "It must not be empty; null, or leaving it out, names none.")
+			return n, badMember("/"+member.name, "It must not be empty; null, or leaving it out, names none.")
 		}
-		*to = text(value)
+		*member.to = text(value)
 	}
 	if n.From, err = body.moment("from"); err != nil {
 		return n, err

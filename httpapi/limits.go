@@ -73,18 +73,6 @@ func (a *API) Server() *http.Server {
 // connectionKey is that of a request's connection in its context.
 type connectionKey struct{}
 
-// resetUnlessWhole has the connection of a request of HTTP/1.0, whose answers end with
-// it, be reset if it ends before whole is called, even if the program is killed: the
-// usual end would look like that of a whole answer.
-func resetUnlessWhole(r *http.Request) (whole func()) {
-	conn, ok := r.Context().Value(connectionKey{}).(interface{ SetLinger(seconds int) error })
-	if !ok || r.ProtoAtLeast(1, 1) {
-		return func() {}
-	}
-	_ = conn.SetLinger(0)
-	return func() { _ = conn.SetLinger(-1) }
-}
-
 // strangerPatience is how long the rest of a body is waited for that nobody asked for.
 const strangerPatience = time.Second
 

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -144,16 +143,12 @@ func (l list[T]) serveCSV(w http.ResponseWriter, r *http.Request, c caller) erro
 	})
 }
 
-// streamCSV answers with all rows. Until the first bytes leave, an error is still an
-// answer; after that the connection is broken, so that no client takes a part for
-// the whole.
+// streamCSV answers with all rows.
 func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name string, columns []column[T], raw bool, rows func(func(T) error) error) error {
-	out := &download{w: w, name: name + ".csv", contentType: "text/csv; charset=utf-8; header=present", timeout: c.api.limits.WriteTimeout}
+	out := c.download(w, r, name+".csv", "text/csv; charset=utf-8; header=present")
 	if r.Method == http.MethodHead {
-		out.start()
-		return nil
+		return out.head()
 	}
-	whole := resetUnlessWhole(r)
 	enc := NewCSV(out, columns, raw)
 	n := int64(0)
 	err := rows(func(item T) error {
@@ -163,21 +158,5 @@ func streamCSV[T any](w http.ResponseWriter, r *http.Request, c caller, name str
 	if err == nil {
 		err = enc.Flush()
 	}
-	if err == nil && out.started {
-		err = http.NewResponseController(w).Flush() // what was only buffered until now may fail to go
-	}
-	if err == nil {
-		c.saw(r, n, "")
-		whole()
-		return nil
-	}
-	if !out.started {
-		whole() // the problem is
-		return err
-	}
-	if !errors.Is(err, context.Canceled) {
-		c.api.log.Warn("an export was broken off", "path", r.URL.Path, "error", err)
-	}
-	c.saw(r, n, "broken off")
-	panic(http.ErrAbortHandler)
+	return out.finish(r, c, n, "", err)
 }

@@ -172,10 +172,9 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	if err := c.seesRows(r, len(ids)); err != nil {
 		return err
 	}
-	out := &download{w: w, name: "evidence.zip", contentType: "application/zip", timeout: c.api.limits.WriteTimeout}
+	out := c.download(w, r, "evidence.zip", "application/zip")
 	if r.Method == http.MethodHead {
-		out.start()
-		return nil
+		return out.head()
 	}
 	m := manifest{
 		Format: packFormat, CreatedAt: time.Now().UTC().Truncate(time.Second), CreatedBy: c.Name, Subject: r.URL.RequestURI(), Size: checkpoint.N,
@@ -183,18 +182,7 @@ func (a *API) servePack(w http.ResponseWriter, r *http.Request, c caller, found 
 	}
 	k := &pack{archive: newArchive(out, m.CreatedAt), api: a, manifest: m, cosigned: cosigned, cover: cover{Manifest: m, Checkpoint: string(checkpoint.Note), Cosigned: cosigned.note(), Events: found}}
 	sum, err := k.write(r.Context(), checkpoint, ids, found)
-	if err == nil {
-		c.saw(r, int64(len(ids)), "manifest SHA-256 "+sum)
-		return nil
-	}
-	c.saw(r, 0, "broken off")
-	if !out.started {
-		return err
-	}
-	if !errors.Is(err, context.Canceled) {
-		a.log.Error("an evidence pack was broken off", "path", r.URL.Path, "error", err)
-	}
-	panic(http.ErrAbortHandler)
+	return out.finish(r, c, int64(len(k.cover.Deliveries)), "manifest SHA-256 "+sum, err)
 }
 
 const (

@@ -148,6 +148,13 @@ func foundText(f store.Found) string {
 	return strings.Join(parts, ", ")
 }
 
+func oneOrNone(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return []string{text}
+}
+
 // askErasure shows what is kept about a customer, and when that was seen asks for his
 // erasure. The customer is never in an address: browsers and proxies keep those.
 func (a *API) askErasure(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -160,11 +167,7 @@ func (a *API) askErasure(w http.ResponseWriter, r *http.Request, v visitor) erro
 	said := func(name string) string { return strings.TrimSpace(r.PostForm.Get(name)) }
 	ask := ui.AskErasure{Customer: said("customerId"), Email: said("email"), Phone: said("phone"), Name: said("name"), Reason: said("reason")}
 	n := store.NewErasure{Whom: store.Whom{CustomerID: ask.Customer}, Reason: ask.Reason, Token: &v.Token}
-	for to, one := range map[*[]string]string{&n.Emails: ask.Email, &n.Phones: ask.Phone, &n.Names: ask.Name} {
-		if one != "" {
-			*to = []string{one}
-		}
-	}
+	n.Emails, n.Phones, n.Names = oneOrNone(ask.Email), oneOrNone(ask.Phone), oneOrNone(ask.Name)
 	if r.PostForm.Get("step") != "ask" {
 		v.action = "view"
 		return v.previewErasure(w, r, n, ask)

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"html/template"
 	"io"
 	"maps"
@@ -299,22 +298,14 @@ func (a *API) answerSubject(w http.ResponseWriter, r *http.Request, c caller, wh
 	if person.Found.None() {
 		return store.ErrNotFound
 	}
-	out := &download{w: w, name: "subject-access.zip", contentType: "application/zip", timeout: c.api.limits.WriteTimeout}
+	out := c.download(w, r, "subject-access.zip", "application/zip")
 	if r.Method == http.MethodHead {
-		out.start()
-		return nil
+		return out.head()
 	}
 	sum, err := WriteSubjectAccess(r.Context(), a.store, out, SubjectAccess{Person: person, By: c.Name, At: time.Now().UTC().Truncate(time.Second)})
-	if err == nil {
-		c.saw(r, person.Found.Deliveries, "manifest SHA-256 "+sum)
-		return nil
+	sent := person.Found.Deliveries
+	if err != nil {
+		sent = 0 // it is not known how many
 	}
-	c.saw(r, 0, "broken off")
-	if !out.started {
-		return err
-	}
-	if !errors.Is(err, context.Canceled) {
-		a.log.Error("a subject access was broken off", "error", err)
-	}
-	panic(http.ErrAbortHandler)
+	return out.finish(r, c, sent, "manifest SHA-256 "+sum, err)
 }
