@@ -8,7 +8,7 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.e
 FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR d.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR CASE cardinality(sqlc.narg('store_ids')::bigint[]) WHEN 1 THEN d.store_id = (sqlc.narg('store_ids')::bigint[])[1] ELSE d.store_id = ANY (sqlc.narg('store_ids')::bigint[]) END)
     AND (sqlc.narg('webhooks')::text[] IS NULL OR d.webhook = ANY (sqlc.narg('webhooks')::text[]))
     AND (sqlc.narg('session_ids')::text[] IS NULL OR (d.session_id = ANY (sqlc.narg('session_ids')::text[])
         AND hashtextextended(d.session_id, 0) = ANY (text_hashes(sqlc.narg('session_ids')::text[]))))

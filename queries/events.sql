@@ -6,7 +6,9 @@
 -- disposition are asked for as 'none', and unmarked then says so: the planner would
 -- take IS NULL behind an outer join for rare, and sort them all.
 
--- ListEvents walks events in time, or those of some sessions or customers.
+-- ListEvents walks events in time, or those of some sessions or customers. One store is
+-- said as such: of = ANY the planner does not know that the index of its events is in the
+-- order of time.
 -- name: ListEvents :many
 SELECT e.store_id, e.kind, e.occurred_at, e.id, e.occurred_at_known, e.delivery_id, e.received_at, e.issued_at, e.webhook, e.event_id, e.session_id,
     e.customer_id, e.shopper_id, e.store_external_id, e.flags, e.product_ids, e.gondola_ids, e.payment_provider,
@@ -18,7 +20,7 @@ LEFT JOIN event_personal_info p ON @kind::text = 'registration' AND p.store_id =
     AND p.occurred_at = e.occurred_at AND p.event_id = e.id
 LEFT JOIN event_reviews r ON r.store_id = e.store_id AND r.kind = e.kind AND r.occurred_at = e.occurred_at AND r.event_id = e.id
 WHERE e.kind = @kind::text
-    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR e.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+    AND (sqlc.narg('store_ids')::bigint[] IS NULL OR CASE cardinality(sqlc.narg('store_ids')::bigint[]) WHEN 1 THEN e.store_id = (sqlc.narg('store_ids')::bigint[])[1] ELSE e.store_id = ANY (sqlc.narg('store_ids')::bigint[]) END)
     AND (sqlc.narg('store_external_ids')::text[] IS NULL OR e.store_id <> 0 OR e.store_external_id = ANY (sqlc.narg('store_external_ids')::text[]))
     AND (sqlc.narg('session_ids')::text[] IS NULL OR (e.session_id = ANY (sqlc.narg('session_ids')::text[])
         AND hashtextextended(e.session_id, 0) = ANY (text_hashes(sqlc.narg('session_ids')::text[]))))

@@ -6,7 +6,7 @@
 -- name: ListSessions :many
 SELECT s.*, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM sessions s
-WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR s.store_id = ANY (sqlc.narg('store_ids')::bigint[]))
+WHERE (sqlc.narg('store_ids')::bigint[] IS NULL OR CASE cardinality(sqlc.narg('store_ids')::bigint[]) WHEN 1 THEN s.store_id = (sqlc.narg('store_ids')::bigint[])[1] ELSE s.store_id = ANY (sqlc.narg('store_ids')::bigint[]) END)
     AND (sqlc.narg('session_ids')::text[] IS NULL OR s.session_id = ANY (sqlc.narg('session_ids')::text[]))
     AND (sqlc.narg('customer_ids')::text[] IS NULL OR s.customer_id = ANY (sqlc.narg('customer_ids')::text[]))
     AND (sqlc.narg('flags')::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY (sqlc.narg('flags')::text[]) OFFSET 0))

@@ -97,26 +97,29 @@ func (s *Store) deliveryRows(ctx context.Context, args db.ListDeliveriesParams, 
 	if s.paging.neverMerges {
 		facet = ""
 	}
-	span := part{args.FromTime, args.ToTime, facet != ""}
-	parts := []part{span}
-	if args.SessionIds == nil {
-		parts = partsOf(span, startOf(span, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
-	}
 	var merged scans
 	if facet != "" {
 		if merged, err = s.deliveryScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return nil, err
 		}
-		if len(merged.stores) > s.paging.mergesGladly {
-			at, err := read(ctx, s, s.queries.DeliveryTimeAt, db.DeliveryTimeAtParams{
-				FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
-				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
-			})
-			if err != nil {
-				return nil, err
-			}
-			parts = lookingThrough(parts, at, args.Ascending)
+		if !merged.merges(facet) {
+			facet, args.StoreIds = "", merged.stores
 		}
+	}
+	span := part{args.FromTime, args.ToTime, facet != ""}
+	parts := []part{span}
+	if args.SessionIds == nil {
+		parts = partsOf(span, startOf(span, args.AfterTime, args.NewerTime, args.Ascending), args.Ascending, s.now())
+	}
+	if len(merged.stores) > s.paging.mergesGladly {
+		at, err := read(ctx, s, s.queries.DeliveryTimeAt, db.DeliveryTimeAtParams{
+			FromTime: parts[0].from, ToTime: parts[0].to, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+			Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+		})
+		if err != nil {
+			return nil, err
+		}
+		parts = lookingThrough(parts, at, args.Ascending)
 	}
 	_, err = inParts(parts, limit, func(p part, limit int64) (int64, error) {
 		if !p.merged {

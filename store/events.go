@@ -203,6 +203,10 @@ func (s *Store) eventParts(ctx context.Context, args db.ListEventsParams, limit 
 		if args.ToTime == nil || merged.until.Before(*args.ToTime) {
 			args.ToTime = &merged.until
 		}
+		// Of those with no disposition the planner takes there to be few, and sorts them all.
+		if !merged.merges(facet) && args.Dispositions == nil {
+			facet, args.StoreIds = "", merged.stores
+		}
 	}
 	span := part{args.FromTime, args.ToTime, facet != ""}
 	parts := []part{span}

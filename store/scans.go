@@ -17,6 +17,10 @@ type scans struct {
 	until  time.Time // of events: they happened before that
 }
 
+// merges reports whether there is something to merge: all of one store is what an index
+// has in order.
+func (found scans) merges(facet string) bool { return len(found.stores) > 1 || facet != "store" }
+
 // eventScans gives the scans for the values of a facet of events or sessions, in some
 // stores, nil meaning all.
 func (s *Store) eventScans(ctx context.Context, facet string, stores []int64, values []string) (found scans, err error) {

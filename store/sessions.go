@@ -65,23 +65,26 @@ func (s *Store) sessionParts(ctx context.Context, args db.ListSessionsParams, li
 	if s.paging.neverMerges {
 		facet = ""
 	}
-	parts := []part{{args.FromTime, args.ToTime, facet != ""}}
 	var merged scans
 	if facet != "" {
 		var err error
 		if merged, err = s.eventScans(ctx, facet, args.StoreIds, values); err != nil || len(merged.stores) == 0 {
 			return 0, err
 		}
-		if len(merged.stores) > 4*s.paging.mergesGladly { // a scan of one index, not of one for each month
-			at, err := read(ctx, s, s.queries.SessionTimeAt, db.SessionTimeAtParams{
-				FromTime: args.FromTime, ToTime: args.ToTime, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
-				Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
-			})
-			if err != nil {
-				return 0, err
-			}
-			parts = lookingThrough(parts, at, args.Ascending)
+		if !merged.merges(facet) {
+			facet, args.StoreIds = "", merged.stores
 		}
+	}
+	parts := []part{{args.FromTime, args.ToTime, facet != ""}}
+	if len(merged.stores) > 4*s.paging.mergesGladly { // a scan of one index, not of one for each month
+		at, err := read(ctx, s, s.queries.SessionTimeAt, db.SessionTimeAtParams{
+			FromTime: args.FromTime, ToTime: args.ToTime, AfterTime: args.AfterTime, NewerTime: args.NewerTime,
+			Ascending: args.Ascending, RowsBefore: s.paging.looksThrough,
+		})
+		if err != nil {
+			return 0, err
+		}
+		parts = lookingThrough(parts, at, args.Ascending)
 	}
 	return inParts(parts, limit, func(p part, limit int64) (int64, error) {
 		if !p.merged {

@@ -416,7 +416,7 @@ SELECT d.store_id, d.received_at, d.id, d.webhook, d.session_id, d.event_id, d.e
 FROM delivery_requests d
 LEFT JOIN tokens t ON t.id = d.token_id
 LEFT JOIN events e ON e.store_id = d.store_id AND e.kind = d.event_kind AND e.occurred_at = d.event_occurred_at AND e.id = d.event_id
-WHERE ($1::bigint[] IS NULL OR d.store_id = ANY ($1::bigint[]))
+WHERE ($1::bigint[] IS NULL OR CASE cardinality($1::bigint[]) WHEN 1 THEN d.store_id = ($1::bigint[])[1] ELSE d.store_id = ANY ($1::bigint[]) END)
     AND ($2::text[] IS NULL OR d.webhook = ANY ($2::text[]))
     AND ($3::text[] IS NULL OR (d.session_id = ANY ($3::text[])
         AND hashtextextended(d.session_id, 0) = ANY (text_hashes($3::text[]))))

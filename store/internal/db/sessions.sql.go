@@ -38,7 +38,7 @@ const listSessions = `-- name: ListSessions :many
 
 SELECT s.store_id, s.session_id, s.first_seen_at, s.last_seen_at, s.created_at, s.updated_at, s.expires_at, s.aifi_id, s.customer_id, s.code, s.code_first_successfully_scanned_at, s.code_last_successfully_scanned_at, s.customer_first_entered_at, s.customer_last_entered_at, s.customer_first_exited_at, s.customer_last_exited_at, s.customer_payment_instrument_id, s.customer_satisfaction, s.customer_satisfaction_submitted, s.group_size, s.visitors, s.location_id, s.priority, s.session_token, s.referenced_session_id, s.status, s.stated_store_id, s.store_id_scannable_at, s.suspected_fraud, s.metadata, ARRAY(SELECT f.flag FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id ORDER BY f.flag)::text[] AS flags
 FROM sessions s
-WHERE ($1::bigint[] IS NULL OR s.store_id = ANY ($1::bigint[]))
+WHERE ($1::bigint[] IS NULL OR CASE cardinality($1::bigint[]) WHEN 1 THEN s.store_id = ($1::bigint[])[1] ELSE s.store_id = ANY ($1::bigint[]) END)
     AND ($2::text[] IS NULL OR s.session_id = ANY ($2::text[]))
     AND ($3::text[] IS NULL OR s.customer_id = ANY ($3::text[]))
     AND ($4::text[] IS NULL OR EXISTS (SELECT 1 FROM session_flags f WHERE f.store_id = s.store_id AND f.session_id = s.session_id AND f.flag = ANY ($4::text[]) OFFSET 0))
