@@ -13,8 +13,9 @@ import (
 // cells appends the cells of a CSV to a buffer. Absence is an empty cell; lists are
 // joined by a bar.
 type cells struct {
-	buf []byte
-	raw bool // text is not looked at for formulas
+	buf        []byte
+	raw        bool // text is not looked at for formulas
+	shortTimes bool // of a fraction of a second no digits but those that it needs
 }
 
 func (c *cells) separate(column int) {
@@ -64,11 +65,29 @@ func (c *cells) list(items []string) {
 }
 
 func (c *cells) moment(t time.Time) {
-	if t = t.UTC(); t.Year() < 0 {
-		c.text(moment(t)) // a minus comes first
-		return
+	at := len(c.buf)
+	if t = t.UTC(); c.shortTimes {
+		c.buf = t.AppendFormat(c.buf, time.RFC3339Nano)
+	} else {
+		c.buf = appendTime(c.buf, t)
 	}
-	c.buf = t.AppendFormat(c.buf, time.RFC3339Nano)
+	if t.Year() < 0 { // a minus comes first
+		written := string(c.buf[at:])
+		c.buf = c.buf[:at]
+		c.text(written)
+	}
+}
+
+// appendTime appends a time of UTC with six digits of a fraction, needed or not: pandas
+// takes the shape of a column's first time for that of all. Of a layout of one's own
+// package time makes several times the work of RFC3339.
+func appendTime(b []byte, t time.Time) []byte {
+	b = t.AppendFormat(b, time.RFC3339)
+	b[len(b)-1] = '.' // in place of the Z
+	for micros, digit := t.Nanosecond()/1000, 100_000; digit > 0; digit /= 10 {
+		b = append(b, byte('0'+micros/digit%10))
+	}
+	return append(b, 'Z')
 }
 
 func (c *cells) maybeMoment(t *time.Time) {

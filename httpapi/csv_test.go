@@ -90,8 +90,13 @@ func TestCells(t *testing.T) {
 		{"a formula in a list", func(c *cells) { c.list([]string{"=b", "a"}) }, "'=b|a"},
 		{"an empty list", func(c *cells) { c.list(nil) }, ""},
 		{"an integer", func(c *cells) { c.integer(-7) }, "-7"},
-		{"a time", func(c *cells) { c.moment(time.Date(2026, 11, 1, 1, 0, 0, 250_000_000, time.FixedZone("", 3600))) }, "2026-11-01T00:00:00.25Z"},
-		{"a time before our time", func(c *cells) { c.moment(time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)) }, "'-0001-01-01T00:00:00Z"},
+		{"a time", func(c *cells) { c.moment(time.Date(2026, 11, 1, 1, 0, 0, 250_000_000, time.FixedZone("", 3600))) }, "2026-11-01T00:00:00.250000Z"},
+		{"a whole second", func(c *cells) { c.moment(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)) }, "2026-11-01T00:00:00.000000Z"},
+		{"a time before our time", func(c *cells) { c.moment(time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC)) }, "'-0001-01-01T00:00:00.000000Z"},
+		{"a time of an older pack", func(c *cells) {
+			c.shortTimes = true
+			c.moment(time.Date(2026, 11, 1, 0, 0, 0, 250_000_000, time.UTC))
+		}, "2026-11-01T00:00:00.25Z"},
 		{"no time", func(c *cells) { c.maybeMoment(nil) }, ""},
 		{"truth", func(c *cells) { c.boolean(true) }, "true"},
 		{"an id", func(c *cells) { c.maybeID(&id) }, id.String()},

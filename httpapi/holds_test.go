@@ -53,7 +53,7 @@ func TestAdminsPlaceAndLiftHolds(t *testing.T) {
 		t.Errorf("got %d %s", again.status, again.body)
 	}
 	rows := strings.Split(strings.TrimSpace(string(s.get(t, "/api/v1/holds.csv?lifted=true").body)), "\r\n")
-	if len(rows) != 2 || !strings.HasPrefix(rows[1], id+",") || !strings.Contains(rows[1], ",admin,case 12,7,,,2026-01-01T00:00:00Z,2026-01-31T23:00:00.5Z,") {
+	if len(rows) != 2 || !strings.HasPrefix(rows[1], id+",") || !strings.Contains(rows[1], ",admin,case 12,7,,,2026-01-01T00:00:00.000000Z,2026-01-31T23:00:00.500000Z,") {
 		t.Errorf("%q", rows)
 	}
 	got := storetest.Query(t, s.database, "SELECT path || ' ' || status FROM access_log WHERE action = 'hold' ORDER BY id")

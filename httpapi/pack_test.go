@@ -10,6 +10,7 @@ import (
 	"html"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"aifi-audit/httpapi"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/translog"
 	"aifi-audit/store/verify"
 )
 
@@ -197,7 +199,7 @@ func TestAChangedPackIsNoEvidence(t *testing.T) {
 		"the facts":              {edit(record, `"q"`, `"r"`), []string{"TAMPERED facts", "UNVERIFIABLE event"}},
 		"the customer in JSON":   {edit("events.json", `"customerId":"5"`, `"customerId":"6"`), []string{"TAMPERED event", "TAMPERED event", "TAMPERED event", "TAMPERED event", "TAMPERED event"}},
 		"a person in JSON":       {edit("events.json", "a@example.com", "b@example.com"), []string{"TAMPERED event"}},
-		"the CSV":                {edit("events.csv", "2026-01-02T03:04:03Z", "2026-01-02T03:04:04Z"), []string{"TAMPERED events"}},
+		"the CSV":                {edit("events.csv", "2026-01-02T03:04:03.000000Z", "2026-01-02T03:04:04.000000Z"), []string{"TAMPERED events"}},
 		"a leaf's place":         {edit(record, `"index": 3`, `"index": 2`), []string{"TAMPERED leaf", "UNVERIFIABLE event"}},
 		"a salt":                 {edit(record, `"bodySalt": "`, `"bodySalt": "00`), []string{"TAMPERED record", "UNVERIFIABLE event"}},
 		"the checkpoint":         {edit("checkpoint", "audit.example.com", "audit.example.org"), []string{"TAMPERED checkpoint"}},
@@ -252,6 +254,41 @@ func TestAPackOfEventsOfOneID(t *testing.T) {
 		_, found := s.verifyPack(t, p.zip(t, true))
 		if diff := cmp.Diff([]string{"TAMPERED event"}, found); diff != "" {
 			t.Errorf("%s with another id: %s", path, diff)
+		}
+	}
+}
+
+// A pack that was made before times in CSV were all of one length is evidence as ever.
+func TestAPackOfTheFirstFormat(t *testing.T) {
+	public, err := os.ReadFile("testdata/evidence1.pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := translog.NewVerifier(string(public))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pack, err := os.ReadFile("testdata/evidence1.zip")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &server{verifier: verifier}
+	if got, found := s.verifyPack(t, pack); got.Proven != 2 || got.Events != 2 || len(found) > 0 {
+		t.Errorf("%+v, %q", got, found)
+	}
+	for name, change := range map[string]struct{ file, old, changed string }{
+		"another time":                {"events.csv", "03:04:09.25Z", "03:04:09.26Z"},
+		"a time of the second format": {"events.csv", "03:04:09.25Z", "03:04:09.250000Z"},
+		"said to be of the second":    {"manifest.json", "evidence 1", "evidence 2"},
+	} {
+		p := unpack(t, pack)
+		if !bytes.Contains(p[change.file], []byte(change.old)) {
+			t.Fatalf("%s has no %q", change.file, change.old)
+		}
+		p[change.file] = bytes.ReplaceAll(p[change.file], []byte(change.old), []byte(change.changed))
+		_, found := s.verifyPack(t, p.zip(t, true))
+		if diff := cmp.Diff([]string{"TAMPERED events"}, found); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

@@ -79,8 +79,8 @@ func VerifyPack(r io.ReaderAt, size int64, keys *translog.Verifier, witnesses []
 	if err != nil {
 		return k.result, err
 	}
-	if err := json.Unmarshal(text, &k.manifest); err != nil || k.manifest.Format != packFormat {
-		return k.result, fmt.Errorf("the pack's manifest is not of format %q", packFormat)
+	if err := json.Unmarshal(text, &k.manifest); err != nil || k.manifest.Format != packFormat && k.manifest.Format != packFormat1 {
+		return k.result, fmt.Errorf("the pack's manifest is not of format %q, nor %q", packFormat, packFormat1)
 	}
 	sum := sha256.Sum256(text)
 	k.result.Manifest = hex.EncodeToString(sum[:])
@@ -309,7 +309,7 @@ func (k *packCheck) checkEvents() {
 		return // the CSV cannot be made again
 	}
 	var want bytes.Buffer
-	if err := writeEvents(&want, proven); err != nil {
+	if err := writeEvents(&want, proven, k.manifest.Format == packFormat1); err != nil {
 		k.tell(verify.Unverifiable, "events", "%v", err)
 		return
 	}
