@@ -255,6 +255,8 @@ type EventCount struct {
 	Kind    string
 	Bucket  interface{}
 	Events  int64
+	// The day of UTC that bucket is of: give a range of it
+	Day time.Time
 }
 
 // How many events a store had on a day of UTC, by occurred_at. Written with the events, in one transaction, and deleted with them.
