@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -96,7 +97,11 @@ func serveNote(w http.ResponseWriter, r *http.Request, get func(context.Context)
 // tile answers with the hashes of a tile, as C2SP tlog-tiles lays them out. They
 // never change, and tell nothing of what they are the hashes of.
 func (a *API) tile(w http.ResponseWriter, r *http.Request) error {
-	t, err := translog.ParseTilePath(mux.Vars(r)["level"] + "/" + mux.Vars(r)["n"])
+	n, err := url.PathUnescape(mux.Vars(r)["n"]) // clients that were generated write its slashes as %2F
+	if err != nil {
+		return store.ErrNotFound
+	}
+	t, err := translog.ParseTilePath(mux.Vars(r)["level"] + "/" + n)
 	if err != nil {
 		return store.ErrNotFound
 	}
