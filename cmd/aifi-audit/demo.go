@@ -60,7 +60,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 		simulator.Run(env.ctx, past, simulator.RunConfig{URL: url, Token: ingest, Count: demoPast})
 		fmt.Fprintf(env.stdout, demoText, url, url, staff, staff, url, url, url)
 		live := simulator.New(simulator.Config{Seed: 2, Stores: c.Stores, Start: time.Now(), Rate: c.Rate, Malformed: 0.01})
-		simulator.Run(env.ctx, live, simulator.RunConfig{URL: url, Token: ingest, Rate: c.Rate, Connections: 4})
+		simulator.Run(env.ctx, live, simulator.RunConfig{URL: url, Token: ingest, OnTime: true, Connections: 4})
 		return nil
 	})
 }

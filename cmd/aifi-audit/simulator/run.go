@@ -19,6 +19,7 @@ type RunConfig struct {
 	URL         string // of the server, without /api/push/
 	Token       string
 	Rate        float64       // deliveries a second; 0 is as fast as the server answers
+	OnTime      bool          // each not before its simulated time, which at a steady rate drifts away from the clock
 	Duration    time.Duration // 0 is until the context ends
 	Count       int           // deliveries; 0 is no limit
 	Connections int           // 0 is 32
@@ -81,7 +82,7 @@ func Run(ctx context.Context, shops *Shops, c RunConfig) Report {
 	return s.tally.report()
 }
 
-// feed hands out deliveries at the rate asked for.
+// feed hands out deliveries at the rate asked for, or when they happen.
 func feed(ctx context.Context, shops *Shops, c RunConfig, deliveries chan<- Delivery) {
 	limit := rate.Inf
 	if c.Rate > 0 {
@@ -92,8 +93,16 @@ func feed(ctx context.Context, shops *Shops, c RunConfig, deliveries chan<- Deli
 		if limiter.Wait(ctx) != nil {
 			return
 		}
+		d := shops.Next()
+		if c.OnTime {
+			select {
+			case <-time.After(time.Until(d.At)):
+			case <-ctx.Done():
+				return
+			}
+		}
 		select {
-		case deliveries <- shops.Next():
+		case deliveries <- d:
 		case <-ctx.Done():
 			return
 		}

@@ -2,6 +2,9 @@ package simulator_test
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,6 +35,23 @@ func TestTheSameSeedMakesTheSameTraffic(t *testing.T) {
 	}
 	if !differs {
 		t.Error("another seed makes the same traffic")
+	}
+}
+
+func TestNothingIsSentBeforeItHappens(t *testing.T) {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	c := config(1)
+	c.Start, c.Rate = time.Now(), 200
+	var sent atomic.Int64
+	simulator.Run(t.Context(), simulator.New(c), simulator.RunConfig{URL: server.URL, OnTime: true, Count: 100, Answered: func(d simulator.Delivery, a simulator.Answer) {
+		sent.Add(1)
+		if a.Sent.Before(d.At) {
+			t.Errorf("what happens at %s was sent at %s", d.At, a.Sent)
+		}
+	}})
+	if sent.Load() != 100 {
+		t.Errorf("%d were sent", sent.Load())
 	}
 }
 
