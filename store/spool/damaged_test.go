@@ -68,7 +68,7 @@ func TestForgedRecords(t *testing.T) {
 	}
 }
 
-// What is behind a stretch that cannot be read comes, after a few attempts; the segment is
+// What is behind a stretch that cannot be read comes, after many attempts; the segment is
 // kept, since the stretch could not be copied.
 func TestUnreadablePlace(t *testing.T) {
 	files := newMemFS()
@@ -83,7 +83,7 @@ func TestUnreadablePlace(t *testing.T) {
 	s := mustOpen(t, config)
 	failures := 0
 	var got []string
-	for len(got) < 3 && failures < 20 {
+	for len(got) < 3 && failures < 3*readAttempts {
 		b, err := s.Next(t.Context(), 1, 1)
 		if err != nil {
 			failures++
@@ -125,6 +125,43 @@ func (f badFile) ReadAt(b []byte, off int64) (int, error) {
 		}
 	}
 	return f.File.ReadAt(b, off)
+}
+
+// That no file can be opened says nothing of those that wait, however long it lasts.
+func TestNoFileCanBeOpened(t *testing.T) {
+	files := newMemFS()
+	config := testConfig(files)
+	some := &noFiles{memFS: files}
+	config.FS = some
+	s := mustOpen(t, config)
+	mustAppend(t, s, "first")
+	some.refuses = 5 * readAttempts
+	for some.refuses > 0 {
+		if b, err := s.Next(t.Context(), 1, 1); !errors.Is(err, syscall.EMFILE) {
+			t.Fatalf("got %v, %v", b, err)
+		}
+		if st := s.Stats(); st.Records != 1 || st.Damaged != 0 {
+			t.Fatalf("got %+v", st)
+		}
+	}
+	b := mustNext(t, s, 1, 1)
+	wantTexts(t, b, "first")
+	b.Done()
+	must(t, s.Close())
+}
+
+// noFiles is a file system on which some attempts to open a file are one too many.
+type noFiles struct {
+	*memFS
+	refuses int
+}
+
+func (f *noFiles) Open(path string) (File, error) {
+	if f.refuses > 0 {
+		f.refuses--
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EMFILE}
+	}
+	return f.memFS.Open(path)
 }
 
 // Segments that cannot be opened, or vanish, and files of others do not stop the rest.

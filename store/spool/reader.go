@@ -7,12 +7,14 @@ import (
 	"io"
 	"io/fs"
 	"sync"
+	"syscall"
 	"time"
 )
 
 // readAttempts is how often in a row reading may fail at one place before the place is
-// taken for damaged.
-const readAttempts = 3
+// taken for damaged: a minute, if it is tried four times a second. A disk may be away for
+// seconds, and what is set aside is not read again.
+const readAttempts = 240
 
 // Record is what was appended, once.
 type Record struct {
@@ -45,8 +47,8 @@ type reader struct {
 // there is none, until there is, ctx ends or the spool is closed (ErrClosed). Several
 // batches may be out at a time; each must end with [Batch.Done] or [Batch.Retry].
 //
-// Any other error is of the disk. Call Next again after a while: what cannot be read a
-// few times in a row is set aside as damaged, and the rest goes on.
+// Any other error is of the disk. Call Next again after a while: what cannot be read many
+// times in a row is set aside as damaged, and the rest goes on.
 func (s *Spool) Next(ctx context.Context, maxRecords, maxBytes int) (*Batch, error) {
 	for {
 		s.mu.Lock()
@@ -169,12 +171,18 @@ func (s *Spool) follow() (*segment, error) {
 			r.scanner.pos = g.read
 			return g, nil
 		}
-		if r.failures++; r.failures <= readAttempts && !errors.Is(err, fs.ErrNotExist) {
+		if r.failures++; scarce(err) || r.failures <= readAttempts && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("open segment: %w", err)
 		}
 		r.failures = 0
 		s.leave(g, err)
 	}
+}
+
+// scarce reports whether an error says nothing of the file: the process, or the machine,
+// has no room for another open file now.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 // toRead is the oldest segment that was not read to its end, and where its end is now. It
