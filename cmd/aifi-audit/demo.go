@@ -20,7 +20,6 @@ type demoCommand struct {
 const (
 	demoPast     = 2000
 	demoPastTime = 24 * time.Hour
-	demoRefused  = 1000 // webhooks that are kept
 )
 
 // Run serves from a temporary database, which is gone afterwards.
@@ -38,7 +37,7 @@ func (c demoCommand) Run(env *environment) (err error) {
 		return err
 	}
 	fmt.Fprintln(env.stderr, "Starting a private PostgreSQL; this takes a few seconds.")
-	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, Spool: true, KeepRefused: demoRefused}
+	serve := serveCommand{databaseFlags: databaseFlags{DataDir: dir + "/data"}, Listen: c.Listen, Spool: true, KeepRefused: refusedMost}
 	return serve.serve(env, func(address string, s *store.Store) error {
 		select {
 		case <-s.Connected():

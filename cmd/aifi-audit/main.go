@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -65,7 +66,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&c,
 		kong.Name("aifi-audit"),
 		kong.Description("Keeps AiFi's push webhooks, verbatim and searchable. Start with: aifi-audit demo"),
-		kong.Vars{"benchmarks": strings.Join(bench.Names, ",")},
+		kong.Vars{"benchmarks": strings.Join(bench.Names, ","), "refusedMost": strconv.Itoa(refusedMost)},
 		kong.UsageOnError(),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exit = code }),

@@ -39,7 +39,7 @@ type serveCommand struct {
 	TokenGrace     time.Duration `help:"How long the tokens known stay good while the database is away." default:"168h" env:"AIFI_AUDIT_TOKEN_GRACE"`
 	Retention      bool          `help:"Remove each night, between 2 and 5 UTC, what is older than its retention policy and not on legal hold. Without a policy that is nothing." default:"true" negatable:"" env:"AIFI_AUDIT_RETENTION"`
 	Reindex        bool          `help:"Build the indexes of months that have been over for a week anew, each once, at the same time of night: they get smaller. Only the owner of the tables may." default:"true" negatable:"" env:"AIFI_AUDIT_REINDEX"`
-	KeepRefused    int           `help:"How many of the newest webhooks without a good token are kept apart, for an admin to replay. 0 keeps none." default:"1000" env:"AIFI_AUDIT_KEEP_REFUSED"`
+	KeepRefused    int           `help:"How many of the newest webhooks without a good token are kept apart, for an admin to replay. 0 keeps none." default:"${refusedMost}" env:"AIFI_AUDIT_KEEP_REFUSED"`
 }
 
 // timeZone is a flag that is a time zone.
@@ -163,8 +163,10 @@ func (c serveCommand) serve(env *environment, ready func(address string, s *stor
 	return err
 }
 
-// refusedBytes is the most that the bodies of refused webhooks may take together.
-const refusedBytes = 32 << 20
+const (
+	refusedMost  = 1000     // refused webhooks that are kept, unless told otherwise
+	refusedBytes = 32 << 20 // what their bodies may take together
+)
 
 // local is where webhooks are kept while the database is away; nil if nowhere.
 func (c serveCommand) local() (*store.Local, error) {

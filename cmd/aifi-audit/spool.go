@@ -175,7 +175,9 @@ func (c spoolDrainCommand) Run(env *environment) (err error) {
 		}
 		return url, err
 	}
-	s, err := store.Open(env.ctx, store.Config{Database: start, Logger: env.log, Local: &local})
+	s, err := store.Open(env.ctx, store.Config{
+		Database: start, Logger: env.log, Local: &local, Refusals: store.Refusals{Most: refusedMost, MostBytes: refusedBytes},
+	})
 	if errors.Is(err, store.ErrSpoolInUse) {
 		return fmt.Errorf("a server uses the spool in %s, and drains it by itself: see aifi-audit spool status", dir)
 	}

@@ -204,7 +204,11 @@ func TestSpoolOfUndecided(t *testing.T) {
 	if out := command(t, "spool", "export", data); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"tokenFingerprint":"2bb80d537b1d"`) {
 		t.Errorf("export says %s", out)
 	}
-	if out := command(t, "spool", "drain", data, "--database-url="+storetest.URL(t)); out != "recorded 1 deliveries; the spool is empty\nrefused 1 webhooks: unknown_token\n" {
+	database := storetest.URL(t)
+	if out := command(t, "spool", "drain", data, "--database-url="+database); out != "recorded 1 deliveries; the spool is empty\nrefused 1 webhooks: unknown_token\n" {
 		t.Errorf("drain says %s", out)
+	}
+	if kept := storetest.Query(t, database, "SELECT delivery_id::text FROM refused"); len(kept) != 1 || kept[0] != id.String() {
+		t.Errorf("of those refused are kept %q", kept)
 	}
 }
