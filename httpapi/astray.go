@@ -8,15 +8,19 @@ import (
 	"aifi-audit/store/aifi"
 )
 
-// pushPath is what the paths of webhooks begin with.
-const pushPath = "/api/push/"
+const (
+	pushPath   = "/api/push/" // what the paths of webhooks begin with
+	maxWebhook = 512          // bytes of one that AiFi does not document: it is part of keys
+)
 
-// webhookAt is the webhook that comes to a path. In front of it, besides pushPath, there
-// may be what a URL mistyped in AiFi's console has too much, or a proxy has taken away.
+// webhookAt is the webhook that comes to a path: what is below pushPath, or a documented
+// one at its end. In front of that there may be what a URL mistyped in AiFi's console has
+// too much, or a proxy has added or taken away; white space around it was pasted too.
 func webhookAt(path string) aifi.Webhook {
-	path = cut(path, maxPath+len(pushPath))
-	if below, ok := strings.CutPrefix(path, pushPath); ok {
-		return aifi.ParseWebhook(below)
+	path = strings.TrimSpace(cut(path, maxPath+len(pushPath)))
+	below := aifi.ParseWebhook(strings.TrimPrefix(path, pushPath))
+	if below.Documented() {
+		return below
 	}
 	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for n := range min(2, len(segments)) { // as many as a documented name has
@@ -24,12 +28,12 @@ func webhookAt(path string) aifi.Webhook {
 			return w
 		}
 	}
-	return aifi.ParseWebhook(path)
+	return aifi.Webhook(cut(string(below), maxWebhook))
 }
 
 // astray reports whether a request that no route takes is a webhook all the same. AiFi
-// calls a URL as it was typed, and sends nothing again: with a good token it is kept,
-// wherever it comes to.
+// calls a URL as it was typed, and sends nothing again: with a token that is good, or may
+// be, it is kept wherever it comes to.
 func (a *API) astray(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
@@ -40,5 +44,5 @@ func (a *API) astray(r *http.Request) bool {
 		return true // judged like any other
 	}
 	token, why := a.findToken(r)
-	return why == "" && token.May(store.MayIngest)
+	return why == "" && token.May(store.MayIngest) || why == undecidedToken
 }
