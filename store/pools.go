@@ -153,12 +153,13 @@ func databaseOf(conn *pgxpool.Conn) string {
 }
 
 // commitDurably makes a commit last before it is answered, whatever the database or
-// the role was set to. Settings that promise more than that stay.
+// the role was set to, or is while the connection lasts. Settings that promise more than
+// that stay.
 func commitDurably(ctx context.Context, conn *pgx.Conn) error {
 	// The pool waits for this without a limit of its own.
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'")
+	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', CASE s WHEN 'off' THEN 'on' ELSE s END, false) FROM current_setting('synchronous_commit') s")
 	return err
 }
 
