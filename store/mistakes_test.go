@@ -19,8 +19,8 @@ func TestMistakesOfOperators(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := storetest.URL(t)
-			database := url[strings.LastIndex(url, "/")+1:]
-			database, _, _ = strings.Cut(database, "?")
+			path, _, _ := strings.Cut(url, "?")
+			database := path[strings.LastIndex(path, "/")+1:]
 			operate := func(sql string) {
 				admin := strings.Replace(url, "/"+database, "/postgres", 1)
 				if strings.Contains(sql, "%s") {
