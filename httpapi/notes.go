@@ -76,13 +76,7 @@ func (a *API) note(r *http.Request, c caller, n store.NewNote) (store.Note, erro
 		return store.Note{}, err
 	}
 	made, err := a.store.AddNote(r.Context(), c.Token, n)
-	var fault *store.NoteError
-	switch {
-	case errors.As(err, &fault) && fault.Field == "":
-		return made, badMember("", "%s", fault.Detail)
-	case errors.As(err, &fault):
-		return made, badMember("/"+fault.Field, "%s", fault.Detail)
-	case errors.Is(err, store.ErrNoEvent):
+	if errors.Is(err, store.ErrNoEvent) {
 		p := problem(http.StatusUnprocessableEntity, "no-event", "No event", "The delivery states no alcohol interaction, fraud alert or registration.")
 		p.Pointer, p.DeliveryID = "/deliveryId", n.DeliveryID.String()
 		return made, p

@@ -21,15 +21,10 @@ func (z zones) of(storeID int64) *time.Location {
 
 func (a *API) zones(shops []store.Shop) zones {
 	z := zones{home: a.store.TimeZone(), own: map[int64]*time.Location{}}
-	loaded := map[string]*time.Location{} // reading a zone costs more than a row
 	for _, s := range shops {
-		if s.TimeZone == nil {
-			continue
+		if s.TimeZone != nil {
+			z.own[s.StoreID] = a.store.Zone(s)
 		}
-		if _, ok := loaded[*s.TimeZone]; !ok {
-			loaded[*s.TimeZone] = a.store.Zone(s)
-		}
-		z.own[s.StoreID] = loaded[*s.TimeZone]
 	}
 	return z
 }

@@ -36,17 +36,9 @@ func (s *Store) clocks(ctx context.Context, conn db.DBTX, storeIDs []int64, with
 		return nil, err
 	}
 	c := &clocks{of: map[int64]*time.Location{}, within: within, hours: map[clockDay][]clockHour{}}
-	loaded := map[string]*time.Location{} // reading a zone costs more than a row
 	for _, r := range rows {
 		c.stores = append(c.stores, r.StoreID)
-		name := ""
-		if r.TimeZone != nil {
-			name = *r.TimeZone
-		}
-		if loaded[name] == nil {
-			loaded[name] = s.Zone(Shop{TimeZone: r.TimeZone})
-		}
-		c.of[r.StoreID] = loaded[name]
+		c.of[r.StoreID] = s.Zone(Shop{TimeZone: r.TimeZone})
 	}
 	return c, nil
 }

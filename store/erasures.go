@@ -191,7 +191,7 @@ func (s *Store) RequestErasure(ctx context.Context, n NewErasure) (Erasure, erro
 	}
 	e := Erasure{
 		ID: id, State: ErasurePending, RequestedAt: s.now().UTC().Truncate(time.Microsecond), RequestedBy: n.By, ByCommand: n.Token == nil,
-		Reason: n.Reason, CustomerID: notEmpty(n.CustomerID), Identifiers: n.Identifiers, Found: p.Found,
+		Reason: n.Reason, CustomerID: orNil(n.CustomerID), Identifiers: n.Identifiers, Found: p.Found,
 	}
 	if e.Subject, err = n.subject(secret); err != nil {
 		return Erasure{}, err

@@ -22,6 +22,14 @@ func OnlyStores(ids []int64) Scope { return Scope{limited: true, stores: ids} }
 // Allows reports whether the store lies within the scope.
 func (s Scope) Allows(storeID int64) bool { return !s.limited || slices.Contains(s.stores, storeID) }
 
+// Stores are the stores that it is limited to, nil meaning all.
+func (s Scope) Stores() []int64 {
+	if !s.limited {
+		return nil
+	}
+	return append([]int64{}, s.stores...)
+}
+
 // restrict is the one place where scopes are enforced: it gives the stores that a
 // query may read, nil meaning all. ask nil asks for all.
 func (s Scope) restrict(ask []int64) []int64 {

@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/google/uuid"
 
@@ -31,7 +33,7 @@ func (s *Store) holdsOfDeliveries(ctx context.Context, conn db.DBTX, ids []uuid.
 	for _, f := range found {
 		covered[f.HoldID] = append(covered[f.HoldID], f.DeliveryID)
 	}
-	holds, err := s.holdsByID(ctx, conn, keysOf(covered))
+	holds, err := s.holdsByID(ctx, conn, slices.Collect(maps.Keys(covered)))
 	held := map[uuid.UUID][]Hold{}
 	for _, h := range holds {
 		for _, delivery := range covered[h.ID] {
@@ -64,12 +66,4 @@ func (s *Store) holdsByID(ctx context.Context, conn db.DBTX, ids []uuid.UUID) ([
 		holds[i] = holdOfRow(r)
 	}
 	return holds, nil
-}
-
-func keysOf[K comparable, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	return keys
 }

@@ -130,7 +130,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 		return Hold{}, fmt.Errorf("making the id of a hold: %w", err)
 	}
 	h := Hold{
-		ID: id, PlacedBy: db.CleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: notEmpty(n.SessionID), CustomerID: notEmpty(n.CustomerID),
+		ID: id, PlacedBy: db.CleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: orNil(n.SessionID), CustomerID: orNil(n.CustomerID),
 		From: inMicroseconds(n.From), To: inMicroseconds(n.To),
 	}
 	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {

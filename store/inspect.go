@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"aifi-audit/store/spool"
@@ -72,29 +71,6 @@ func InspectSpool(ctx context.Context, l Local, each func(SpooledDelivery) error
 	if errors.Is(err, fs.ErrNotExist) { // an older program had none
 		err = nil
 	}
-	r.add(undecided)
+	r.Add(undecided)
 	return r, err
 }
-
-// add adds what was found in another directory.
-func (r *SpoolReport) add(other spool.Report) {
-	r.Segments += other.Segments
-	r.Bytes += other.Bytes
-	r.Records += other.Records
-	r.Damaged += other.Damaged
-	r.DamagedBytes += other.DamagedBytes
-	r.Torn += other.Torn
-	r.TornBytes += other.TornBytes
-	r.Unreadable += other.Unreadable
-	r.AsideFiles += other.AsideFiles
-	r.AsideBytes += other.AsideBytes
-	if r.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(r.Oldest) {
-		r.Oldest = other.Oldest
-	}
-	if other.Newest.After(r.Newest) {
-		r.Newest = other.Newest
-	}
-}
-
-// Stores are the stores of a scope, and whether it is limited to them.
-func (s Scope) Stores() (ids []int64, limited bool) { return slices.Clone(s.stores), s.limited }

@@ -72,7 +72,7 @@ func (s *Store) retireNightly(ctx context.Context) bool {
 	}
 	failing := err != nil || len(run.Busy) > 0
 	if ctx.Err() == nil {
-		s.metrics.retentionFailing.Set(map[bool]float64{true: 1}[failing])
+		s.metrics.retentionFailing.Set(number(failing))
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.Error("what is older than its policy could not all be removed; it is tried again", "error", err)

@@ -56,15 +56,6 @@ type NewNote struct {
 	Comment     string      // "" is none
 }
 
-// NoteError says why a note cannot be made, in words that are safe to show.
-type NoteError struct {
-	Field  string // disposition or comment; "" is the note as a whole
-	Detail string
-}
-
-// Error makes NoteError an error.
-func (e *NoteError) Error() string { return strings.TrimPrefix(e.Field+": "+e.Detail, ": ") }
-
 // ErrNoEvent says that a delivery states nothing that can be reviewed.
 var ErrNoEvent = errors.New("the delivery states no alcohol interaction, fraud alert or registration")
 
@@ -76,11 +67,11 @@ func (n *NewNote) check() error {
 	}
 	switch {
 	case n.Disposition == "" && n.Comment == "":
-		return &NoteError{"", "A note needs a disposition, a comment, or both."}
+		return &InputError{"", "A note needs a disposition, a comment, or both."}
 	case n.Disposition != "" && !slices.Contains(Dispositions, n.Disposition):
-		return &NoteError{"disposition", "It must be confirmed, false_alarm or under_review."}
+		return &InputError{"disposition", "It must be confirmed, false_alarm or under_review."}
 	case utf8.RuneCountInString(n.Comment) > MaxComment:
-		return &NoteError{"comment", fmt.Sprintf("It may have %d characters.", MaxComment)}
+		return &InputError{"comment", fmt.Sprintf("It may have %d characters.", MaxComment)}
 	}
 	return nil
 }
@@ -88,7 +79,7 @@ func (n *NewNote) check() error {
 // AddNote makes a note of the event that a delivery states, in the name of a token.
 // Of notes that are made at the same time the later one gives the event its
 // disposition, and all stay. ErrNotFound if the token may not see the event,
-// ErrNoEvent if the delivery states none, or a *NoteError.
+// ErrNoEvent if the delivery states none, or an *InputError.
 func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) {
 	if err := n.check(); err != nil {
 		return Note{}, err
@@ -104,7 +95,7 @@ func (s *Store) AddNote(ctx context.Context, by Token, n NewNote) (Note, error) 
 	row := db.ListNotesRow{
 		StoreID: *e.StoreID, ID: id, Kind: *e.Kind, OccurredAt: *e.OccurredAt, EventID: *e.ID, DeliveryID: n.DeliveryID,
 		TokenID: by.ID, TokenName: by.Name, SessionID: e.SessionID,
-		Disposition: notEmpty(string(n.Disposition)), Comment: notEmpty(n.Comment),
+		Disposition: orNil(string(n.Disposition)), Comment: orNil(n.Comment),
 	}
 	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
 		row.At, err = s.queries.ReviewEvent(ctx, tx, db.ReviewEventParams{
@@ -232,11 +223,4 @@ func noteOf(r db.ListNotesRow) Note {
 		DeliveryID: r.DeliveryID, At: r.At, TokenID: r.TokenID, TokenName: r.TokenName,
 		Disposition: (*Disposition)(r.Disposition), Comment: r.Comment,
 	}
-}
-
-func notEmpty(s string) *string {
-	if s == "" {
-		return nil
-	}
-	return &s
 }

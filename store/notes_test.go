@@ -105,7 +105,7 @@ func TestNotesThatCannotBeMade(t *testing.T) {
 	for name, c := range map[string]struct {
 		by    store.Token
 		note  store.NewNote
-		field string // of a NoteError
+		field string // of an InputError
 		err   error
 	}{
 		"nothing":                    {staff, store.NewNote{DeliveryID: alert.ID}, "", nil},
@@ -123,7 +123,7 @@ func TestNotesThatCannotBeMade(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := s.AddNote(t.Context(), c.by, c.note)
-			var fault *store.NoteError
+			var fault *store.InputError
 			if c.err != nil && !errors.Is(err, c.err) || c.err == nil && (!errors.As(err, &fault) || fault.Field != c.field) {
 				t.Errorf("got %v", err)
 			}

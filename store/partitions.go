@@ -30,8 +30,7 @@ var partitioned = []struct{ table, column string }{
 // to that do not exist. Rows that wait in a DEFAULT partition move into them, for which
 // nobody may be reading that one: then the others are made, and this one is told.
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) (failed error) {
-	first := time.Date(from.UTC().Year(), from.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
-	for month := first; !month.After(to); month = month.AddDate(0, 1, 0) {
+	for month := monthOf(from); !month.After(to); month = month.AddDate(0, 1, 0) {
 		for _, t := range partitioned {
 			err := s.ensurePartition(ctx, t.table, t.column, month)
 			if err == nil {

@@ -40,7 +40,7 @@ func partsOf(whole part, start *time.Time, ascending bool, now time.Time) []part
 	case ascending:
 		now = *start
 	}
-	month := time.Date(now.UTC().Year(), now.UTC().Month(), 1, 0, 0, 0, 0, time.UTC)
+	month := monthOf(now)
 	var parts []part
 	rest := whole
 	for i := range doublings {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -155,7 +156,7 @@ func (s *Store) heldOf(ctx context.Context, conn db.DBTX, from, to time.Time) (m
 	for _, r := range rows {
 		names[r.HoldID] = Hold{}
 	}
-	holds, err := s.holdsByID(ctx, conn, keysOf(names))
+	holds, err := s.holdsByID(ctx, conn, slices.Collect(maps.Keys(names)))
 	if err != nil {
 		return nil, err
 	}

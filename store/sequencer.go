@@ -85,11 +85,7 @@ func (q *sequencer) set(state string, err error) {
 	if err != nil {
 		q.status.Error = err.Error()
 	}
-	refusing := 0.0
-	if state == LogRefusing || state == LogOff && err != nil {
-		refusing = 1
-	}
-	q.store.metrics.logRefusing.Set(refusing)
+	q.store.metrics.logRefusing.Set(number(state == LogRefusing || state == LogOff && err != nil))
 }
 
 // run sequences until ctx ends. Whatever goes wrong, it starts again from what the

@@ -77,6 +77,7 @@ type Store struct {
 	metrics        *Metrics
 	now            func() time.Time
 	zone           *time.Location // of stores without one of their own
+	loadedZones    sync.Map       // *time.Location by IANA name
 	random         io.Reader
 	database       func(context.Context) (string, error)
 	commitDeadline time.Duration

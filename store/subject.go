@@ -150,14 +150,11 @@ type Look struct {
 func (s *Store) EachLook(ctx context.Context, p *Person, each func(Look) error) error {
 	seen := p.seen()
 	readers := map[int64]int{}
-	tx, err := s.reads.Begin(ctx)
+	tx, err := beginExport(ctx, s.reads)
 	if err != nil {
 		return known(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-		return known(err)
-	}
 	return known(s.queries.StreamMentioningAccess(ctx, tx, nil, func(e db.AccessLog) error {
 		what := seen.what(e.Path)
 		if _, named := p.redacted(e); named {

@@ -21,12 +21,19 @@ func (s *Store) TimeZone() *time.Location { return s.zone }
 
 // Zone is the time zone on whose clock a store's days are counted.
 func (s *Store) Zone(shop Shop) *time.Location {
-	if shop.TimeZone != nil {
-		if zone, err := time.LoadLocation(*shop.TimeZone); err == nil {
-			return zone
-		}
+	if shop.TimeZone == nil {
+		return s.zone
 	}
-	return s.zone
+	// Reading a zone costs more than a row. There are as many as IANA has names.
+	if zone, ok := s.loadedZones.Load(*shop.TimeZone); ok {
+		return zone.(*time.Location) //nolint:forcetypeassert // nothing else is stored
+	}
+	zone, err := time.LoadLocation(*shop.TimeZone)
+	if err != nil {
+		return s.zone
+	}
+	s.loadedZones.Store(*shop.TimeZone, zone)
+	return zone
 }
 
 // SetTimeZone gives a store a time zone by its IANA name, or takes it away if name

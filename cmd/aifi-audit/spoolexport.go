@@ -46,7 +46,7 @@ func lineOf(d store.SpooledDelivery) spooledLine {
 		DeliveryID: d.ID.String(), ReceivedAt: store.ReceivedAt(d.ID), SpooledAt: d.SpooledAt.UTC(), Webhook: string(d.Webhook),
 		Path: d.Path, Headers: d.Headers, RemoteAddr: d.RemoteAddr, TokenID: d.TokenID, TokenFingerprint: d.TokenFingerprint, Truncated: d.Truncated,
 	}
-	line.StoreIDs, _ = d.TokenScope.Stores()
+	line.StoreIDs = d.TokenScope.Stores()
 	if utf8.Valid(d.Body) {
 		body := string(d.Body)
 		line.Body = &body

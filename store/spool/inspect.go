@@ -38,6 +38,26 @@ type Report struct {
 	AsideFiles, AsideBytes int64
 }
 
+// Add adds what was found in another directory.
+func (r *Report) Add(other Report) {
+	r.Segments += other.Segments
+	r.Bytes += other.Bytes
+	r.Records += other.Records
+	r.Damaged += other.Damaged
+	r.DamagedBytes += other.DamagedBytes
+	r.Torn += other.Torn
+	r.TornBytes += other.TornBytes
+	r.Unreadable += other.Unreadable
+	r.AsideFiles += other.AsideFiles
+	r.AsideBytes += other.AsideBytes
+	if r.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(r.Oldest) {
+		r.Oldest = other.Oldest
+	}
+	if other.Newest.After(r.Newest) {
+		r.Newest = other.Newest
+	}
+}
+
 // Inspect reads all that is in a spool's directory, verifies it, and changes nothing. It
 // takes no lock, so a server may have the spool open: then segments that it deletes
 // meanwhile are left out, and records that it appends meanwhile need not be found. A
