@@ -68,6 +68,7 @@ func (r replicated) alert(t *testing.T) store.Delivery {
 func TestReplica(t *testing.T) {
 	p := storetest.NewPair(t)
 	t.Run("what is none is refused", func(t *testing.T) { noReplica(t, p) })
+	t.Run("it is verified", func(t *testing.T) { replicaIsClean(t, p) })
 	t.Run("one that is too late is not read", func(t *testing.T) { tooLate(t, p) })
 	t.Run("one that hangs is left", func(t *testing.T) { hangs(t, p) })
 	t.Run("staff read from it", func(t *testing.T) { isRead(t, p) })

@@ -158,6 +158,9 @@ func verified(t testing.TB, d signed, ids [victims]uuid.UUID, o verify.Options) 
 	o.Witnesses = d.witnesses
 	o.Found = func(f verify.Finding) {
 		text := string(f.Class) + " " + f.What
+		if f.Object != "" {
+			text += " " + f.Object
+		}
 		if f.DeliveryID != nil {
 			text += fmt.Sprint(" of ", slices.Index(ids[:], *f.DeliveryID))
 		}

@@ -261,6 +261,9 @@ func (c verifyCommand) summary(out io.Writer, v verify.Result, took time.Duratio
 	for _, a := range v.Adopted {
 		fmt.Fprintf(out, "%d acts of staff had no leaf until %s, when they were adopted: the log says nothing of the time before\n", a.Acts, a.At.Format(time.RFC3339))
 	}
+	for _, what := range v.Unchecked {
+		fmt.Fprintf(out, "NOT CHECKED: %s\n", what)
+	}
 	_, err := fmt.Fprintf(out, "findings: %s\n%s\n", counted(v.Findings), verdict)
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"aifi-audit/store/storetest"
+	"aifi-audit/store/verify"
 )
 
 // outcome runs the program and returns its exit code and what it prints.
@@ -80,6 +81,21 @@ func TestVerify(t *testing.T) {
 	code, out = outcome(t, "verify", "--json", db, at)
 	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"body","deliveryId":"`+id+`","leaf":`) {
 		t.Errorf("%d %s", code, out)
+	}
+	// Nor need a row be touched to have search show something else.
+	storetest.SQL(t, databaseURL, "CREATE OR REPLACE VIEW session_facets AS SELECT store_id, 'store'::text AS facet, ''::text AS value, first_seen_at, session_id FROM sessions")
+	code, out = outcome(t, "verify", "--incremental", db, at)
+	if code != 1 || !strings.Contains(out, "TAMPERED view session_facets: it does not show what its migration says") || !strings.Contains(out, "findings: TAMPERED 1\n") {
+		t.Errorf("%d %s", code, out)
+	}
+	code, out = outcome(t, "verify", "--json", db, at)
+	if code != 1 || !strings.Contains(out, `{"class":"TAMPERED","what":"view","object":"session_facets","detail":"`) {
+		t.Errorf("%d %s", code, out)
+	}
+	// What could not be looked at does not go without saying.
+	var said bytes.Buffer
+	if err := (verifyCommand{}).summary(&said, verify.Result{Unchecked: []string{"what views show, since it is dark"}}, 0); err != nil || !strings.Contains(said.String(), "\nNOT CHECKED: what views show, since it is dark\n") {
+		t.Errorf("%s %v", &said, err)
 	}
 }
 

@@ -3,6 +3,9 @@ package verify
 import (
 	"bytes"
 	"context"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -64,6 +67,16 @@ func readWindow(ctx context.Context, log logrows.Reader, first, end int64) (w *w
 	w = &window{}
 	_, from, to, err = w.read(ctx, log, all)
 	return w, from, to, err
+}
+
+// Schema is what schema.txt is to say of a database's tables, views and functions.
+func Schema(ctx context.Context, tx db.DBTX, relations, functions []string) (string, error) {
+	rows, err := readSchema(ctx, tx, relations, functions)
+	lines := map[string]bool{}
+	for _, r := range rows {
+		lines[strings.Join([]string{r.like(), r.What, r.Name, r.Says}, "\t")+"\n"] = true
+	}
+	return strings.Join(slices.Sorted(maps.Keys(lines)), ""), err
 }
 
 // Hashing makes leaves from rows and bodies in memory.

@@ -33,7 +33,8 @@ const (
 // Finding is one thing that a verification found.
 type Finding struct {
 	Class        Class      `json:"class"`
-	What         string     `json:"what"` // body, row, event, customer, personal info, leaf, tile, checkpoint, …
+	What         string     `json:"what"`             // body, row, event, customer, personal info, leaf, tile, checkpoint, view, trigger, …
+	Object       string     `json:"object,omitempty"` // of the schema: event_facets, or deliveries.refuse_change of the table deliveries
 	DeliveryID   *uuid.UUID `json:"deliveryId,omitempty"`
 	AccessID     *uuid.UUID `json:"accessId,omitempty"`     // access_log.entry_id
 	RetirementID *uuid.UUID `json:"retirementId,omitempty"` // log_retirements.id
@@ -79,6 +80,9 @@ func (f Finding) about(kind translog.Kind, id uuid.UUID) Finding {
 // String is the finding on one line.
 func (f Finding) String() string {
 	s := string(f.Class) + " " + f.What
+	if f.Object != "" {
+		s += " " + f.Object
+	}
 	for _, about := range []struct {
 		id   *uuid.UUID
 		what string
@@ -144,6 +148,8 @@ type Result struct {
 	Acts tlog.Hash `json:"acts"`
 	// Adopted are acts of staff of which the log knows only from some time on.
 	Adopted []Adoption `json:"adopted,omitempty"`
+	// Unchecked is what could not be looked at, and why.
+	Unchecked []string `json:"unchecked,omitempty"`
 	// Anchors is how many trees that were signed the log was held against.
 	Anchors int `json:"anchors"`
 	// Cosigned is how many leaves each witness has cosigned, by his name.
@@ -191,9 +197,10 @@ type Source struct {
 
 // Run recomputes the log from what the database holds: each leaf from the body
 // and from the rows that search serves, the tiles, the root, and every checkpoint
-// that was kept; and looks for rows that the log does not know. It reads one
-// snapshot over several connections, and uses as much memory for a large log as for a
-// small one: see chunkTiles.
+// that was kept; and looks for rows that the log does not know. It holds the views
+// through which search reads, and what guards the tables, against what the migrations
+// made. It reads one snapshot over several connections, and uses as much memory for a
+// large log as for a small one: see chunkTiles.
 func Run(ctx context.Context, s Source, o Options) (Result, error) {
 	v := &verification{Source: s, Options: o, tallyKey: newTallyKey(), actDigests: newActDigests(o.From.N)}
 	v.result.Findings = map[Class]int{}
@@ -201,6 +208,9 @@ func Run(ctx context.Context, s Source, o Options) (Result, error) {
 		v.log = logrows.Reader{Queries: s.Queries, Conn: tx}
 		if v.snapshot, err = s.Queries.ExportSnapshot(ctx, tx); err != nil {
 			return err
+		}
+		if err := v.schema(ctx); err != nil {
+			return fmt.Errorf("verifying the schema: %w", err)
 		}
 		tree, err := v.checkpoint(ctx)
 		if err != nil {
