@@ -24,9 +24,12 @@ type accessEntry struct {
 
 func accessLog(s *store.Store) list[store.AccessEntry] {
 	return list[store.AccessEntry]{
-		filters: []string{"token", "action", "from", "to"},
+		filters: []string{"token", "action", "denied", "counts", "sessionId", "deliveryId", "from", "to"},
 		page:    s.AccessLog,
 		export:  s.ExportAccessLog,
+		count:   s.CountAccessLog,
+		at:      store.AccessPosition,
+		turns:   true,
 		item: func(e store.AccessEntry) any {
 			out := accessEntry{
 				ID: strconv.FormatInt(e.ID, 10), At: e.At.UTC(), TokenName: e.TokenName, Action: e.Action, Path: e.Path, Query: e.Query,

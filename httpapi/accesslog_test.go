@@ -30,6 +30,12 @@ func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
 	if items := get("?token=staff&action=search", s.admin).items(t); len(items) != 1 || items[0]["rows"] != 0.0 {
 		t.Errorf("got %v", items)
 	}
+	if items := get("?order=oldest&limit=1", s.admin).items(t); items[0]["query"] != "storeId=7" {
+		t.Errorf("the oldest is %v", items)
+	}
+	if items := get("?denied=true&counts=false&sessionId=none", s.admin).items(t); len(items) != 1 || items[0]["path"] != "/api/v1/sessions/none" {
+		t.Errorf("denied was %v", items)
+	}
 	rows, err := csv.NewReader(strings.NewReader(string(get(".csv?token=staff", s.admin).body))).ReadAll()
 	if err != nil || len(rows) != 3 {
 		t.Errorf("%v, %v", rows, err)

@@ -155,11 +155,15 @@ func (p params) filter() (f store.Filter, err error) {
 	if f.OldestFirst, err = p.oldestFirst(); err != nil {
 		return f, err
 	}
-	if f.Lifted, err = p.boolean("lifted"); err != nil {
-		return f, err
+	for _, b := range []struct {
+		name string
+		to   **bool
+	}{{"lifted", &f.Lifted}, {"denied", &f.Denied}, {"counts", &f.Counts}, {"replayed", &f.Replayed}} {
+		if *b.to, err = p.boolean(b.name); err != nil {
+			return f, err
+		}
 	}
-	f.Replayed, err = p.boolean("replayed")
-	return f, err
+	return f, nil
 }
 
 // oldestFirst reads order.

@@ -12,3 +12,6 @@ UPDATE tokens SET revoked_at = @revoked_at WHERE name = @name AND revoked_at IS 
 UPDATE tokens t SET last_used_at = greatest(t.last_used_at, u.used_at)
 FROM (SELECT unnest(@id::bigint[]) AS id, unnest(@used_at::timestamptz[]) AS used_at) u
 WHERE t.id = u.id;
+
+-- name: TokenIDs :many
+SELECT id FROM tokens WHERE name = ANY (@names::text[]);

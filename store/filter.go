@@ -58,11 +58,13 @@ type Filter struct {
 	Webhooks         []string
 	Dispositions     []Disposition // Unmarked: without any
 	Kinds            []Kind        // of notes
-	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state
+	DeliveryIDs      []uuid.UUID   // of notes: on the events that these state; of the access log: about these
 	EventIDs         []uuid.UUID   // of notes: on these events, by Event.ID
 	Replayed         *bool         // of quarantine, and of what was refused
 	Lifted           *bool         // of legal holds
 	Tokens, Actions  []string      // of the access log; tokens by name
+	Denied           *bool         // of the access log: what was denied, or what was not
+	Counts           *bool         // of the access log: counts of what is new, or all but these
 	From, To         *time.Time
 	OldestFirst      bool // turns an export round; pages have Page.OldestFirst
 

@@ -151,23 +151,38 @@ const listAccess = `-- name: ListAccess :many
 SELECT a.id, a.at, t.name AS token_name, a.action, a.path, a.query, a.remote_addr, a.status, a.rows, a.detail, a.entry_id
 FROM access_log a
 LEFT JOIN tokens t ON t.id = a.token_id
-WHERE ($1::text[] IS NULL OR t.name = ANY ($1::text[]))
-    AND ($2::text[] IS NULL OR a.action = ANY ($2::text[]))
-    AND ($3::timestamptz IS NULL OR a.at >= $3::timestamptz)
-    AND ($4::timestamptz IS NULL OR a.at < $4::timestamptz)
-    AND ($5::timestamptz IS NULL OR a.at <= $5::timestamptz)
-    AND ($5::timestamptz IS NULL OR (a.at, a.id) < ($5::timestamptz, $6::bigint))
-ORDER BY a.at DESC, a.id DESC
-LIMIT $7::bigint
+WHERE ($1::bigint IS NULL OR a.token_id = $1::bigint)
+    AND ($2::bigint[] IS NULL OR a.token_id = ANY ($2::bigint[]))
+    AND ($3::text[] IS NULL OR a.action = ANY ($3::text[]))
+    AND ($4::boolean IS NULL OR (a.action = 'count') = $4::boolean)
+    AND ($5::boolean IS NULL OR (coalesce(a.status, 0) >= 400) = $5::boolean)
+    AND ($6::text IS NULL OR access_subjects(a.path, a.query) && access_subjects('', $6::text))
+    AND ($7::text IS NULL OR access_subjects(a.path, a.query) && access_subjects('', $7::text))
+    AND ($8::timestamptz IS NULL OR a.at >= $8::timestamptz)
+    AND ($9::timestamptz IS NULL OR a.at < $9::timestamptz)
+    AND ($10::timestamptz IS NULL OR a.at <= $10::timestamptz)
+    AND ($10::timestamptz IS NULL OR (a.at, a.id) < ($10::timestamptz, $11::bigint))
+    AND ($12::timestamptz IS NULL OR a.at >= $12::timestamptz)
+    AND ($12::timestamptz IS NULL OR (a.at, a.id) > ($12::timestamptz, $13::bigint))
+ORDER BY CASE WHEN $14::boolean THEN a.at END, CASE WHEN $14::boolean THEN a.id END, a.at DESC, a.id DESC
+LIMIT $15::bigint
 `
 
 type ListAccessParams struct {
-	TokenNames []string
+	TokenID    *int64
+	TokenIds   []int64
 	Actions    []string
+	Counts     *bool
+	Denied     *bool
+	Sessions   *string
+	Deliveries *string
 	FromTime   *time.Time
 	ToTime     *time.Time
 	AfterTime  *time.Time
 	AfterID    *int64
+	NewerTime  *time.Time
+	NewerID    *int64
+	Ascending  bool
 	RowLimit   *int64
 }
 
@@ -185,14 +200,25 @@ type ListAccessRow struct {
 	EntryID    *uuid.UUID
 }
 
+// ListAccess walks entries in time, or picks those of a token or about some subjects, which
+// are given as a query that asks for them. One token is given apart from several: its index
+// then has its entries in order.
 func (q *Queries) ListAccess(ctx context.Context, db DBTX, arg ListAccessParams) ([]ListAccessRow, error) {
 	rows, err := db.Query(ctx, listAccess,
-		arg.TokenNames,
+		arg.TokenID,
+		arg.TokenIds,
 		arg.Actions,
+		arg.Counts,
+		arg.Denied,
+		arg.Sessions,
+		arg.Deliveries,
 		arg.FromTime,
 		arg.ToTime,
 		arg.AfterTime,
 		arg.AfterID,
+		arg.NewerTime,
+		arg.NewerID,
+		arg.Ascending,
 		arg.RowLimit,
 	)
 	if err != nil {

@@ -108,6 +108,11 @@ func (q *Queries) CountQuarantineList(ctx context.Context, tx DBTX, a ListQuaran
 	return count(ctx, tx, asked(ctx, a, q.ListQuarantine))
 }
 
+// CountAccessList counts the rows of ListAccess.
+func (q *Queries) CountAccessList(ctx context.Context, tx DBTX, a ListAccessParams) (int64, error) {
+	return count(ctx, tx, asked(ctx, a, q.ListAccess))
+}
+
 // statement is what a generated function would run.
 type statement struct {
 	sql  string

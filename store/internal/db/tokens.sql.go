@@ -87,6 +87,30 @@ func (q *Queries) RevokeToken(ctx context.Context, db DBTX, arg RevokeTokenParam
 	return result.RowsAffected(), nil
 }
 
+const tokenIDs = `-- name: TokenIDs :many
+SELECT id FROM tokens WHERE name = ANY ($1::text[])
+`
+
+func (q *Queries) TokenIDs(ctx context.Context, db DBTX, names []string) ([]int64, error) {
+	rows, err := db.Query(ctx, tokenIDs, names)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const touchTokens = `-- name: TouchTokens :exec
 UPDATE tokens t SET last_used_at = greatest(t.last_used_at, u.used_at)
 FROM (SELECT unnest($1::bigint[]) AS id, unnest($2::timestamptz[]) AS used_at) u
