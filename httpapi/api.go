@@ -144,6 +144,7 @@ func (a *API) routes(registry *prometheus.Registry) *mux.Router {
 	mountShelf(a, r, "/registrations", registrationShelf(a.store))
 	mountShelf(a, r, "/sessions", sessionShelf(a.store))
 	mountShelf(a, r, "/quarantine", quarantineShelf(a.store))
+	mountShelf(a, r, accessPath, accessShelf(a.store))
 	get("/status", a.page(store.MayRead, "view", a.statusPage))
 	get("/refused", a.page(store.MayAdminister, "search", a.refusedPage))
 	get("/refused.csv", a.page(store.MayAdminister, "export", a.refusedCSV))

@@ -165,7 +165,7 @@ var staffPage = []string{
 	"GET /deliveries/{deliveryId}", "GET /deliveries/{deliveryId}/body", "POST /deliveries/{deliveryId}/replay", "POST /deliveries/{deliveryId}/notes",
 	"POST /sessions/{sessionId}/hold", "GET /erasures", "POST /erasures", "POST /erasures/{erasureId}/approve", "POST /erasures/{erasureId}/reject", "POST /erasures/{erasureId}/withdraw",
 	"GET /erasures/{erasureId}/certificate.txt", "GET /erasures/{erasureId}/certificate.json",
-	"GET /holds", "POST /holds/{holdId}/lift",
+	"GET /holds", "POST /holds/{holdId}/lift", "GET /access-log", "GET /access-log.csv", "GET /access-log.count",
 	"GET /sign-in", "POST /sign-in", "POST /sign-out", "GET /assets/{name}",
 }
 

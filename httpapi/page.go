@@ -111,7 +111,7 @@ func (v visitor) show(w http.ResponseWriter, r *http.Request, name string, view 
 }
 
 func (v visitor) draw(w http.ResponseWriter, r *http.Request, status int, name string, view ui.View) error {
-	view.User = &ui.User{Name: v.Name, Stores: v.StoreIDs, FormToken: formToken(v.secret), Erases: v.May(store.MayAdminister) && v.unlimited() == nil}
+	view.User = &ui.User{Name: v.Name, Stores: v.StoreIDs, FormToken: formToken(v.secret), SeesAll: v.May(store.MayAdminister) && v.unlimited() == nil}
 	view.Print = "Printed by " + v.Name + " on " + time.Now().UTC().Format("2 January 2006 15:04 UTC") + " from aifi-audit."
 	return v.api.drawPage(w, r, status, name, view)
 }
@@ -152,6 +152,15 @@ func (a *API) failPage(w http.ResponseWriter, r *http.Request, v *visitor, err e
 	if err != nil {
 		a.log.Error("a page could not be drawn", "error", err)
 	}
+}
+
+// seesAll is an error for those who are limited to some stores, on pages about what
+// belongs to none.
+func (v visitor) seesAll() error {
+	if v.unlimited() != nil {
+		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token is limited to some stores, and what is here belongs to none.")
+	}
+	return nil
 }
 
 // wantsPage reports whether the client is a browser that shows what it is answered.

@@ -34,7 +34,7 @@ func (l list[T]) totalOf(ctx context.Context, scope store.Scope, f store.Filter,
 // watch has the script ask for what comes, unless it would stand on another page or
 // lies in the past.
 func (s shelf[T]) watch(view *ui.Search, p params, path string, items []T, page store.Page, f store.Filter) {
-	if f.To != nil && f.To.Before(time.Now().Add(-lateness)) || page.OldestFirst || view.Newer != "" {
+	if s.still || f.To != nil && f.To.Before(time.Now().Add(-lateness)) || page.OldestFirst || view.Newer != "" {
 		return
 	}
 	kept := without(p.Values, "cursor", "before")

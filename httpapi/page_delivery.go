@@ -51,6 +51,7 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	here := deliveryPath(id.String())
 	view := ui.Delivery{
 		ID: id.String(), Webhook: d.Webhook, Size: d.BodySize, PrettyHref: here, RawHref: here + "?view=raw", Download: here + "/body", Notice: said,
+		Lookers: v.lookers("deliveryId", id.String()),
 	}
 	held, err := a.store.HoldsOfDeliveries(r.Context(), []uuid.UUID{id})
 	if err != nil {

@@ -48,6 +48,12 @@ func (v visitor) context(r *http.Request, path string, filters []string) (*pageC
 	return c, nil
 }
 
+// leaveStores is for what belongs to no store: there is none to choose, and times are those
+// of the installation.
+func (c *pageContext) leaveStores() {
+	c.stores, c.zones, c.zone = nil, zones{home: c.zones.home}, c.zones.home
+}
+
 // localTimes are what a form field of times sends.
 var localTimes = []string{"2006-01-02T15:04", "2006-01-02T15:04:05"}
 
@@ -108,6 +114,7 @@ func (c *pageContext) narrow(name, value string) string {
 var filterNames = map[string]string{
 	"storeId": "Store", "storeExternalId": "Retailer's store id", "sessionId": "Session", "customerId": "Customer", "productId": "Product",
 	"gondolaId": "Gondola", "flag": "Flag", "webhook": "Webhook", "replayed": "State", "disposition": "Review",
+	"token": "Token", "action": "Action", "denied": "Outcome", "counts": "Counts of what is new", "deliveryId": "Delivery",
 	"from": "From", "to": "Until",
 }
 
@@ -153,6 +160,9 @@ var optionsOf = map[string][]ui.Choice{
 		{Value: string(store.FalseAlarm), Text: "False alarm"},
 	},
 	"replayed": {{Value: "", Text: "Any"}, {Value: "false", Text: "Waiting"}, {Value: "true", Text: "Understood later"}},
+	"action":   append([]ui.Choice{{Value: "", Text: "Any"}}, actions...),
+	"denied":   {{Value: "", Text: "Any"}, {Value: "true", Text: "Denied"}, {Value: "false", Text: "Not denied"}},
+	"counts":   {{Value: "", Text: "Shown"}, {Value: "false", Text: "Left out"}, {Value: "true", Text: "Alone"}},
 }
 
 func (c *pageContext) filtersView(f store.Filter) ui.Filters {
@@ -160,19 +170,26 @@ func (c *pageContext) filtersView(f store.Filter) ui.Filters {
 		StoreLabel: "All stores", From: fieldTime(f.From, c.zone), To: fieldTime(f.To, c.zone), RangeLabel: c.rangeLabel(f.From, f.To),
 		Active: c.activeFilters(), Zone: c.zoneLabel(),
 	}
-	if len(c.stores) <= pickMost {
+	switch {
+	case !slices.Contains(c.known, "storeId"):
+		view.StoreLabel = ""
+	case len(c.stores) <= pickMost:
 		view.Stores, view.StoreLabel = c.choices(f)
-	} else if view.StoreIDs = c.query["storeId"]; len(view.StoreIDs) == 0 {
-		view.StoreIDs = []string{""}
+	default:
+		if view.StoreIDs = c.query["storeId"]; len(view.StoreIDs) == 0 {
+			view.StoreIDs = []string{""}
+		}
 	}
 	for _, name := range c.known {
 		if name == "from" || name == "to" || name == "storeId" {
 			continue
 		}
 		field := ui.Field{Name: name, Label: filterNames[name], Values: c.query[name]}
-		for _, o := range optionsOf[name] {
-			o.Chosen = slices.Contains(field.Values, o.Value)
-			field.Options = append(field.Options, o)
+		field.Options = slices.Clone(optionsOf[name])
+		for _, value := range field.Values {
+			if field.Options != nil && !slices.ContainsFunc(field.Options, func(o ui.Choice) bool { return o.Value == value }) {
+				field.Options = append(field.Options, ui.Choice{Value: value, Text: value})
+			}
 		}
 		if len(field.Values) == 0 {
 			field.Values = []string{""}

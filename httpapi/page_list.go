@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -24,6 +25,9 @@ type shelf[T any] struct {
 	when           func(T) (time.Time, int64)             // and in which store
 	extend         func(c *pageContext, v visitor, s *ui.Search)
 	packs          store.Kind // of events whose evidence is given as a pack; "" if it is not
+	ofNoStore      bool       // what is listed is for those only who see all stores
+	still          bool       // nothing is counted on top
+	none           string     // says that there is nothing yet; "" asks whether the webhook is set up
 }
 
 const (
@@ -35,16 +39,31 @@ const (
 // mountShelf serves a list at path, its CSV at path.csv, a count at path.count, and
 // perhaps an evidence pack at path/evidence.
 func mountShelf[T any](a *API, r *mux.Router, path string, s shelf[T]) {
-	get := func(path string, h http.Handler) { r.Handle(path, h).Methods(http.MethodGet, http.MethodHead) }
-	get(path, a.page(store.MayRead, "search", func(w http.ResponseWriter, r *http.Request, v visitor) error {
+	get := func(path string, right store.Right, action string, h pageHandler) {
+		if s.ofNoStore {
+			h = unlimitedOnly(h)
+		}
+		r.Handle(path, a.page(right, action, h)).Methods(http.MethodGet, http.MethodHead)
+	}
+	get(path, cmp.Or(s.right, store.MayRead), "search", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return s.serve(w, r, v, path)
-	}))
-	get(path+".csv", a.page(store.MayExport, "export", asPage(s.serveCSV)))
-	get(path+".count", a.page(store.MayRead, "count", func(w http.ResponseWriter, r *http.Request, v visitor) error {
+	})
+	get(path+".csv", cmp.Or(s.exportRight, store.MayExport), "export", asPage(s.serveCSV))
+	get(path+".count", cmp.Or(s.right, store.MayRead), "count", func(w http.ResponseWriter, r *http.Request, v visitor) error {
 		return s.serveCount(w, r, v, path)
-	}))
+	})
 	if s.packs != "" {
-		get(path+"/evidence", a.page(store.MayExport, "evidence", asPage(a.searchEvidence(s.packs))))
+		get(path+"/evidence", store.MayExport, "evidence", asPage(a.searchEvidence(s.packs)))
+	}
+}
+
+// unlimitedOnly keeps a page from those who are limited to some stores.
+func unlimitedOnly(h pageHandler) pageHandler {
+	return func(w http.ResponseWriter, r *http.Request, v visitor) error {
+		if err := v.seesAll(); err != nil {
+			return err
+		}
+		return h(w, r, v)
 	}
 }
 
@@ -53,6 +72,9 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 	c, err := v.context(r, path, s.filters)
 	if err != nil {
 		return err
+	}
+	if s.ofNoStore {
+		c.leaveStores()
 	}
 	if tidy, changed := tidied(r.URL.Query(), c.zone); changed {
 		http.Redirect(w, r, c.address(tidy), http.StatusSeeOther)
@@ -99,7 +121,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		g := &view.Groups[len(view.Groups)-1]
 		g.Rows = append(g.Rows, ui.Row{Cells: s.labelled(s.cells(c, item))})
 	}
-	if v.May(store.MayExport) {
+	if v.May(cmp.Or(s.exportRight, store.MayExport)) {
 		view.Export = path + ".csv" + query(with(c.filtersOnly(), "order", p.Get("order")))
 		if view.Total.More {
 			view.ExportCount = path + ".count" + query(with(c.filtersOnly(), "all", "true"))
@@ -116,7 +138,10 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 	if s.extend != nil {
 		s.extend(c, v, &view)
 	}
-	return v.show(w, r, "search", ui.View{Title: s.heading, Section: path, Main: view})
+	if err := v.seesRows(r, len(items)); err != nil {
+		return err
+	}
+	return v.draw(w, r, http.StatusOK, "search", ui.View{Title: s.heading, Section: path, Main: view})
 }
 
 // serveFault shows the form again, with what is wrong with a field of it.
@@ -158,6 +183,8 @@ func (s shelf[T]) explain(ctx context.Context, c *pageContext, v visitor, f stor
 	e := &ui.Empty{Why: "No " + s.noun + " match these filters."}
 	narrowed := len(c.filtersOnly()) > 0
 	switch {
+	case !narrowed && s.none != "":
+		e.Why = s.none
 	case !narrowed && v.StoreIDs != nil:
 		e.Why = "The stores that your token sees have no " + s.noun + " yet."
 	case !narrowed:

@@ -65,12 +65,3 @@ func (a *API) recordRefused(w http.ResponseWriter, r *http.Request, v visitor) e
 	http.Redirect(w, r, "/refused?done=replayed&understood="+strconv.Itoa(done.Replayed)+"&still="+strconv.Itoa(done.Quarantined), http.StatusSeeOther)
 	return nil
 }
-
-// seesAll is an error for those who are limited to some stores: what was refused
-// belongs to none yet.
-func (v visitor) seesAll() error {
-	if v.unlimited() != nil {
-		return problem(http.StatusForbidden, "forbidden", "Forbidden", "The token is limited to some stores, and what was refused belongs to none yet.")
-	}
-	return nil
-}

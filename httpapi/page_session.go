@@ -69,6 +69,7 @@ func (a *API) sessionPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if v.May(store.MayAdminister) {
 		view.Held.Action, view.Held.FormToken = "/sessions/"+url.PathEscape(found.SessionID)+"/hold?storeId="+strconv.FormatInt(found.StoreID, 10), formToken(v.secret)
 	}
+	view.Lookers = v.lookers("sessionId", found.SessionID)
 	base := sessionPath(found.SessionID, found.StoreID, "")
 	if page.After != nil {
 		view.Older = base

@@ -143,7 +143,7 @@ func everyPage(t testing.TB, s *server) []string {
 		"/sessions/night", "/sessions/both", "/deliveries/" + delivered(t, s, "night", "suspected-fraud"),
 		"/deliveries/" + delivered(t, s, "night", "restricted-products-interactions") + "?view=raw",
 		"/deliveries/" + quarantined[0]["deliveryId"].(string), "/alcohol-interactions?limit=nonsense", "/nowhere",
-		"/status", "/refused", "/erasures",
+		"/status", "/refused", "/erasures", "/access-log", "/access-log?denied=true&action=search&action=other", "/access-log?sessionId=nobody",
 		"/alcohol-interactions?from=2026-05-02&to=2026-05-01&productId=wine", "/sessions/night?unsaid=" + delivered(t, s, "night", "suspected-fraud"),
 	}
 }

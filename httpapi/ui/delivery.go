@@ -21,6 +21,7 @@ type Delivery struct {
 	PrettyHref string
 	RawHref    string
 	Download   string
+	Lookers    string // address of who looked at it; "" if that may not be seen
 	Notice     string
 	Held       Held
 }

@@ -49,7 +49,7 @@ type Live struct {
 // Filters is the form above a list.
 type Filters struct {
 	Stores     []Choice // empty if there are too many to choose from
-	StoreLabel string   // what is chosen
+	StoreLabel string   // what is chosen; "" where nothing is of a store
 	StoreIDs   []string // where there is no choice
 	From, To   string   // local times, as a form field takes them
 	Seconds    bool     // they have seconds
@@ -68,7 +68,7 @@ type Filters struct {
 // Fault is what is wrong with a field of a form; its Field is "" if nothing is.
 type Fault struct{ Field, Text string }
 
-// Choice is a box to tick.
+// Choice is a box to tick, or one of a list.
 type Choice struct {
 	Value, Text string
 	Chosen      bool

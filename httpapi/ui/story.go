@@ -14,6 +14,7 @@ type Story struct {
 	Sources   []Source
 	Zone      string
 	Export    []Link
+	Lookers   string // address of who looked at it; "" if that may not be seen
 	Held      Held
 }
 

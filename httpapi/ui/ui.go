@@ -59,7 +59,7 @@ type View struct {
 type User struct {
 	Name      string
 	Stores    []int64 // that the token is limited to; nil: not limited
-	Erases    bool    // may see the requests for erasure
+	SeesAll   bool    // an administrator of all stores: may see requests for erasure, and who looked
 	FormToken string  // to be sent with each form that changes something
 }
 
@@ -74,8 +74,8 @@ func (v View) Nav() []Link {
 		{Text: "Quarantine", Href: "/quarantine"},
 		{Text: "Holds", Href: "/holds"},
 	}
-	if v.User != nil && v.User.Erases {
-		links = append(links, Link{Text: "Erasures", Href: "/erasures"})
+	if v.User != nil && v.User.SeesAll {
+		links = append(links, Link{Text: "Erasures", Href: "/erasures"}, Link{Text: "Access", Href: "/access-log"})
 	}
 	for i := range links {
 		links[i].Current = links[i].Href == v.Section

@@ -65,7 +65,7 @@
     const form = e.target.closest("form[data-swap]");
     if (!form) return;
     e.preventDefault();
-    const url = new URL(form.action || location.href);
+    const url = new URL(form.getAttribute("action") ?? "", location.href); // form.action may be a field of this name
     url.search = new URLSearchParams([...new FormData(form)].filter(([, v]) => v !== ""));
     swap(url.href, true);
   });
