@@ -61,6 +61,22 @@ func TestWhoLookedIsSearchedByAdminsOnly(t *testing.T) {
 	}
 }
 
+// One entry of a time that cannot be told would hide all others.
+func TestAnEntryPutThereByHandHidesNoOther(t *testing.T) {
+	s := serve(t)
+	s.get(t, "/api/v1/stores")
+	storetest.SQL(t, s.database, `INSERT INTO access_log (at, token_id, action, path, query, remote_addr)
+		SELECT at::timestamptz, 1, 'view', '/', '', '' FROM unnest(ARRAY['infinity', '-infinity', '20000-01-01Z', '4000-01-01Z BC']) at`)
+	for _, path := range []string{"?action=search&token=staff", "?order=oldest&token=staff", ".csv?token=staff"} {
+		if a := s.do(t, http.MethodGet, "/api/v1/access-log"+path, s.admin, nil); a.status != http.StatusOK || strings.Count(string(a.body), "/api/v1/stores") != 1 {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := s.do(t, http.MethodGet, "/api/v1/access-log", s.admin, nil); a.status != http.StatusOK {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 func TestWhatThePageDeniesIsWritten(t *testing.T) {
 	s := serve(t)
 	fill(t, s)

@@ -25,7 +25,7 @@ type shelf[T any] struct {
 	when           func(T) (time.Time, int64)             // and in which store
 	extend         func(c *pageContext, v visitor, s *ui.Search)
 	packs          store.Kind // of events whose evidence is given as a pack; "" if it is not
-	ofNoStore      bool       // what is listed is for those only who see all stores
+	ofNoStore      bool       // what is listed is of no store, and only for those who see all
 	still          bool       // nothing is counted on top
 	none           string     // says that there is nothing yet; "" asks whether the webhook is set up
 }

@@ -9,12 +9,14 @@ INSERT INTO log_queue (leaves) SELECT ARRAY[@leaf::bytea] FROM entry;
 
 -- ListAccess walks entries in time, or picks those of a token or about some subjects, which
 -- are given as a query that asks for them. One token is given apart from several: its index
--- then has its entries in order.
+-- then has its entries in order. Times that no answer can hold were put there by hand, and
+-- are for the verification to find: one of them would be the end of the list for all.
 -- name: ListAccess :many
 SELECT a.id, a.at, t.name AS token_name, a.action, a.path, a.query, a.remote_addr, a.status, a.rows, a.detail, a.entry_id
 FROM access_log a
 LEFT JOIN tokens t ON t.id = a.token_id
-WHERE (sqlc.narg('token_id')::bigint IS NULL OR a.token_id = sqlc.narg('token_id')::bigint)
+WHERE a.at >= '0001-01-01Z' AND a.at < '10000-01-01Z'
+    AND (sqlc.narg('token_id')::bigint IS NULL OR a.token_id = sqlc.narg('token_id')::bigint)
     AND (sqlc.narg('token_ids')::bigint[] IS NULL OR a.token_id = ANY (sqlc.narg('token_ids')::bigint[]))
     AND (sqlc.narg('actions')::text[] IS NULL OR a.action = ANY (sqlc.narg('actions')::text[]))
     AND (sqlc.narg('counts')::boolean IS NULL OR (a.action = 'count') = sqlc.narg('counts')::boolean)
