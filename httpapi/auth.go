@@ -165,12 +165,12 @@ func (a *API) staff(right store.Right, action string, h staffHandler) http.Handl
 }
 
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
-	writeProblem(w, a.known(r, err))
+	writeProblem(w, a.problemFor(r, err))
 }
 
-// known is what may be told of an error; what is ours to mend goes into the log. That the
+// problemFor is what may be told of an error; what is ours to mend goes into the log. That the
 // spool takes nothing is told there by the Store, now and then: it is so for each webhook.
-func (a *API) known(r *http.Request, err error) *Problem {
+func (a *API) problemFor(r *http.Request, err error) *Problem {
 	p := problemOf(err)
 	told := errors.Is(err, store.ErrSpoolFull) || errors.Is(err, store.ErrSpoolFails)
 	if p.Status >= http.StatusInternalServerError && r.Context().Err() == nil && !told {

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"aifi-audit/store"
 )
 
@@ -67,13 +65,4 @@ func checksum(payload []byte, asked string) []byte {
 	h.Write([]byte{0})
 	h.Write([]byte(asked))
 	return h.Sum(nil)[:cursorSum]
-}
-
-// deliveryID reads an id of a path.
-func deliveryID(s string) (uuid.UUID, error) {
-	id, err := uuid.Parse(s)
-	if err != nil || len(s) != 36 {
-		return uuid.UUID{}, store.ErrNotFound
-	}
-	return id, nil
 }

@@ -104,7 +104,7 @@ func (a *API) delivery(w http.ResponseWriter, r *http.Request, c caller) error {
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func (a *API) body(w http.ResponseWriter, r *http.Request, c caller) error {
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}
@@ -214,7 +214,7 @@ func (a *API) replayBy(again func(context.Context, store.Scope, uuid.UUID) (stor
 	if _, err := parseParams(r, nil); err != nil {
 		return err
 	}
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}

@@ -116,7 +116,7 @@ func erasureID(r *http.Request, c caller) (uuid.UUID, error) {
 	if err := c.unlimited(); err != nil {
 		return uuid.UUID{}, err
 	}
-	return deliveryID(mux.Vars(r)["erasureId"])
+	return parseUUID(mux.Vars(r)["erasureId"])
 }
 
 // whomMembers are those that say whom something is about.

@@ -154,5 +154,5 @@ func holdID(r *http.Request) (uuid.UUID, error) {
 	if _, err := parseParams(r, nil); err != nil {
 		return uuid.Nil, err
 	}
-	return deliveryID(mux.Vars(r)["holdId"])
+	return parseUUID(mux.Vars(r)["holdId"])
 }

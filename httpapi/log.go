@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/gorilla/mux"
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -45,7 +44,7 @@ func (a *API) logHealth() logHealth {
 	status := a.store.LogStatus()
 	h := logHealth{State: status.State, Error: status.Error, Anchors: []anchorState{}}
 	for _, s := range a.anchors.Status() {
-		state := anchorState{To: s.To, At: known(s.At), WaitingSince: known(s.WaitingSince), Error: s.Error, Contradicts: s.Contradicts}
+		state := anchorState{To: s.To, At: utcOrNil(s.At), WaitingSince: utcOrNil(s.WaitingSince), Error: s.Error, Contradicts: s.Contradicts}
 		if state.At != nil {
 			state.Size = &s.Size
 		}
@@ -158,8 +157,8 @@ func (a *API) inclusion(w http.ResponseWriter, r *http.Request, c caller) error 
 	if err != nil {
 		return err
 	}
-	id, err := uuid.Parse(text)
-	if err != nil || len(text) != 36 {
+	id, err := parseUUID(text)
+	if err != nil {
 		return badParameter("deliveryId", "It must be the id of a delivery.")
 	}
 	proofs, checkpoint, err := a.store.ProveDelivery(r.Context(), c.Scope(), id)

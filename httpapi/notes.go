@@ -93,7 +93,7 @@ func readNote(r *http.Request) (n store.NewNote, err error) {
 	if err != nil {
 		return n, err
 	}
-	if n.DeliveryID, err = deliveryID(text(id)); err != nil {
+	if n.DeliveryID, err = parseUUID(text(id)); err != nil {
 		return n, badMember("/deliveryId", "It must be the id of a delivery, a UUID.")
 	}
 	disposition, err := body.text("disposition")

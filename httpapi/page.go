@@ -132,7 +132,7 @@ func (a *API) drawPage(w http.ResponseWriter, r *http.Request, status int, name 
 
 // failPage answers an error with a page. v is nil if nobody is signed in.
 func (a *API) failPage(w http.ResponseWriter, r *http.Request, v *visitor, err error) {
-	p := a.known(r, err)
+	p := a.problemFor(r, err)
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "5")
 	}

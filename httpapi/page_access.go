@@ -132,7 +132,7 @@ func lookedAt(e store.AccessEntry) string {
 		}
 		return "/session" + query(url.Values{"sessionId": {id}})
 	}
-	if _, err := deliveryID(id); err != nil {
+	if _, err := parseUUID(id); err != nil {
 		return ""
 	}
 	return deliveryPath(id)

@@ -35,7 +35,7 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	if form != "" && form != "raw" {
 		return badParameter("view", "It must be raw, or be left out.")
 	}
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}
@@ -58,42 +58,11 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		return err
 	}
 	view.Held = c.heldView(held[id])
-	zone := c.zones.of(d.StoreID)
-	e, err := a.store.EventOf(r.Context(), v.Scope(), id)
-	switch {
-	case err == nil:
-		zone = c.zones.of(e.StoreID)
-		view.Made = madeFacts(c, e)
-		notes, err := v.notesOf(r.Context(), []store.Event{e})
-		if err != nil {
-			return err
-		}
-		view.Marks = v.marks(c, e, notes[notedEventOf(e.ID, e.OccurredAt)], here)
-		view.Anchor = "d-" + e.DeliveryID.String()
-		repeats, err := a.store.Repeats(r.Context(), v.Scope(), e, repeatsMost)
-		if err != nil {
-			return err
-		}
-		for _, x := range repeats {
-			view.Repeats = append(view.Repeats, ui.Repeat{
-				ID: x.ID.String(), Href: deliveryPath(x.ID.String()), This: x.ID == id, Received: ui.In(zone, x.ReceivedAt), Issued: ui.Maybe(zone, x.IssuedAt),
-			})
-		}
-		view.RepeatNote = "These state the same facts. They are one event."
-		if e.SessionID == nil {
-			view.RepeatNote += " Looked for within an hour of the first, since the event names no session."
-		}
-	case !errors.Is(err, store.ErrNotFound):
+	zone, err := c.drawEvent(r, v, &view, d)
+	if err != nil {
 		return err
 	}
-	q, err := a.store.QuarantinedOf(r.Context(), v.Scope(), id)
-	switch {
-	case err == nil:
-		view.Quarantine = &ui.Quarantined{Reason: q.Reason, Detail: sentence(q.Detail), Pointer: q.Pointer, At: ui.In(zone, q.QuarantinedAt), Replayed: ui.Maybe(zone, q.ReplayedAt)}
-		if q.ReplayedAt == nil && v.May(store.MayAdminister) {
-			view.Quarantine.Replay = &ui.Replay{Action: here + "/replay", FormToken: formToken(v.secret)}
-		}
-	case !errors.Is(err, store.ErrNotFound):
+	if err := a.drawQuarantine(r, v, &view, id, zone); err != nil {
 		return err
 	}
 	view.Status = statusTag(d.Status, view.Quarantine)
@@ -113,6 +82,54 @@ func (a *API) deliveryPage(w http.ResponseWriter, r *http.Request, v visitor) er
 		return err
 	}
 	return v.show(w, r, "delivery", ui.View{Title: "Delivery " + id.String(), Section: section(view.Quarantine), Main: view})
+}
+
+// drawEvent draws what a delivery states, if anything, and what else states it. It gives
+// the zone on whose clock the page's times are.
+func (c *pageContext) drawEvent(r *http.Request, v visitor, view *ui.Delivery, d store.KeptDelivery) (*time.Location, error) {
+	e, err := v.api.store.EventOf(r.Context(), v.Scope(), d.ID)
+	if errors.Is(err, store.ErrNotFound) {
+		return c.zones.of(d.StoreID), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	zone := c.zones.of(e.StoreID)
+	view.Made = madeFacts(c, e)
+	notes, err := v.notesOf(r.Context(), []store.Event{e})
+	if err != nil {
+		return nil, err
+	}
+	view.Marks = v.marks(c, e, notes[notedEventOf(e.ID, e.OccurredAt)], deliveryPath(d.ID.String()))
+	view.Anchor = "d-" + e.DeliveryID.String()
+	repeats, err := v.api.store.Repeats(r.Context(), v.Scope(), e, repeatsMost)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range repeats {
+		view.Repeats = append(view.Repeats, ui.Repeat{ID: x.ID.String(), Href: deliveryPath(x.ID.String()), This: x.ID == d.ID, Received: ui.In(zone, x.ReceivedAt)})
+	}
+	view.RepeatNote = "These state the same facts. They are one event."
+	if e.SessionID == nil {
+		view.RepeatNote += " Looked for within an hour of the first, since the event names no session."
+	}
+	return zone, nil
+}
+
+// drawQuarantine draws why a delivery was not understood, if so.
+func (a *API) drawQuarantine(r *http.Request, v visitor, view *ui.Delivery, id uuid.UUID, zone *time.Location) error {
+	q, err := a.store.QuarantinedOf(r.Context(), v.Scope(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	view.Quarantine = &ui.Quarantined{Reason: q.Reason, Detail: sentence(q.Detail), Pointer: q.Pointer, At: ui.In(zone, q.QuarantinedAt), Replayed: ui.Maybe(zone, q.ReplayedAt)}
+	if q.ReplayedAt == nil && v.May(store.MayAdminister) {
+		view.Quarantine.Replay = &ui.Replay{Action: deliveryPath(id.String()) + "/replay", FormToken: formToken(v.secret)}
+	}
+	return nil
 }
 
 func section(q *ui.Quarantined) string {

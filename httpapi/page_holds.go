@@ -92,7 +92,7 @@ func (a *API) holdsPage(w http.ResponseWriter, r *http.Request, v visitor) error
 
 // liftPage lifts a hold, and leads back to the list.
 func (a *API) liftPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := deliveryID(mux.Vars(r)["holdId"])
+	id, err := parseUUID(mux.Vars(r)["holdId"])
 	if err != nil {
 		return err
 	}

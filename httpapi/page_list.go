@@ -96,7 +96,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 		return err
 	}
 	view := ui.Search{
-		Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: path, Columns: slices.Clone(s.columns), Shown: int64(len(items)),
+		Heading: s.heading, Intro: s.intro, Noun: s.noun, Columns: slices.Clone(s.columns),
 		Filters: c.filtersView(f), Oldest: page.OldestFirst, Notice: said,
 	}
 	if view.Total, err = s.sized(r.Context(), v, f, page, len(items), onward); err != nil {
@@ -146,7 +146,7 @@ func (s shelf[T]) serve(w http.ResponseWriter, r *http.Request, v visitor, path 
 
 // serveFault shows the form again, with what is wrong with a field of it.
 func (s shelf[T]) serveFault(w http.ResponseWriter, r *http.Request, v visitor, c *pageContext, f store.Filter, fault ui.Fault) error {
-	view := ui.Search{Heading: s.heading, Intro: s.intro, Noun: s.noun, Path: c.path, Filters: c.filtersView(c.readable(f)), Empty: &ui.Empty{Why: "One of the filters cannot be right."}}
+	view := ui.Search{Heading: s.heading, Intro: s.intro, Noun: s.noun, Filters: c.filtersView(c.readable(f)), Empty: &ui.Empty{Why: "One of the filters cannot be right."}}
 	view.Filters.Fault, view.Filters.More = fault, true
 	if err := v.sees(r); err != nil {
 		return err

@@ -101,7 +101,7 @@ func (v visitor) marks(c *pageContext, e store.Event, notes []store.Note, back s
 
 // notePage adds a note to what a delivery states, and leads back to where it was written.
 func (a *API) notePage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}

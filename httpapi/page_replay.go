@@ -17,7 +17,7 @@ const (
 
 // replayOne tries a delivery again, and shows it.
 func (a *API) replayOne(w http.ResponseWriter, r *http.Request, v visitor) error {
-	id, err := deliveryID(mux.Vars(r)["deliveryId"])
+	id, err := parseUUID(mux.Vars(r)["deliveryId"])
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ type storyteller struct {
 func (s storyteller) story(ctx context.Context, timeline []store.Event) (ui.Story, error) {
 	x := s.session
 	view := ui.Story{
-		SessionID: x.SessionID, StoreID: x.StoreID, StoreText: s.c.storeText(x.StoreID), Status: text(x.Status), Zone: s.zone.String(),
+		SessionID: x.SessionID, StoreText: s.c.storeText(x.StoreID), Status: text(x.Status), Zone: s.zone.String(),
 		Facts: s.state(),
 	}
 	if x.SuspectedFraud != nil && *x.SuspectedFraud {

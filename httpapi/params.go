@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/uuid"
+
 	"aifi-audit/store"
 )
 
@@ -137,7 +139,7 @@ func (p params) filter() (f store.Filter, err error) {
 		f.Kinds = append(f.Kinds, k)
 	}
 	for _, v := range p.Values["deliveryId"] {
-		id, err := deliveryID(v)
+		id, err := parseUUID(v)
 		if err != nil {
 			return f, badParameter("deliveryId", "It must be a UUID.")
 		}
@@ -225,4 +227,13 @@ func (p params) asked(list string) string {
 		}
 	}
 	return list + "?" + filters.Encode()
+}
+
+// parseUUID reads an id in its usual form. What has another is found nowhere.
+func parseUUID(s string) (uuid.UUID, error) {
+	id, err := uuid.Parse(s)
+	if err != nil || len(s) != 36 {
+		return uuid.UUID{}, store.ErrNotFound
+	}
+	return id, nil
 }

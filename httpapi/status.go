@@ -76,7 +76,7 @@ func (a *API) status(w http.ResponseWriter, r *http.Request, c caller) error {
 	away := !state.AwaySince.IsZero()
 	s := status{At: state.At, Database: "ok", OpenQuarantine: state.OpenQuarantine, Webhooks: make([]trafficStatus, len(state.Traffic))}
 	if away {
-		s.Database, s.DatabaseAwaySince = "away", known(state.AwaySince)
+		s.Database, s.DatabaseAwaySince = "away", utcOrNil(state.AwaySince)
 	}
 	// What is not of a store is not for those who are limited to some.
 	if c.StoreIDs == nil {
@@ -112,8 +112,8 @@ func spoolJSON(state store.State) *spoolStatus {
 		return nil
 	}
 	return &spoolStatus{
-		Records: s.Records, DiskBytes: s.DiskBytes, LimitBytes: s.MaxBytes, OldestAt: known(s.Oldest),
-		Undecided: undecidedStatus{Records: u.Records, DiskBytes: u.DiskBytes, LimitBytes: u.MaxBytes, OldestAt: known(u.Oldest)},
+		Records: s.Records, DiskBytes: s.DiskBytes, LimitBytes: s.MaxBytes, OldestAt: utcOrNil(s.Oldest),
+		Undecided: undecidedStatus{Records: u.Records, DiskBytes: u.DiskBytes, LimitBytes: u.MaxBytes, OldestAt: utcOrNil(u.Oldest)},
 	}
 }
 
@@ -129,8 +129,8 @@ func (m *metrics) refusedWebhooks() *refusedStatus {
 	return r
 }
 
-// known is nil for the zero time.
-func known(t time.Time) *time.Time {
+// utcOrNil is nil for the zero time.
+func utcOrNil(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}

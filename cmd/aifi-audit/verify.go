@@ -269,7 +269,7 @@ func (c verifyCommand) summary(out io.Writer, v verify.Result, took time.Duratio
 }
 
 // counted tells how many findings there are of each class.
-func counted[C ~string, N ~int | ~int64](findings map[C]N) string {
+func counted(findings map[verify.Class]int) string {
 	var parts []string
 	for _, class := range slices.Sorted(maps.Keys(findings)) {
 		parts = append(parts, fmt.Sprintf("%s %d", class, findings[class]))

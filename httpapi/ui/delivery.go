@@ -31,7 +31,6 @@ type Repeat struct {
 	ID, Href string
 	This     bool
 	Received Moment
-	Issued   *Moment
 }
 
 // Quarantined says why a delivery was not understood.

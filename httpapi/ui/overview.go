@@ -16,8 +16,8 @@ type Overview struct {
 
 // Figure is one large number.
 type Figure struct {
-	Label, Href, Note string
-	Value             int64
+	Label, Href string
+	Value       int64
 }
 
 // Attention is something that somebody should look at.

@@ -5,11 +5,9 @@ type Search struct {
 	Heading string
 	Intro   string // a sentence on what is listed
 	Noun    string // what one may have found "12" of
-	Path    string
 	Filters Filters
 	Columns []Column
 	Groups  []Group
-	Shown   int64
 	Total   Total
 	Newer   string // address of the page before this one; "" if this is the first
 	Older   string

@@ -3,7 +3,6 @@ package ui
 // Story is all that is known of one shopping session.
 type Story struct {
 	SessionID string
-	StoreID   int64
 	StoreText string
 	Status    string
 	Alerts    []Tag
@@ -55,7 +54,6 @@ type Source struct {
 
 // Marks is what staff said of an event, and the form to say more.
 type Marks struct {
-	Current   Tag
 	History   []Mark
 	Action    string // address of the form; "" if the token may not mark
 	FormToken string
