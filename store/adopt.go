@@ -58,7 +58,7 @@ type adoptionRecord struct {
 
 // adoptOnce adopts what was there before acts had leaves.
 func adoptOnce(ctx context.Context, databaseURL string) error {
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := connectTo(ctx, databaseURL)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func Distribute(ctx context.Context, databaseURL string) (done []string, err err
 	if err := CheckSchema(ctx, databaseURL); err != nil {
 		return nil, err
 	}
-	conn, err := pgx.Connect(ctx, databaseURL)
+	conn, err := connectTo(ctx, databaseURL)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to the database: %w", err)
 	}

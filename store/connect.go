@@ -77,7 +77,7 @@ func (s *Store) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	office, err := writeConfig(url, officeConnections)
+	office, err := writeConfig(url, officeConnections, nil)
 	if err != nil {
 		return err
 	}

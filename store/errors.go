@@ -52,7 +52,7 @@ func known(err error) error {
 		return held
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrNotFound
-	case errors.Is(err, context.Canceled), errors.Is(err, ErrNotOwner):
+	case errors.Is(err, context.Canceled), errors.Is(err, ErrNotOwner), errors.Is(err, ErrPooler):
 		return err
 	case !errors.As(err, &server):
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)

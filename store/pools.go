@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -103,14 +104,11 @@ func (notConnectedRow) Scan(...any) error { return errNotConnected }
 // index: what a planner makes of tables while they are small would scan them when they
 // are large.
 func recordConfig(url string) (*pgxpool.Config, error) {
-	config, err := writeConfig(url, writeConnections)
+	config, err := writeConfig(url, writeConnections, map[string]string{
+		"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "jit": "off",
+	})
 	if err != nil {
 		return nil, err
-	}
-	for name, value := range map[string]string{
-		"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off", "enable_seqscan": "off", "jit": "off",
-	} {
-		config.ConnConfig.RuntimeParams[name] = value
 	}
 	prepare := config.AfterConnect
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
@@ -119,8 +117,11 @@ func recordConfig(url string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-func writeConfig(url string, connections int32) (*pgxpool.Config, error) {
-	config, err := poolConfig(url, map[string]string{"application_name": "aifi-audit"})
+// writeConfig takes the settings that are none of all who write.
+func writeConfig(url string, connections int32, settings map[string]string) (*pgxpool.Config, error) {
+	wanted := map[string]string{"application_name": "aifi-audit"}
+	maps.Copy(wanted, settings)
+	config, err := poolConfig(url, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -189,21 +190,7 @@ func poolConfig(url string, settings map[string]string) (*pgxpool.Config, error)
 	if err != nil {
 		return nil, fmt.Errorf("reading the database URL: %w", err)
 	}
-	for name, value := range settings {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
-	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
-	// What waits for a lock must see what was written meanwhile: a month is not retired
-	// over a hold that was placed in that moment.
-	config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "read committed"
-	// A verification keeps its snapshot while others read, and an erasure its locks, for as
-	// long as it takes. What is forgotten ends with the program.
-	config.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "0"
-	// So do verifications, exports, erasures and retirements, on connections outside of the
-	// pool too. PostgreSQL has this setting from version 17 on.
-	config.ConnConfig.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		return conn.Exec(ctx, "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'").Close()
-	}
+	settle(config.ConnConfig, settings)
 	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		pgxuuid.Register(conn.TypeMap())
 		return nil

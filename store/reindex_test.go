@@ -169,13 +169,19 @@ func TestReindexRunsAtNight(t *testing.T) {
 // reading begins a transaction that reads events, and gives what ends it.
 func reading(t testing.TB, url string) (end func()) {
 	t.Helper()
-	reader, err := pgx.Connect(t.Context(), url)
+	return holding(t, url, "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM events LIMIT 1")
+}
+
+// holding keeps what statements that begin a transaction took, until end.
+func holding(t testing.TB, url, sql string) (end func()) {
+	t.Helper()
+	holder, err := pgx.Connect(t.Context(), url)
 	if err != nil {
 		t.Fatal(err)
 	}
-	end = sync.OnceFunc(func() { _ = reader.Close(context.Background()) })
+	end = sync.OnceFunc(func() { _ = holder.Close(context.Background()) })
 	t.Cleanup(end)
-	if _, err := reader.Exec(t.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM events LIMIT 1"); err != nil {
+	if _, err := holder.Exec(t.Context(), sql); err != nil {
 		t.Fatal(err)
 	}
 	return end

@@ -8,7 +8,8 @@ import (
 	"slices"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib" // goose speaks database/sql
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
@@ -27,10 +28,11 @@ type Migration struct {
 
 // Migrate brings the schema up to date and returns the steps taken. Of several
 // processes one does it, and the others wait. When acts of staff come to have leaves in
-// the log, those that are there are adopted: see AdoptActs.
+// the log, those that are there are adopted: see AdoptActs. ErrPooler changes
+// nothing.
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
-	err := withProvider(databaseURL, func(_ *sql.DB, p *goose.Provider) error {
+	err := withProvider(ctx, databaseURL, func(_ *sql.DB, p *goose.Provider) error {
 		took := func(results []*goose.MigrationResult) {
 			for _, r := range results {
 				now := time.Now()
@@ -62,7 +64,7 @@ func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 // Migrations lists the steps and whether they were taken.
 func Migrations(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var all []Migration
-	err := withProvider(databaseURL, func(conn *sql.DB, p *goose.Provider) error {
+	err := withProvider(ctx, databaseURL, func(conn *sql.DB, p *goose.Provider) error {
 		if made, err := versioned(ctx, conn); err != nil || !made {
 			for _, source := range p.ListSources() {
 				all = append(all, Migration{Version: source.Version, Name: source.Path})
@@ -88,7 +90,7 @@ func Migrations(ctx context.Context, databaseURL string) ([]Migration, error) {
 
 // CheckSchema returns ErrSchema if the schema is behind or ahead of this program.
 func CheckSchema(ctx context.Context, databaseURL string) error {
-	return withProvider(databaseURL, func(conn *sql.DB, p *goose.Provider) error {
+	return withProvider(ctx, databaseURL, func(conn *sql.DB, p *goose.Provider) error {
 		made, err := versioned(ctx, conn)
 		if err != nil {
 			return fmt.Errorf("reading the state of the schema: %w", known(err))
@@ -116,11 +118,16 @@ func versioned(ctx context.Context, conn *sql.DB) (made bool, err error) {
 	return made, err
 }
 
-func withProvider(databaseURL string, use func(*sql.DB, *goose.Provider) error) error {
-	conn, err := sql.Open("pgx", databaseURL)
+func withProvider(ctx context.Context, databaseURL string, use func(*sql.DB, *goose.Provider) error) error {
+	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		return fmt.Errorf("reading the database URL: %w", err)
 	}
+	settle(config, map[string]string{"application_name": "aifi-audit"})
+	if err := refusePooler(ctx, config); err != nil {
+		return known(err)
+	}
+	conn := stdlib.OpenDB(*config)
 	defer func() { _ = conn.Close() }()
 	locker, err := lock.NewPostgresSessionLocker()
 	if err != nil {
