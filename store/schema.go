@@ -19,6 +19,9 @@ import (
 // ErrSchema says that the database's schema is not the one that this program needs.
 var ErrSchema = errors.New("the database schema does not fit this program")
 
+// ErrPlace says that the tables cannot be made in this database, or in its schema.
+var ErrPlace = errors.New("the tables cannot be made here")
+
 // Migration is one step of the schema.
 type Migration struct {
 	Version   int64
@@ -28,11 +31,14 @@ type Migration struct {
 
 // Migrate brings the schema up to date and returns the steps taken. Of several
 // processes one does it, and the others wait. When acts of staff come to have leaves in
-// the log, those that are there are adopted: see AdoptActs. ErrPooler changes
+// the log, those that are there are adopted: see AdoptActs. ErrPlace and ErrPooler change
 // nothing.
 func Migrate(ctx context.Context, databaseURL string) ([]Migration, error) {
 	var done []Migration
-	err := withProvider(ctx, databaseURL, func(_ *sql.DB, p *goose.Provider) error {
+	err := withProvider(ctx, databaseURL, func(conn *sql.DB, p *goose.Provider) error {
+		if err := checkPlace(ctx, conn); err != nil {
+			return err
+		}
 		took := func(results []*goose.MigrationResult) {
 			for _, r := range results {
 				now := time.Now()
@@ -116,6 +122,28 @@ func CheckSchema(ctx context.Context, databaseURL string) error {
 func versioned(ctx context.Context, conn *sql.DB) (made bool, err error) {
 	err = conn.QueryRowContext(ctx, "SELECT to_regclass('goose_db_version') IS NOT NULL").Scan(&made)
 	return made, err
+}
+
+// checkPlace is ErrPlace if the tables cannot be made in a database that has none of them
+// yet. One that was migrated before is left as it is.
+func checkPlace(ctx context.Context, conn *sql.DB) error {
+	if made, err := versioned(ctx, conn); err != nil || made {
+		return err
+	}
+	var database, encoding, schema, quoted string
+	err := conn.QueryRowContext(ctx, `SELECT current_database(), current_setting('server_encoding'), coalesce(current_schema(), ''), quote_ident(coalesce(current_schema(), ''))`).
+		Scan(&database, &encoding, &schema, &quoted)
+	switch {
+	case err != nil:
+		return err
+	case encoding != "UTF8":
+		return fmt.Errorf("%w: the encoding of %s is %s, which cannot hold all that AiFi may send; make another one with ENCODING 'UTF8' TEMPLATE template0", ErrPlace, database, encoding)
+	case schema == "":
+		return fmt.Errorf("%w: no schema of the role's search_path is there, or it may not be used", ErrPlace)
+	case schema != quoted:
+		return fmt.Errorf("%w: the schema %s, the first of the role's search_path, has a name that SQL must quote; take one of lower-case letters, digits and _", ErrPlace, quoted)
+	}
+	return nil
 }
 
 func withProvider(ctx context.Context, databaseURL string, use func(*sql.DB, *goose.Provider) error) error {
