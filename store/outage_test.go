@@ -373,3 +373,30 @@ func TestASpoolThatCannotBeOpened(t *testing.T) {
 		t.Errorf("without a database it opens: %v, %v", s, err)
 	}
 }
+
+// A server ends although its database hangs, soon enough that what starts it anew does not
+// have to kill it: meanwhile nobody takes webhooks.
+func TestAStoreClosesAlthoughTheDatabaseHangs(t *testing.T) {
+	proxy := storetest.NewProxy(t, storetest.URL(t))
+	s := spooling(t, proxy.URL, t.TempDir())
+	for n := range 8 {
+		record(t, s, interactionOf(t, n))
+	}
+	proxy.Hold()
+	if r := record(t, s, interactionOf(t, 8)); r.Status != store.Spooled {
+		t.Errorf("it is %s", r.Status)
+	}
+	closed := make(chan struct{})
+	go func() {
+		s.Close()
+		close(closed)
+	}()
+	storetest.Eventually(t, "it is closed", func() bool {
+		select {
+		case <-closed:
+			return true
+		default:
+			return false
+		}
+	})
+}

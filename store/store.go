@@ -253,11 +253,27 @@ func (s *Store) Close() {
 	s.closeAll()
 }
 
+// leaveTimeout is how long the database may take to let go of all connections. One that
+// hangs lets go of none, and until this process has ended none can take its place.
+const leaveTimeout = 5 * time.Second
+
 func (s *Store) closeAll() {
-	s.writes.Close()
-	s.office.Close()
-	s.reads.Close()
-	s.replica.close()
+	var closing sync.WaitGroup
+	for _, end := range []func(){s.writes.Close, s.office.Close, s.reads.Close, s.replica.close} {
+		closing.Go(end)
+	}
+	closed := make(chan struct{})
+	go func() {
+		closing.Wait()
+		close(closed)
+	}()
+	late := time.NewTimer(leaveTimeout)
+	defer late.Stop()
+	select {
+	case <-closed:
+	case <-late.C:
+		s.log.Warn("the database does not let go of its connections; they are left to it")
+	}
 	for _, q := range []*spool.Spool{s.spool, s.undecided.spool} {
 		if q == nil {
 			continue
