@@ -295,10 +295,14 @@ func refused(t *testing.T, d signed) string {
 	return s.LogStatus().Error
 }
 
-func TestItRefusesToSignWhatDoesNotContinue(t *testing.T) {
-	const older = `CREATE TABLE old_state AS SELECT * FROM log_state; CREATE TABLE old_leaves AS SELECT * FROM log_leaves; CREATE TABLE old_tiles AS SELECT * FROM log_tiles`
-	const restore = `BEGIN; DELETE FROM log_state; INSERT INTO log_state SELECT * FROM old_state; DELETE FROM log_leaves; INSERT INTO log_leaves SELECT * FROM old_leaves;
+// What lies in older is what restore brings back, as an old backup would.
+const (
+	older   = `CREATE TABLE old_state AS SELECT * FROM log_state; CREATE TABLE old_leaves AS SELECT * FROM log_leaves; CREATE TABLE old_tiles AS SELECT * FROM log_tiles`
+	restore = `BEGIN; DELETE FROM log_state; INSERT INTO log_state SELECT * FROM old_state; DELETE FROM log_leaves; INSERT INTO log_leaves SELECT * FROM old_leaves;
 		DELETE FROM log_tiles; INSERT INTO log_tiles SELECT * FROM old_tiles; COMMIT`
+)
+
+func TestItRefusesToSignWhatDoesNotContinue(t *testing.T) {
 	cases := map[string]struct {
 		change func(t *testing.T, d *signed)
 		want   string
@@ -360,5 +364,41 @@ func TestItRefusesToSignWhatDoesNotContinue(t *testing.T) {
 				t.Errorf("it refuses because %q, want %q", why, c.want)
 			}
 		})
+	}
+}
+
+// A process that waits for its turn remembers what another signs, so that it does not sign
+// behind a database that was rolled back, as by a failover; and it tells if yet another does.
+func TestWhoWaitsRemembersWhatOthersSign(t *testing.T) {
+	d := newSigned(t)
+	waits, forgot := d, d
+	waits.memory, forgot.memory = filepath.Join(t.TempDir(), "waits"), filepath.Join(t.TempDir(), "forgot")
+	signs, published := d.open(t)
+	recordAll(t, signs, alcohols(0, 100)...)
+	wait(t, published, 100)
+	standby, _ := waits.open(t)
+	storetest.SQL(t, d.url, older)
+	recordAll(t, signs, alcohols(100, 100)...)
+	wait(t, published, 200)
+	storetest.Eventually(t, "it remembers the newest", func() bool {
+		note, err := os.ReadFile(waits.memory)
+		if err != nil {
+			return false
+		}
+		c, err := d.verifier(t).Open(note)
+		return err == nil && c.N == 200
+	})
+	standby.Close()
+	signs.Close()
+	unguarded(t, d.url, restore)
+	if why := refused(t, waits); !strings.Contains(why, "200 were signed") {
+		t.Errorf("it refuses because %q", why)
+	}
+	signs, published = forgot.open(t)
+	defer signs.Close()
+	recordAll(t, signs, alcohols(5000, 150)...)
+	wait(t, published, 250)
+	if why := refused(t, waits); !strings.Contains(why, "first 200 leaves are others") {
+		t.Errorf("while another signs it refuses because %q", why)
 	}
 }

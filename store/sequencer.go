@@ -139,6 +139,9 @@ func (q *sequencer) session(ctx context.Context) error {
 			break
 		}
 		if try > 1 { // the first time it may be that of the session before, which has just ended
+			if err := q.follow(ctx, conn); err != nil {
+				return err
+			}
 			q.set(LogStandby, nil)
 		}
 		pause(ctx, sequencerRetry)
@@ -168,11 +171,15 @@ func (q *sequencer) session(ctx context.Context) error {
 
 // load gives the tree's edge and its checkpoint, after checking the one against the
 // other, and that against what is remembered.
-func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, translog.Checkpoint, error) {
+func (q *sequencer) load(ctx context.Context, conn db.DBTX) (*translog.Edge, translog.Checkpoint, error) {
 	remembered, err := q.memory.load(q.config.Verifier)
 	if err != nil {
 		return nil, translog.Checkpoint{}, err
 	}
+	return q.loadAfter(ctx, conn, remembered)
+}
+
+func (q *sequencer) loadAfter(ctx context.Context, conn db.DBTX, remembered translog.Checkpoint) (*translog.Edge, translog.Checkpoint, error) {
 	reader := logrows.Reader{Queries: q.store.queries, Conn: conn}
 	edge, state, err := reader.Intact(ctx, q.config.Verifier)
 	if err != nil {
@@ -185,6 +192,39 @@ func (q *sequencer) load(ctx context.Context, conn *pgx.Conn) (*translog.Edge, t
 		q.store.log.Warn("no checkpoint is remembered outside of the database; its own is taken for good", "size", state.N)
 	}
 	return edge, state, nil
+}
+
+// follow remembers what another process signs. Else this one would take over behind a
+// database that was rolled back meanwhile, and sign as if nothing had happened.
+func (q *sequencer) follow(ctx context.Context, conn *pgx.Conn) error {
+	if q.memory.path == "" {
+		return nil
+	}
+	// Before the snapshot: the other may share the file, and writes it after its commit.
+	before, err := q.memory.load(q.config.Verifier)
+	if err != nil {
+		return err
+	}
+	var newest translog.Checkpoint
+	// The other may sign while this one reads.
+	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		newest, err = logrows.Reader{Queries: q.store.queries, Conn: tx}.State(ctx, q.config.Verifier)
+		if err != nil || newest.Tree == before.Tree {
+			return err
+		}
+		_, newest, err = q.loadAfter(ctx, tx, before)
+		return err
+	})
+	if err != nil || newest.Tree == before.Tree {
+		return err
+	}
+	if now, err := q.memory.load(q.config.Verifier); err != nil || now.N >= newest.N {
+		return err
+	}
+	if err := q.memory.save(newest); err != nil {
+		return fmt.Errorf("remembering a checkpoint: %w", err)
+	}
+	return nil
 }
 
 // advance moves what waits in the queue into the tree, and signs the new tree. It
