@@ -23,7 +23,7 @@ type Limits struct {
 	HeaderTimeout time.Duration // for all of them to arrive; 10 s
 	ReadTimeout   time.Duration // for a whole request to arrive; 1 min
 	WriteTimeout  time.Duration // for an answer to be accepted; of an export, a part of it; 2 min
-	IdleTimeout   time.Duration // how long a connection is kept between requests; 2 min
+	IdleTimeout   time.Duration // how long a connection is kept between requests; 11 min, which is longer than proxies keep one
 	Connections   int           // at a time; 2048
 	BodyMemory    int64         // bytes of webhooks' bodies held at a time; 128 MiB
 	Exports       int           // at a time; 4
@@ -37,7 +37,7 @@ func (l Limits) WithDefaults() Limits {
 	l.HeaderTimeout = cmp.Or(l.HeaderTimeout, 10*time.Second)
 	l.ReadTimeout = cmp.Or(l.ReadTimeout, time.Minute)
 	l.WriteTimeout = cmp.Or(l.WriteTimeout, 2*time.Minute)
-	l.IdleTimeout = cmp.Or(l.IdleTimeout, 2*time.Minute)
+	l.IdleTimeout = cmp.Or(l.IdleTimeout, 11*time.Minute)
 	l.Connections = cmp.Or(l.Connections, 2048)
 	l.BodyMemory = cmp.Or(l.BodyMemory, 128<<20)
 	l.Exports = cmp.Or(l.Exports, 4)

@@ -513,3 +513,11 @@ func TestStaffNeverSlowIngest(t *testing.T) {
 		})
 	}
 }
+
+// A proxy that keeps a connection for longer than the server sends webhooks into one that
+// is just being closed; those that keep them the longest do so for ten minutes.
+func TestQuietConnectionsAreKeptForLongerThanProxiesKeepThem(t *testing.T) {
+	if l := (httpapi.Limits{}).WithDefaults(); l.IdleTimeout <= 10*time.Minute {
+		t.Errorf("it is %s", l.IdleTimeout)
+	}
+}

@@ -17,7 +17,7 @@ type limitFlags struct {
 	HeaderTimeout time.Duration `help:"For a request's headers to arrive." default:"10s" env:"AIFI_AUDIT_HEADER_TIMEOUT"`
 	ReadTimeout   time.Duration `help:"For a whole request to arrive. Of a webhook that does not, what came is kept." default:"1m" env:"AIFI_AUDIT_READ_TIMEOUT"`
 	WriteTimeout  time.Duration `help:"For an answer, or a part of an export, to be accepted." default:"2m" env:"AIFI_AUDIT_WRITE_TIMEOUT"`
-	IdleTimeout   time.Duration `help:"How long a connection is kept between requests." default:"2m" env:"AIFI_AUDIT_IDLE_TIMEOUT"`
+	IdleTimeout   time.Duration `help:"How long a connection is kept between requests. A proxy must close it first: it does not know that a webhook it sends just then is lost." default:"11m" env:"AIFI_AUDIT_IDLE_TIMEOUT"`
 
 	MaxConnections int     `help:"Connections at a time. One more takes the place of the one that has been quiet the longest." default:"2048" env:"AIFI_AUDIT_MAX_CONNECTIONS"`
 	MaxExports     int     `help:"CSV exports at a time." default:"4" env:"AIFI_AUDIT_MAX_EXPORTS"`
