@@ -87,13 +87,13 @@ func New(c Config) *API {
 // ServeHTTP makes API a handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	answer := &answerWriter{ResponseWriter: w, request: r}
+	answer := &answerWriter{ResponseWriter: w, request: r, surface: surfaceOf(r.URL.Path)}
 	finished := false
 	defer func() {
 		if !finished {
 			answer.status = 0 // broken off
 		}
-		a.metrics.answered(surfaceOf(r.URL.Path), answer.status)
+		a.metrics.answered(answer.surface, answer.status)
 	}()
 	a.router.ServeHTTP(answer, r)
 	finished = true

@@ -31,18 +31,23 @@ func webhookAt(path string) aifi.Webhook {
 	return aifi.Webhook(cut(string(below), maxWebhook))
 }
 
-// astray reports whether a request that no route takes is a webhook all the same. AiFi
+// ingestAstray takes a request that no route takes, if it is a webhook all the same. AiFi
 // calls a URL as it was typed, and sends nothing again: with a token that is good, or may
 // be, it is kept wherever it comes to.
-func (a *API) astray(r *http.Request) bool {
+func (a *API) ingestAstray(w http.ResponseWriter, r *http.Request) (taken bool) {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
 	default:
 		return false
 	}
-	if strings.HasPrefix(r.URL.Path, pushPath) || webhookAt(r.URL.Path).Documented() {
-		return true // judged like any other
+	if !strings.HasPrefix(r.URL.Path, pushPath) && !webhookAt(r.URL.Path).Documented() {
+		if token, why := a.findToken(r); why != undecidedToken && (why != "" || !token.May(store.MayIngest)) {
+			return false
+		}
 	}
-	token, why := a.findToken(r)
-	return why == "" && token.May(store.MayIngest) || why == undecidedToken
+	if answer, ok := w.(*answerWriter); ok {
+		answer.surface = fromAiFi
+	}
+	a.ingest(w, r)
+	return true
 }

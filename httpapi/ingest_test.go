@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"net"
 	"net/http"
@@ -82,6 +83,9 @@ func TestAWebhookThatGoesAstrayIsKept(t *testing.T) {
 			t.Errorf("%s %.60s: got %d %s, %v", c.method, c.path, a.status, a.body, d["webhook"])
 		}
 	}
+	if metrics := s.get(t, "/metrics"); !strings.Contains(string(metrics.body), `aifi_audit_answers_total{status="200",surface="ingest"} 15`) {
+		t.Error("they are not counted as webhooks")
+	}
 	for _, c := range []struct {
 		method, path, token string
 		status              int
@@ -97,6 +101,34 @@ func TestAWebhookThatGoesAstrayIsKept(t *testing.T) {
 		if a := s.do(t, c.method, c.path, c.token, body); a.status != c.status {
 			t.Errorf("%s %s: got %d %s", c.method, c.path, a.status, a.body)
 		}
+	}
+}
+
+// A body that came compressed is kept as it came, and the answer says why it was not read.
+func TestACompressedBodyIsKeptVerbatim(t *testing.T) {
+	s := serve(t)
+	var compressed bytes.Buffer
+	w := gzip.NewWriter(&compressed)
+	if _, err := w.Write([]byte(sample(t, "suspected-fraud"))); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	a := s.do(t, http.MethodPost, "/api/push/suspected-fraud", s.ingest, compressed.Bytes(), "Content-Encoding", "gzip")
+	if v := a.json(t); a.status != http.StatusUnprocessableEntity || !strings.Contains(v["detail"].(string), "Content-Encoding: gzip") {
+		t.Errorf("got %d %v", a.status, v)
+	}
+	id, _ := a.json(t)["deliveryId"].(string)
+	if kept := s.get(t, "/api/v1/deliveries/"+id+"/body"); !bytes.Equal(kept.body, compressed.Bytes()) {
+		t.Errorf("kept %q", kept.body)
+	}
+	// Something on the way has decompressed it, and left the header.
+	if a := s.do(t, http.MethodPost, "/api/push/suspected-fraud", s.ingest, []byte(sample(t, "suspected-fraud")), "Content-Encoding", "gzip"); a.status != http.StatusOK {
+		t.Errorf("got %d %s", a.status, a.body)
+	}
+	if a := s.push(t, "suspected-fraud", "no JSON"); strings.Contains(string(a.body), "Content-Encoding") {
+		t.Errorf("got %s", a.body)
 	}
 }
 

@@ -25,7 +25,7 @@ var surfaces = []surface{fromAiFi, fromStaff, fromOperator}
 
 func surfaceOf(path string) surface {
 	switch {
-	case strings.HasPrefix(path, pushPath), webhookAt(path).Documented():
+	case strings.HasPrefix(path, pushPath):
 		return fromAiFi
 	case strings.HasPrefix(path, "/api/"):
 		return fromStaff
@@ -148,6 +148,7 @@ func (m *metrics) timed(list, format string, h http.Handler) http.Handler {
 type answerWriter struct {
 	http.ResponseWriter
 	request *http.Request
+	surface surface
 	status  int
 }
 

@@ -141,8 +141,7 @@ func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
 }
 
 func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
-	if a.astray(r) {
-		a.ingest(w, r)
+	if a.ingestAstray(w, r) {
 		return
 	}
 	if wantsPage(r) {
@@ -154,8 +153,7 @@ func (a *API) notFound(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *API) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	if a.astray(r) {
-		a.ingest(w, r)
+	if a.ingestAstray(w, r) {
 		return
 	}
 	var allowed []string

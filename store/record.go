@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -162,6 +163,9 @@ func (p *pending) understand() {
 		return
 	}
 	p.statement, p.problem = aifi.Decode(d.Webhook, d.Body)
+	if coding := d.Headers["Content-Encoding"]; p.problem != nil && p.problem.Reason == aifi.NotJSON && coding != "" && !strings.EqualFold(coding, "identity") {
+		p.problem.Detail += fmt.Sprintf("; it came with Content-Encoding: %.40s, and is kept as it came, since bodies are not decoded", coding)
+	}
 	if s := p.statement; s != nil && len(s.ShopperFlags)+len(s.SessionFlags)+len(s.WebhookFlags)+len(s.ProductIDs)+len(s.GondolaIDs) > mostValues {
 		p.statement, p.problem = nil, &aifi.Problem{Reason: Unstorable, Detail: fmt.Sprintf("it has more than %d flags, products and gondolas", mostValues)}
 	}
