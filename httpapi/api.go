@@ -87,7 +87,8 @@ func New(c Config) *API {
 // ServeHTTP makes API a handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	answer := &answerWriter{ResponseWriter: w, request: r, surface: surfaceOf(r.URL.Path)}
+	body := &requestBody{ReadCloser: r.Body, answer: w, ended: r.ContentLength == 0}
+	answer := &answerWriter{ResponseWriter: w, body: body, surface: surfaceOf(r.URL.Path)}
 	finished := false
 	defer func() {
 		if !finished {
@@ -95,7 +96,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		a.metrics.answered(answer.surface, answer.status)
 	}()
-	a.router.ServeHTTP(answer, r)
+	asked := *r // net/http needs its own to keep the body that it gave
+	asked.Body = body
+	a.router.ServeHTTP(answer, &asked)
 	finished = true
 }
 

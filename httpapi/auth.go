@@ -30,13 +30,24 @@ func (a *API) turnAway(right store.Right, why refusal) *Problem {
 	return problem(http.StatusUnauthorized, "unauthorized", "Unauthorized", "A valid bearer token is needed.")
 }
 
-// findToken gives the token of a request, or says why there is none that is good.
+// findToken gives the token of a request, or says why there is none that is good. Who
+// presents one is not turned out while it is looked up, which takes no longer than a
+// moment, nor from then on if it is good.
 func (a *API) findToken(r *http.Request) (store.Token, refusal) {
 	secret := bearer(r)
 	if secret == "" {
 		return store.Token{}, noToken
 	}
+	p := placeOf(r)
+	p.serve()
 	t, why := a.store.Authenticate(r.Context(), secret)
+	switch why {
+	case "":
+	case store.UndecidedToken:
+		p.countAsUndecided()
+	default:
+		p.countAsStranger()
+	}
 	return t, refusal(why)
 }
 

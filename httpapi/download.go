@@ -75,8 +75,12 @@ func (d *download) finish(r *http.Request, c caller, rows int64, detail string, 
 // it, be reset if it ends before whole is called, even if the program is killed: the
 // usual end would look like that of a whole answer.
 func resetUnlessWhole(r *http.Request) (whole func()) {
-	conn, ok := r.Context().Value(connectionKey{}).(interface{ SetLinger(seconds int) error })
-	if !ok || r.ProtoAtLeast(1, 1) {
+	p := placeOf(r)
+	if p == nil || r.ProtoAtLeast(1, 1) {
+		return func() {}
+	}
+	conn, ok := p.conn.(interface{ SetLinger(seconds int) error })
+	if !ok {
 		return func() {}
 	}
 	_ = conn.SetLinger(0)

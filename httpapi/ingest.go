@@ -119,9 +119,12 @@ func (a *API) keepUndecided(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
+	placeOf(r).serve() // it waits for the disk
 	ctx, cancel := recording(r)
 	defer cancel()
-	if err := a.store.KeepUndecided(ctx, bearer(r), d); err != nil {
+	err = a.store.KeepUndecided(ctx, bearer(r), d)
+	placeOf(r).countAsUndecided()
+	if err != nil {
 		a.metrics.refuse(fromAiFi, undecidedToken)
 		a.store.KeepRefused(bearer(r), store.UndecidedToken, d)
 		writeProblem(w, problemOf(err)) // strangers must not fill the log
@@ -143,6 +146,9 @@ func (a *API) keepRefused(r *http.Request, why store.Refusal) {
 		return // memory is for those with a good token
 	}
 	defer release()
+	if why != store.NoIngestScope {
+		hurry(r)
+	}
 	d, _, err := readDelivery(r, maxBody)
 	if err != nil {
 		a.log.Error("a refused webhook cannot be kept", "error", err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
-	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -62,34 +61,10 @@ func (a *API) Server() *http.Server {
 		WriteTimeout:      a.limits.WriteTimeout,
 		IdleTimeout:       a.limits.IdleTimeout,
 		MaxHeaderBytes:    a.limits.HeaderBytes,
+		ConnContext:       crowd.greet,
 		ConnState:         crowd.state,
-		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
-			return context.WithValue(ctx, connectionKey{}, conn)
-		},
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
-}
-
-// connectionKey is that of a request's connection in its context.
-type connectionKey struct{}
-
-// strangerPatience is how long the rest of a body is waited for that nobody asked for.
-const strangerPatience = time.Second
-
-// isStranger reports whether a status is given without a look at the body.
-func isStranger(status int) bool {
-	switch status {
-	case http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests:
-		return true
-	}
-	return false
-}
-
-// hangUp ends the connection with this answer: net/http would wait for the rest of
-// the body as long as for one that is wanted.
-func (w *answerWriter) hangUp() {
-	w.Header().Set("Connection", "close")
-	_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(strangerPatience))
 }
 
 // rates are the rates of requests of each token.

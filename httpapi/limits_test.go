@@ -31,9 +31,16 @@ type guarded struct {
 
 func guard(t *testing.T, limits httpapi.Limits) *guarded {
 	t.Helper()
-	g := &guarded{server: &server{database: storetest.URL(t)}, registry: prometheus.NewRegistry()}
+	return guardStore(t, store.Config{DatabaseURL: storetest.URL(t)}, limits)
+}
+
+// guardStore is guard with a store that is configured otherwise than usual.
+func guardStore(t *testing.T, config store.Config, limits httpapi.Limits) *guarded {
+	t.Helper()
+	config.Refusals = store.Refusals{Most: 1000, MostBytes: 1 << 20}
+	g := &guarded{server: &server{database: config.DatabaseURL}, registry: prometheus.NewRegistry()}
 	var err error
-	g.store, err = store.Open(t.Context(), store.Config{DatabaseURL: g.database})
+	g.store, err = store.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,10 +109,16 @@ func isTimeout(err error) bool {
 // works checks that the server serves an honest sender on a connection of its own.
 func (g *guarded) works(t *testing.T) {
 	t.Helper()
+	g.keeps(t, http.StatusOK)
+}
+
+// keeps is works with the status that says how the webhook is kept.
+func (g *guarded) keeps(t *testing.T, want int) {
+	t.Helper()
 	conn := g.dial(t)
 	body := `{"storeId":1,"sessionId":"honest"}`
 	fmt.Fprintf(conn, "%s", g.head(g.ingest, fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)))
-	if status := answers(t, bufio.NewReader(conn)); status != http.StatusOK {
+	if status := answers(t, bufio.NewReader(conn)); status != want {
 		t.Errorf("an honest sender is answered %d", status)
 	}
 	_ = conn.Close()

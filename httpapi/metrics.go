@@ -89,7 +89,7 @@ func newMetrics(r *prometheus.Registry, l Limits) *metrics {
 			Name: "aifi_audit_list_seconds", Help: "Time of searches (json) and exports (csv), by list.", Buckets: prometheus.ExponentialBuckets(0.001, 4, 10),
 		}, []string{"list", "format"}),
 		turnedOut: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "aifi_audit_connections_closed_total", Help: "Quiet connections closed to make room for others.",
+			Name: "aifi_audit_connections_closed_total", Help: "Connections closed to make room for others: quiet ones, and strangers'.",
 		}),
 	}
 	answers := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -147,7 +147,7 @@ func (m *metrics) timed(list, format string, h http.Handler) http.Handler {
 // answerWriter notes the status of an answer.
 type answerWriter struct {
 	http.ResponseWriter
-	request *http.Request
+	body    *requestBody
 	surface surface
 	status  int
 }
@@ -159,8 +159,11 @@ func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *answerWriter) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
-		if isStranger(status) && w.request.ContentLength != 0 {
-			w.hangUp()
+		if !w.body.ended {
+			if isStranger(status) {
+				w.Header().Set("Connection", "close")
+			}
+			w.body.hurry()
 		}
 	}
 	w.ResponseWriter.WriteHeader(status)

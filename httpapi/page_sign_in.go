@@ -48,6 +48,9 @@ func (a *API) signedIn(r *http.Request) (t store.Token, secret string, ok bool, 
 		return t, "", false, nil // no cookie is no error
 	}
 	t, ok, err = a.store.SignedIn(r.Context(), sent.Value)
+	if ok {
+		placeOf(r).serve()
+	}
 	return t, sent.Value, ok, err
 }
 
@@ -106,6 +109,7 @@ func (a *API) showSignIn(w http.ResponseWriter, r *http.Request, status int, for
 // signIn begins a session for a token. Whatever cookie was sent is not made use of,
 // so that nobody can be given a session that somebody else knows.
 func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
+	hurry(r)
 	if err := a.readForm(w, r); err != nil {
 		a.failPage(w, r, nil, err)
 		return
@@ -129,6 +133,7 @@ func (a *API) signIn(w http.ResponseWriter, r *http.Request) {
 		a.showSignIn(w, r, http.StatusUnauthorized, form)
 		return
 	}
+	placeOf(r).serve()
 	if !t.May(store.MayRead) {
 		a.metrics.refuse(fromStaff, missingScope)
 		form.Problem = "This token is good, but not for reading. Tokens with the scope ingest alone are for AiFi's servers: ask for one of your own with the scope read."

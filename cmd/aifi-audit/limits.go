@@ -19,7 +19,7 @@ type limitFlags struct {
 	WriteTimeout  time.Duration `help:"For an answer, or a part of an export, to be accepted." default:"2m" env:"AIFI_AUDIT_WRITE_TIMEOUT"`
 	IdleTimeout   time.Duration `help:"How long a connection is kept between requests. A proxy must close it first: it does not know that a webhook it sends just then is lost." default:"11m" env:"AIFI_AUDIT_IDLE_TIMEOUT"`
 
-	MaxConnections int     `help:"Connections at a time. One more takes the place of the one that has been quiet the longest." default:"2048" env:"AIFI_AUDIT_MAX_CONNECTIONS"`
+	MaxConnections int     `help:"Connections at a time. One more takes the place of one that is quiet, or shows no good token." default:"2048" env:"AIFI_AUDIT_MAX_CONNECTIONS"`
 	MaxExports     int     `help:"CSV exports at a time." default:"4" env:"AIFI_AUDIT_MAX_EXPORTS"`
 	StaffRate      float64 `help:"Requests a second with one token of staff; five seconds' worth may come at once. 0 is no limit." default:"100" env:"AIFI_AUDIT_STAFF_RATE"`
 	IngestRate     float64 `help:"Webhooks a second with one token. 0 is no limit; what is refused is lost." default:"0" env:"AIFI_AUDIT_INGEST_RATE"`
