@@ -6,6 +6,8 @@
 -- hour from this_hour in usual_weeks weeks before now, missed what came in missed_weeks
 -- weeks before the last delivery in the time that has passed since it, of which the first
 -- seven days count. None is missed of a series whose last delivery was before missed_from.
+-- What lies behind the quarter of until was received while a clock was ahead: it must not
+-- hide that nothing comes.
 -- The cost is some probes for each series, and the quarters that are summed.
 -- name: ListTraffic :many
 WITH RECURSIVE series AS ( -- from each webhook that a store has to the next one
@@ -23,9 +25,9 @@ WITH RECURSIVE series AS ( -- from each webhook that a store has to the next one
 )
 SELECT t.store_id::bigint AS store_id, t.webhook::text AS webhook, t.last_at, t.usual_weeks, t.missed_weeks,
     (SELECT coalesce(sum(c.deliveries), 0) FROM delivery_counts c
-        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= @hour_from::timestamptz)::bigint AS last_hour,
+        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= @hour_from::timestamptz AND c.bucket <= @until::timestamptz)::bigint AS last_hour,
     (SELECT coalesce(sum(c.deliveries), 0) FROM delivery_counts c
-        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= @day_from::timestamptz)::bigint AS last_day,
+        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= @day_from::timestamptz AND c.bucket <= @until::timestamptz)::bigint AS last_day,
     (SELECT coalesce(sum(x.deliveries), 0) FROM generate_series(1, t.usual_weeks) w (week)
         CROSS JOIN LATERAL (
             SELECT sum(c.deliveries) AS deliveries FROM delivery_counts c
@@ -55,7 +57,9 @@ FROM (
             FROM series s
             LEFT JOIN stores z ON z.store_id = s.store_id
             CROSS JOIN LATERAL (
-                SELECT c.last_at FROM delivery_counts c WHERE c.store_id = s.store_id AND c.webhook = s.webhook ORDER BY c.bucket DESC LIMIT 1
+                SELECT c.last_at FROM delivery_counts c
+                WHERE c.store_id = s.store_id AND c.webhook = s.webhook AND c.bucket <= @until::timestamptz
+                ORDER BY c.bucket DESC LIMIT 1
             ) l
             CROSS JOIN LATERAL (
                 SELECT c.bucket AS first_bucket FROM delivery_counts c WHERE c.store_id = s.store_id AND c.webhook = s.webhook ORDER BY c.bucket LIMIT 1

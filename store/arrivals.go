@@ -13,6 +13,10 @@ import (
 // ids. The stores of the rest are one.
 const maxSeries = 2000
 
+// arrivalSkew is how far the clocks of several servers may be apart, and what one of them
+// received be of the present for the others.
+const arrivalSkew = time.Minute
+
 // series is one webhook of one store.
 type series struct {
 	storeID int64
@@ -35,8 +39,10 @@ type arrival struct {
 }
 
 // arrivals remembers the last delivery of each series, so that silence can be told
-// while the database is away.
+// while the database is away. What seems to come after now was received while a clock was
+// ahead, and does not count: silence would not be told until then.
 type arrivals struct {
+	now   func() time.Time
 	mu    sync.Mutex
 	known map[series]arrival // guarded by mu; at most maxSeries, and the rest of each webhook
 }
@@ -100,6 +106,9 @@ func (a *arrivals) makeRoom() {
 	}
 }
 
+// aheadOfTime reports whether a delivery was received by a clock that was ahead.
+func (a *arrivals) aheadOfTime(when arrival) bool { return when.last.After(a.now().Add(arrivalSkew)) }
+
 // put is called with mu held.
 func (a *arrivals) put(k series, now arrival) {
 	if a.known == nil {
@@ -110,7 +119,7 @@ func (a *arrivals) put(k series, now arrival) {
 		k = series{rest: true, webhook: k.webhook}
 		have = a.known[k]
 	}
-	if now.last.After(have.last) {
+	if !a.aheadOfTime(now) && (now.last.After(have.last) || a.aheadOfTime(have)) {
 		a.known[k] = now
 	}
 }
@@ -119,5 +128,7 @@ func (a *arrivals) put(k series, now arrival) {
 func (a *arrivals) all() map[series]arrival {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return maps.Clone(a.known)
+	all := maps.Clone(a.known)
+	maps.DeleteFunc(all, func(_ series, have arrival) bool { return a.aheadOfTime(have) })
+	return all
 }

@@ -50,8 +50,26 @@ type Receipt struct {
 	Problem *aifi.Problem // why it is quarantined; nil otherwise
 }
 
-// NewDeliveryID makes a UUIDv7 of the present time. Ids of one process ascend.
-func NewDeliveryID() (uuid.UUID, error) { return uuid.NewV7() }
+// idSkew is how far the library's ids may be from the present: it counts on when many are
+// made at once.
+const idSkew = time.Second
+
+// NewDeliveryID makes a UUIDv7 of the present time. Ids of one process ascend, unless its
+// clock is set back.
+func NewDeliveryID() (uuid.UUID, error) { return newDeliveryID(time.Now) }
+
+// newDeliveryID mends what the library does after a clock was ahead: to have its ids
+// ascend, it would date all that comes by the time that the clock showed, until that time.
+func newDeliveryID(clock func() time.Time) (uuid.UUID, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return uuid.Nil, err
+	}
+	if now := clock(); ReceivedAt(id).Sub(now).Abs() > idSkew {
+		id = logrows.Dated(id, now)
+	}
+	return id, nil
+}
 
 // ReceivedAt is the time that a delivery's id carries, in UTC and whole microseconds; the
 // zero time if it is not a UUIDv7.

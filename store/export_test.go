@@ -8,7 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"aifi-audit/store/internal/db"
@@ -20,6 +22,11 @@ const WaryFor = waryFor
 
 // ActsVersion is the version of the schema since which acts have leaves.
 const ActsVersion = actsVersion
+
+// NewDeliveryIDAt is NewDeliveryID by a clock that shows now.
+func NewDeliveryIDAt(now time.Time) (uuid.UUID, error) {
+	return newDeliveryID(func() time.Time { return now })
+}
 
 // Unbatched commits each delivery in a transaction of its own, with the statements
 // of Record: what a server would do that batches nothing.

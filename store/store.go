@@ -189,6 +189,7 @@ func newStore(c Config) *Store {
 		s.database = func(context.Context) (string, error) { return c.DatabaseURL, nil }
 	}
 	s.refusals.limits = c.Refusals
+	s.arrivals.now = s.now
 	s.undecided.begin()
 	s.sequencer = sequencer{store: s, config: c.Log, memory: checkpointFile{c.Log.Memory}}
 	s.health.begin(s.log)

@@ -59,7 +59,7 @@ func (s *Store) Traffic(ctx context.Context, scope Scope, storeIDs []int64) ([]T
 	now := s.now().UTC()
 	rows, err := s.queries.ListTraffic(ctx, s.reads, db.ListTrafficParams{
 		AsOf: now, HourFrom: now.Add(-time.Hour).Truncate(quarter), DayFrom: now.Add(-24 * time.Hour).Truncate(quarter),
-		ThisHour: now.Truncate(time.Hour), ThisQuarter: now.Truncate(quarter), MissedFrom: now.Add(-mournFor),
+		ThisHour: now.Truncate(time.Hour), ThisQuarter: now.Truncate(quarter), MissedFrom: now.Add(-mournFor), Until: now.Add(arrivalSkew),
 		TimeZone: s.zone.String(), StoreIds: stores, SilentAfter: SilentAfter, RowLimit: maxSeries,
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,8 +74,12 @@ func TestSilence(t *testing.T) {
 	count(9, "'2026-10-01Z'", "'2026-11-18 05:00Z'", newYork(open))
 	count(10, "'2026-10-01Z'", "'2026-11-17 12:00Z'", newYork("extract(hour FROM b) = 5"))
 
+	// A clock was ahead for a moment; the same as 2 otherwise.
+	count(11, "'2026-10-01Z'", "'2026-11-18 09:00Z'", open)
+	count(11, "'2026-11-20 09:00Z'", "'2026-11-20 09:15Z'", open)
+
 	s := at(t, url, now)
-	for i := 1; i <= 8; i++ {
+	for _, i := range []int{1, 2, 3, 4, 5, 6, 7, 8, 11} {
 		storetest.SQL(t, url, fmt.Sprintf("INSERT INTO stores (store_id, first_seen_at, last_seen_at) VALUES (%d, now(), now()) ON CONFLICT DO NOTHING", i))
 	}
 	traffic, err := s.Traffic(t.Context(), store.Scope{}, nil)
@@ -100,6 +105,7 @@ func TestSilence(t *testing.T) {
 		8:  "silent false, missed 0, usual 0.0, hour 0, day 4",     // a delivery a week is never silent for long
 		9:  "silent false, missed 0, usual 0.0, hour 0, day 192",   // it is early in New York
 		10: "silent false, missed 4, usual 16.0, hour 0, day 12",   // an hour a day, on its own clock
+		11: "silent true, missed 20, usual 16.0, hour 0, day 172",  // something seems to come in two days
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -162,6 +168,39 @@ func TestSilenceOutlastsARestart(t *testing.T) {
 		state := s.State(t.Context(), store.Scope{}, nil)
 		return state.AwaySince.IsZero() && state.Spool.Records == 0 && state.OpenQuarantine != nil && len(state.Traffic) == 2
 	})
+}
+
+// What was received while a clock was ahead is not the last that came.
+func TestAnArrivalOfTomorrowHidesNothing(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	var ahead atomic.Int64 // hours
+	s, err := store.Open(t.Context(), store.Config{
+		DatabaseURL: storetest.URL(t), Metrics: store.NewMetrics(registry), Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load()) * time.Hour) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	last := func() (found []labelled) { return gathered(t, registry, "aifi_audit_last_delivery_timestamp_seconds") }
+	ahead.Store(24)
+	record(t, s, receivedAt(t, deliver(t, aifi.Tracking, `{"storeId":7,"sessionId":"tomorrow"}`), time.Now().Add(24*time.Hour)))
+	if found := last(); len(found) != 1 {
+		t.Errorf("by a clock that is ahead the last delivery is %v", found)
+	}
+	ahead.Store(0)
+	if found := last(); len(found) > 0 {
+		t.Errorf("the last delivery is %v", found)
+	}
+	before := time.Now()
+	record(t, s, deliver(t, aifi.Tracking, `{"storeId":7,"sessionId":"now"}`))
+	record(t, s, receivedAt(t, deliver(t, aifi.Tracking, `{"storeId":7,"sessionId":"tomorrow too"}`), time.Now().Add(24*time.Hour)))
+	if found := last(); len(found) != 1 || time.Unix(int64(found[0].value), 0).Sub(before).Abs() > time.Hour {
+		t.Errorf("the last delivery is %v", found)
+	}
+	traffic, err := s.Traffic(t.Context(), store.Scope{}, nil)
+	if err != nil || len(traffic) != 1 || traffic[0].LastAt.Sub(before).Abs() > time.Hour || traffic[0].LastDay != 1 {
+		t.Errorf("the traffic is %+v, %v", traffic, err)
+	}
 }
 
 // Counts are kept as long as they are of use.

@@ -1,6 +1,7 @@
 package logrows
 
 import (
+	"encoding/binary"
 	"iter"
 	"time"
 
@@ -19,6 +20,15 @@ func ReceivedAt(id uuid.UUID) time.Time {
 	// The 12 bits behind the version count the millisecond's 256ths of a microsecond.
 	fraction := time.Duration(int64(id[6]&0x0f)<<8|int64(id[7])) << 8
 	return time.UnixMilli(ms).Add(fraction).UTC().Truncate(time.Microsecond)
+}
+
+// Dated is a UUIDv7 as if it had been made at a time, with the randomness that it has.
+func Dated(id uuid.UUID, at time.Time) uuid.UUID {
+	nanos := at.UnixNano()
+	ms := nanos / int64(time.Millisecond)
+	fraction := (nanos - ms*int64(time.Millisecond)) >> 8
+	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|0x7000|uint64(fraction)) //nolint:gosec // neither is negative, from 1970 on
+	return id
 }
 
 // IDSize is how many bytes of log_leaves.ids a leaf has.

@@ -34,7 +34,7 @@ func (q *Queries) CountOpenQuarantine(ctx context.Context, db DBTX, arg CountOpe
 const listTraffic = `-- name: ListTraffic :many
 WITH RECURSIVE series AS ( -- from each webhook that a store has to the next one
     SELECT i.store_id, n.webhook
-    FROM (SELECT unnest($10::bigint[]) AS store_id) i
+    FROM (SELECT unnest($11::bigint[]) AS store_id) i
     CROSS JOIN LATERAL (
         SELECT c.webhook FROM delivery_counts c WHERE c.store_id = i.store_id ORDER BY c.webhook LIMIT 1
     ) n
@@ -47,20 +47,20 @@ WITH RECURSIVE series AS ( -- from each webhook that a store has to the next one
 )
 SELECT t.store_id::bigint AS store_id, t.webhook::text AS webhook, t.last_at, t.usual_weeks, t.missed_weeks,
     (SELECT coalesce(sum(c.deliveries), 0) FROM delivery_counts c
-        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= $1::timestamptz)::bigint AS last_hour,
+        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= $1::timestamptz AND c.bucket <= $2::timestamptz)::bigint AS last_hour,
     (SELECT coalesce(sum(c.deliveries), 0) FROM delivery_counts c
-        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= $2::timestamptz)::bigint AS last_day,
+        WHERE c.store_id = t.store_id AND c.webhook = t.webhook AND c.bucket >= $3::timestamptz AND c.bucket <= $2::timestamptz)::bigint AS last_day,
     (SELECT coalesce(sum(x.deliveries), 0) FROM generate_series(1, t.usual_weeks) w (week)
         CROSS JOIN LATERAL (
             SELECT sum(c.deliveries) AS deliveries FROM delivery_counts c
             WHERE c.store_id = t.store_id AND c.webhook = t.webhook
-                AND c.bucket >= timezone(t.zone, timezone(t.zone, $3::timestamptz) - w.week * interval '7 days')
-                AND c.bucket < timezone(t.zone, timezone(t.zone, $3::timestamptz) - w.week * interval '7 days') + interval '1 hour'
+                AND c.bucket >= timezone(t.zone, timezone(t.zone, $4::timestamptz) - w.week * interval '7 days')
+                AND c.bucket < timezone(t.zone, timezone(t.zone, $4::timestamptz) - w.week * interval '7 days') + interval '1 hour'
         ) x)::bigint AS usual,
     t.missed
 FROM (
     SELECT m.store_id, m.webhook, m.zone, m.last_at, m.usual_weeks, m.missed_weeks, m.missed,
-        m.missed_weeks > 0 AND m.missed / $4::bigint >= m.missed_weeks AS silent
+        m.missed_weeks > 0 AND m.missed / $5::bigint >= m.missed_weeks AS silent
     FROM (
         SELECT q.store_id, q.webhook, q.zone, q.last_at, q.usual_weeks, q.missed_weeks,
             (SELECT coalesce(sum(x.deliveries), 0) FROM generate_series(1, q.missed_weeks) w (week)
@@ -68,18 +68,20 @@ FROM (
                     SELECT sum(c.deliveries) AS deliveries FROM delivery_counts c
                     WHERE c.store_id = q.store_id AND c.webhook = q.webhook
                         AND c.bucket >= timezone(q.zone, timezone(q.zone, q.silent_from) - w.week * interval '7 days')
-                        AND c.bucket < timezone(q.zone, timezone(q.zone, least($5::timestamptz, q.silent_from + interval '7 days')) - w.week * interval '7 days')
+                        AND c.bucket < timezone(q.zone, timezone(q.zone, least($6::timestamptz, q.silent_from + interval '7 days')) - w.week * interval '7 days')
                 ) x
-                WHERE q.last_at >= $6::timestamptz)::bigint AS missed
+                WHERE q.last_at >= $7::timestamptz)::bigint AS missed
         FROM (
-            SELECT s.store_id, s.webhook, coalesce(z.time_zone, $7::text)::text AS zone, l.last_at,
+            SELECT s.store_id, s.webhook, coalesce(z.time_zone, $8::text)::text AS zone, l.last_at,
                 date_bin('15 minutes', l.last_at, '0001-01-01Z') + interval '15 minutes' AS silent_from,
-                least(4, floor(extract(epoch FROM ($8::timestamptz - f.first_bucket)) / 604800))::integer AS usual_weeks,
+                least(4, floor(extract(epoch FROM ($9::timestamptz - f.first_bucket)) / 604800))::integer AS usual_weeks,
                 least(4, floor(extract(epoch FROM (l.last_at - f.first_bucket)) / 604800))::integer AS missed_weeks
             FROM series s
             LEFT JOIN stores z ON z.store_id = s.store_id
             CROSS JOIN LATERAL (
-                SELECT c.last_at FROM delivery_counts c WHERE c.store_id = s.store_id AND c.webhook = s.webhook ORDER BY c.bucket DESC LIMIT 1
+                SELECT c.last_at FROM delivery_counts c
+                WHERE c.store_id = s.store_id AND c.webhook = s.webhook AND c.bucket <= $2::timestamptz
+                ORDER BY c.bucket DESC LIMIT 1
             ) l
             CROSS JOIN LATERAL (
                 SELECT c.bucket AS first_bucket FROM delivery_counts c WHERE c.store_id = s.store_id AND c.webhook = s.webhook ORDER BY c.bucket LIMIT 1
@@ -88,13 +90,14 @@ FROM (
         OFFSET 0 -- or else the sum is made twice
     ) m
     ORDER BY silent DESC, m.last_at DESC
-    LIMIT $9::bigint
+    LIMIT $10::bigint
 ) t
 ORDER BY t.store_id, t.webhook
 `
 
 type ListTrafficParams struct {
 	HourFrom    time.Time
+	Until       time.Time
 	DayFrom     time.Time
 	ThisHour    time.Time
 	SilentAfter int64
@@ -126,10 +129,13 @@ type ListTrafficRow struct {
 // hour from this_hour in usual_weeks weeks before now, missed what came in missed_weeks
 // weeks before the last delivery in the time that has passed since it, of which the first
 // seven days count. None is missed of a series whose last delivery was before missed_from.
+// What lies behind the quarter of until was received while a clock was ahead: it must not
+// hide that nothing comes.
 // The cost is some probes for each series, and the quarters that are summed.
 func (q *Queries) ListTraffic(ctx context.Context, db DBTX, arg ListTrafficParams) ([]ListTrafficRow, error) {
 	rows, err := db.Query(ctx, listTraffic,
 		arg.HourFrom,
+		arg.Until,
 		arg.DayFrom,
 		arg.ThisHour,
 		arg.SilentAfter,
