@@ -208,10 +208,10 @@ ON CONFLICT DO NOTHING;
 
 -- name: UpsertCustomers :exec
 INSERT INTO customers AS t (store_id, customer_id, external_id, role, metadata, first_seen_at, last_seen_at)
-SELECT store_id, customer_id, NULLIF(external_id, ''), NULLIF(role, ''), NULLIF(metadata, '')::jsonb, seen_at, seen_at
+SELECT store_id, customer_id, NULLIF(external_id, ''), NULLIF(role, ''), NULLIF(metadata, '')::jsonb, first_seen_at, last_seen_at
 FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@customer_id::text[]) AS customer_id,
     unnest(@external_id::text[]) AS external_id, unnest(@role::text[]) AS role, unnest(@metadata::text[]) AS metadata,
-    unnest(@seen_at::timestamptz[]) AS seen_at) c
+    unnest(@first_seen_at::timestamptz[]) AS first_seen_at, unnest(@last_seen_at::timestamptz[]) AS last_seen_at) c
 ON CONFLICT (store_id, customer_id) DO UPDATE SET
     external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
     role = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,

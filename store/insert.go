@@ -148,7 +148,8 @@ func (r *rows) customerParams() (a db.UpsertCustomersParams) {
 		row := r.customers[k]
 		a.StoreID, a.CustomerID = append(a.StoreID, k.storeID), append(a.CustomerID, k.id)
 		a.ExternalID, a.Role = append(a.ExternalID, row.externalID), append(a.Role, row.role)
-		a.Metadata, a.SeenAt = append(a.Metadata, row.metadata), append(a.SeenAt, row.last)
+		a.Metadata = append(a.Metadata, row.metadata)
+		a.FirstSeenAt, a.LastSeenAt = append(a.FirstSeenAt, row.first), append(a.LastSeenAt, row.last)
 	}
 	return a
 }

@@ -151,3 +151,20 @@ func TestLongTextsAreNotRemembered(t *testing.T) {
 		}
 	}
 }
+
+// A customer was first seen by the first webhook of a batch, as all of the catalogue was.
+func TestABatchSaysWhenSomethingWasFirstSeen(t *testing.T) {
+	s, url := open(t)
+	var batch []store.Delivery
+	for _, minute := range []int{4, 2, 8} {
+		batch = append(batch, deliver(t, aifi.RestrictedProductsInteractions, fmt.Sprintf(
+			`{"storeId":7,"timeOfOrigin":"2026-01-02T03:%02d:00Z","productIds":["p"],"gondolaIds":[3],"customer":{"id":"c"}}`, minute)))
+	}
+	store.NewBatches(s).Record(t, batch...)
+	for _, table := range []string{"stores", "products", "gondolas", "customers"} {
+		got := storetest.Query(t, url, "SELECT to_char(first_seen_at, 'MI') || ' ' || to_char(last_seen_at, 'MI') FROM "+table)
+		if diff := cmp.Diff([]string{"02 08"}, got); diff != "" {
+			t.Errorf("%s: %s", table, diff)
+		}
+	}
+}

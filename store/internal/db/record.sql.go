@@ -718,10 +718,10 @@ func (q *Queries) UpdateQuarantineReason(ctx context.Context, db DBTX, arg Updat
 
 const upsertCustomers = `-- name: UpsertCustomers :exec
 INSERT INTO customers AS t (store_id, customer_id, external_id, role, metadata, first_seen_at, last_seen_at)
-SELECT store_id, customer_id, NULLIF(external_id, ''), NULLIF(role, ''), NULLIF(metadata, '')::jsonb, seen_at, seen_at
+SELECT store_id, customer_id, NULLIF(external_id, ''), NULLIF(role, ''), NULLIF(metadata, '')::jsonb, first_seen_at, last_seen_at
 FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS customer_id,
     unnest($3::text[]) AS external_id, unnest($4::text[]) AS role, unnest($5::text[]) AS metadata,
-    unnest($6::timestamptz[]) AS seen_at) c
+    unnest($6::timestamptz[]) AS first_seen_at, unnest($7::timestamptz[]) AS last_seen_at) c
 ON CONFLICT (store_id, customer_id) DO UPDATE SET
     external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
     role = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,
@@ -731,12 +731,13 @@ ON CONFLICT (store_id, customer_id) DO UPDATE SET
 `
 
 type UpsertCustomersParams struct {
-	StoreID    []int64
-	CustomerID []string
-	ExternalID []string
-	Role       []string
-	Metadata   []string
-	SeenAt     []time.Time
+	StoreID     []int64
+	CustomerID  []string
+	ExternalID  []string
+	Role        []string
+	Metadata    []string
+	FirstSeenAt []time.Time
+	LastSeenAt  []time.Time
 }
 
 func (q *Queries) UpsertCustomers(ctx context.Context, db DBTX, arg UpsertCustomersParams) error {
@@ -746,7 +747,8 @@ func (q *Queries) UpsertCustomers(ctx context.Context, db DBTX, arg UpsertCustom
 		arg.ExternalID,
 		arg.Role,
 		arg.Metadata,
-		arg.SeenAt,
+		arg.FirstSeenAt,
+		arg.LastSeenAt,
 	)
 	return err
 }
