@@ -206,6 +206,8 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@session_id::text[]
 JOIN sessions s ON s.store_id = f.store_id AND s.session_id = f.session_id
 ON CONFLICT DO NOTHING;
 
+-- UpsertCustomers and UpsertStores take the values of the newest webhook. Once there was
+-- one of a time far ahead, they take those that arrive: it would be the newest until then.
 -- name: UpsertCustomers :exec
 INSERT INTO customers AS t (store_id, customer_id, external_id, role, metadata, first_seen_at, last_seen_at)
 SELECT store_id, customer_id, NULLIF(external_id, ''), NULLIF(role, ''), NULLIF(metadata, '')::jsonb, first_seen_at, last_seen_at
@@ -213,9 +215,9 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@customer_id::text[
     unnest(@external_id::text[]) AS external_id, unnest(@role::text[]) AS role, unnest(@metadata::text[]) AS metadata,
     unnest(@first_seen_at::timestamptz[]) AS first_seen_at, unnest(@last_seen_at::timestamptz[]) AS last_seen_at) c
 ON CONFLICT (store_id, customer_id) DO UPDATE SET
-    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
-    role = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,
-    metadata = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.metadata, t.metadata) ELSE coalesce(t.metadata, excluded.metadata) END,
+    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
+    role = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,
+    metadata = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.metadata, t.metadata) ELSE coalesce(t.metadata, excluded.metadata) END,
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at);
 
@@ -226,8 +228,8 @@ FROM (SELECT unnest(@store_id::bigint[]) AS store_id, unnest(@external_id::text[
     unnest(@aifi_unique_store_id::text[]) AS aifi_unique_store_id, unnest(@first_seen_at::timestamptz[]) AS first_seen_at,
     unnest(@last_seen_at::timestamptz[]) AS last_seen_at) s
 ON CONFLICT (store_id) DO UPDATE SET
-    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
-    aifi_unique_store_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.aifi_unique_store_id, t.aifi_unique_store_id) ELSE coalesce(t.aifi_unique_store_id, excluded.aifi_unique_store_id) END,
+    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
+    aifi_unique_store_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.aifi_unique_store_id, t.aifi_unique_store_id) ELSE coalesce(t.aifi_unique_store_id, excluded.aifi_unique_store_id) END,
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at);
 

@@ -55,7 +55,8 @@ type customerRow struct {
 }
 
 type storeRow struct {
-	span
+	span                           // of all events: search looks for them nowhere else
+	said                 time.Time // when the values were stated
 	externalID, uniqueID string
 }
 
@@ -101,19 +102,25 @@ func (r *rows) addEventParts(p *pending) {
 	}
 }
 
-// addCatalogue adds who and where: every delivery moves them, a duplicate too.
+// addCatalogue adds who and where: every delivery moves them, a duplicate too. Of values
+// those count that were stated last. A time of origin that lies ahead of the receipt must
+// not have them stay until then.
 func (r *rows) addCatalogue(p *pending) {
 	s, at := p.statement, p.occurredAt()
+	said := at
+	if p.receivedAt.Before(said) {
+		said = p.receivedAt
+	}
 	key := func(id string) storeKey { return storeKey{s.StoreID, id} }
 	needs := func(table string, parts ...string) bool {
 		return r.seen.needs(catalogueKey(table, s.StoreID, parts...), at)
 	}
-	needsValues := func(stated values, table string, parts ...string) (values, bool) {
-		return r.seen.needsValues(catalogueKey(table, s.StoreID, parts...), at, stated)
-	}
-	if v, ok := needsValues(values{s.StoreExternalID, s.AifiUniqueStoreID}, "store"); ok {
+	if v, ok := r.seen.needsValues(catalogueKey("store", s.StoreID), at, said, values{s.StoreExternalID, s.AifiUniqueStoreID}); ok {
 		row := r.stores[s.StoreID]
-		newest := !at.Before(row.last)
+		newest := !said.Before(row.said)
+		if newest {
+			row.said = said
+		}
 		row.span = row.including(at)
 		row.externalID = pick(newest, v[0], row.externalID)
 		row.uniqueID = pick(newest, v[1], row.uniqueID)
@@ -144,10 +151,10 @@ func (r *rows) addCatalogue(p *pending) {
 		if s.Customer != nil {
 			c = *s.Customer
 		}
-		if v, ok := needsValues(values{c.ExternalID, c.Role, string(c.Metadata)}, "customer", id); ok {
+		if v, ok := r.seen.needsValues(catalogueKey("customer", s.StoreID, id), said, said, values{c.ExternalID, c.Role, string(c.Metadata)}); ok {
 			row := r.customers[key(id)]
-			newest := !at.Before(row.last)
-			row.span = row.including(at)
+			newest := !said.Before(row.last)
+			row.span = row.including(said)
 			row.externalID = pick(newest, v[0], row.externalID)
 			row.role = pick(newest, v[1], row.role)
 			row.metadata = pick(newest, v[2], row.metadata)

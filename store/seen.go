@@ -106,9 +106,10 @@ func (s *seen) needs(key string, at time.Time) bool {
 	return true
 }
 
-// needsValues is needs for a row with values. It leaves out those that a newer webhook
-// has stated otherwise, be it that the row did not need to be written for that one.
-func (s *seen) needsValues(key string, at time.Time, stated values) (left values, needed bool) {
+// needsValues is needs for a row with values, which were said at a time of their own. It
+// leaves out those that a newer webhook has stated otherwise, be it that the row did not
+// need to be written for that one.
+func (s *seen) needsValues(key string, at, said time.Time, stated values) (left values, needed bool) {
 	have, ok := s.freshValues[key]
 	if !ok {
 		have = s.values[key]
@@ -117,7 +118,7 @@ func (s *seen) needsValues(key string, at time.Time, stated values) (left values
 	if !at.Before(have.last.Add(seenEvery)) { // of the row too: somebody else may have changed it
 		have.values, needed = values{}, true
 	}
-	newest := !at.Before(have.stated)
+	newest := !said.Before(have.stated)
 	for i, v := range stated {
 		switch short, old := brief(v), have.values[i]; {
 		case v == "" || short == old:
@@ -131,7 +132,7 @@ func (s *seen) needsValues(key string, at time.Time, stated values) (left values
 		have.span = have.including(at)
 	}
 	if newest {
-		have.stated = at
+		have.stated = said
 	}
 	if needed || newest {
 		s.freshValues[key] = have

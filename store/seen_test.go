@@ -168,3 +168,42 @@ func TestABatchSaysWhenSomethingWasFirstSeen(t *testing.T) {
 		}
 	}
 }
+
+// A webhook that dates itself far ahead, once, has neither a store nor a customer stay as
+// it says; and what it states is found.
+func TestATimeFarAheadFreezesNothing(t *testing.T) {
+	s, url := open(t)
+	said := func(value string, at time.Time) store.Delivery {
+		return deliver(t, aifi.RestrictedProductsInteractions, fmt.Sprintf(`{"storeId":7,"storeExternalId":%q,"store":{"aifiUniqueStoreId":%q},"timeOfOrigin":%q,
+			"productIds":["p"],"shopper":{"shopperFlags":["f"]},"customer":{"id":"c","externalId":%q,"role":%q,"metadata":{"is":%q}}}`,
+			value, value, at.Format(time.RFC3339Nano), value, value, value))
+	}
+	expect := func(when, want string) {
+		t.Helper()
+		got := storetest.Query(t, url, `SELECT concat_ws(' ', s.external_id, s.aifi_unique_store_id, c.external_id, c.role, c.metadata ->> 'is') FROM customers c JOIN stores s USING (store_id)`)
+		if diff := cmp.Diff([]string{strings.TrimSpace(strings.Repeat(" "+want, 5))}, got); diff != "" {
+			t.Errorf("%s: %s", when, diff)
+		}
+	}
+	far := time.Date(2062, 1, 2, 3, 4, 5, 0, time.UTC)
+	b := store.NewBatches(s)
+	b.Record(t, said("a", time.Now().Add(-time.Hour)))
+	b.Record(t, said("far", far))
+	expect("the newest that came", "far")
+	b.Record(t, said("b", time.Now()))
+	expect("after it", "b")
+	store.NewBatches(s).Record(t, said("c", time.Now()))
+	expect("for a process that was started anew", "c")
+	store.NewBatches(s).Record(t, said("far", far.Add(time.Hour)), said("d", time.Now().Add(time.Second)))
+	expect("in one batch", "d")
+	storetest.SQL(t, url, "UPDATE customers SET last_seen_at = '2062-01-02Z'")
+	store.NewBatches(s).Record(t, said("e", time.Now()))
+	expect("where it is frozen already", "e")
+	from := far.Add(-time.Minute)
+	for name, f := range map[string]store.Filter{"product": {ProductIDs: []string{"p"}, From: &from}, "flag": {Flags: []string{"f"}, From: &from}} {
+		events, _, err := s.Events(t.Context(), store.Scope{}, store.AlcoholInteraction, f, store.Page{Limit: 10})
+		if err != nil || len(events) != 2 {
+			t.Errorf("by %s %d events are found, %v", name, len(events), err)
+		}
+	}
+}

@@ -723,9 +723,9 @@ FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS customer_id
     unnest($3::text[]) AS external_id, unnest($4::text[]) AS role, unnest($5::text[]) AS metadata,
     unnest($6::timestamptz[]) AS first_seen_at, unnest($7::timestamptz[]) AS last_seen_at) c
 ON CONFLICT (store_id, customer_id) DO UPDATE SET
-    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
-    role = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,
-    metadata = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.metadata, t.metadata) ELSE coalesce(t.metadata, excluded.metadata) END,
+    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
+    role = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.role, t.role) ELSE coalesce(t.role, excluded.role) END,
+    metadata = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.metadata, t.metadata) ELSE coalesce(t.metadata, excluded.metadata) END,
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at)
 `
@@ -740,6 +740,8 @@ type UpsertCustomersParams struct {
 	LastSeenAt  []time.Time
 }
 
+// UpsertCustomers and UpsertStores take the values of the newest webhook. Once there was
+// one of a time far ahead, they take those that arrive: it would be the newest until then.
 func (q *Queries) UpsertCustomers(ctx context.Context, db DBTX, arg UpsertCustomersParams) error {
 	_, err := db.Exec(ctx, upsertCustomers,
 		arg.StoreID,
@@ -907,8 +909,8 @@ FROM (SELECT unnest($1::bigint[]) AS store_id, unnest($2::text[]) AS external_id
     unnest($3::text[]) AS aifi_unique_store_id, unnest($4::timestamptz[]) AS first_seen_at,
     unnest($5::timestamptz[]) AS last_seen_at) s
 ON CONFLICT (store_id) DO UPDATE SET
-    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
-    aifi_unique_store_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at THEN coalesce(excluded.aifi_unique_store_id, t.aifi_unique_store_id) ELSE coalesce(t.aifi_unique_store_id, excluded.aifi_unique_store_id) END,
+    external_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.external_id, t.external_id) ELSE coalesce(t.external_id, excluded.external_id) END,
+    aifi_unique_store_id = CASE WHEN excluded.last_seen_at >= t.last_seen_at OR t.last_seen_at > now() + interval '1 hour' THEN coalesce(excluded.aifi_unique_store_id, t.aifi_unique_store_id) ELSE coalesce(t.aifi_unique_store_id, excluded.aifi_unique_store_id) END,
     first_seen_at = least(t.first_seen_at, excluded.first_seen_at),
     last_seen_at = greatest(t.last_seen_at, excluded.last_seen_at)
 `
