@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -89,6 +90,7 @@ func (a *API) replayRefusedOf(r *http.Request, c caller) (out replayedAll, err e
 	for _, item := range all {
 		receipt, err := a.store.ReplayRefused(r.Context(), c.Scope(), item.ID)
 		switch {
+		case errors.Is(err, store.ErrNotFound): // it was erased meanwhile, or made room for others
 		case err != nil:
 			return out, err
 		case receipt.Problem != nil:

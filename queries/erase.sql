@@ -47,6 +47,12 @@ DELETE FROM customers WHERE customer_id = @customer_id::text;
 DELETE FROM refused r USING (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) m
 WHERE r.received_at = m.received_at AND r.delivery_id = m.delivery_id;
 
+-- ReplayedRefused are those of some refused webhooks that were recorded, and have a body.
+-- name: ReplayedRefused :many
+SELECT b.store_id, b.received_at, b.delivery_id
+FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) m
+JOIN delivery_bodies b ON b.received_at = m.received_at AND b.delivery_id = m.delivery_id;
+
 -- InsertAccessErasures writes what the erasure of entries of the access log leaves, and
 -- queues their leaves.
 -- name: InsertAccessErasures :exec

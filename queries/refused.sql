@@ -33,8 +33,16 @@ LIMIT sqlc.narg('row_limit')::bigint;
 -- name: GetRefused :one
 SELECT * FROM refused WHERE received_at = @received_at AND delivery_id = @delivery_id;
 
+-- MarkRefusedReplayed says of refused webhooks that they were replayed, and fails unless
+-- they are there. It keeps them there until the end of the transaction.
 -- name: MarkRefusedReplayed :exec
-UPDATE refused SET replayed_at = @replayed_at WHERE received_at = @received_at AND delivery_id = @delivery_id AND replayed_at IS NULL;
+WITH marked AS (
+    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+    FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) a
+    WHERE r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    RETURNING 1
+)
+SELECT expect_rows((SELECT count(*) FROM marked), cardinality(@delivery_id::uuid[]));
 
 -- ListRefusedTokens gives what is kept by the token that was presented, the latest first.
 -- name: ListRefusedTokens :many

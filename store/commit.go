@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -43,6 +44,9 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 // add adds the rows of a delivery, and says what becomes of it. What it adds is had
 // by those that follow it in the batch.
 func (r *rows) add(p *pending, have had) Status {
+	if p.wasRefused && !slices.Contains(r.refused.DeliveryID, p.delivery.ID) {
+		r.refused.ReceivedAt, r.refused.DeliveryID = append(r.refused.ReceivedAt, p.receivedAt), append(r.refused.DeliveryID, p.delivery.ID)
+	}
 	if p.replayed == nil {
 		if have.deliveries[p.delivery.ID] {
 			return p.statusAgain(have)

@@ -144,6 +144,9 @@ func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
 			if err != nil {
 				return all, err
 			}
+			if err := x.refused(ctx, &p); err != nil {
+				return all, err
+			}
 			all = p
 		}
 		if err := x.findHolds(ctx, x.tx, &p); err != nil {
@@ -167,6 +170,30 @@ func (x *erasing) deliveries(ctx context.Context) (all Person, err error) {
 		}
 	}
 	return all, nil
+}
+
+// refused erases what was refused. A replay of it that is under way comes before, and what
+// it has recorded is erased with the rest; one that comes later finds nothing.
+func (x *erasing) refused(ctx context.Context, p *Person) (err error) {
+	var keys db.EraseRefusedParams
+	for _, r := range p.refused {
+		keys.ReceivedAt, keys.DeliveryID = append(keys.ReceivedAt, r.receivedAt), append(keys.DeliveryID, r.id)
+	}
+	if x.result.Refused, err = x.queries.EraseRefused(ctx, x.tx, keys); err != nil {
+		return fmt.Errorf("erasing refused webhooks: %w", err)
+	}
+	replayed, err := x.queries.ReplayedRefused(ctx, x.tx, db.ReplayedRefusedParams(keys))
+	if err != nil {
+		return fmt.Errorf("finding refused webhooks that were replayed: %w", err)
+	}
+	for _, r := range replayed {
+		if !slices.Contains(p.DeliveryIDs, r.DeliveryID) {
+			p.bodies = append(p.bodies, deliveryKey{r.StoreID, r.ReceivedAt, r.DeliveryID})
+			p.Found.Mentions++
+		}
+	}
+	p.countDeliveries()
+	return nil
 }
 
 // count takes over what is to be told of the deliveries.
@@ -284,13 +311,6 @@ func (x *erasing) rows(ctx context.Context, p *Person) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("erasing comments: %w", err)
-	}
-	var refused db.EraseRefusedParams
-	for _, r := range p.refused {
-		refused.ReceivedAt, refused.DeliveryID = append(refused.ReceivedAt, r.receivedAt), append(refused.DeliveryID, r.id)
-	}
-	if x.result.Refused, err = x.queries.EraseRefused(ctx, x.tx, refused); err != nil {
-		return fmt.Errorf("erasing refused webhooks: %w", err)
 	}
 	if err := x.accessEntries(ctx, p); err != nil {
 		return err

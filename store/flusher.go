@@ -138,7 +138,7 @@ func (f *flusher) flush(batch []*pending) {
 		half := len(batch) / 2
 		f.flush(batch[:half])
 		f.flush(batch[half:])
-	case batch[0].replayed != nil && missed(err):
+	case (batch[0].replayed != nil || batch[0].wasRefused) && missed(err):
 		f.fail(batch, ErrNotFound) // it was erased or retired meanwhile
 	case batch[0].statement != nil:
 		f.store.log.Warn("a delivery cannot be stored and goes to quarantine", "deliveryId", batch[0].delivery.ID, "error", err)

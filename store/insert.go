@@ -27,6 +27,7 @@ func (r *rows) queue(ctx context.Context, q *db.Queries, p *db.Pipeline) error {
 	}{
 		{len(replays.DeliveryID), func() error { return q.ExpectQuarantined(ctx, p, replays) }},
 		{len(replays.DeliveryID), func() error { return q.ExpectBodies(ctx, p, db.ExpectBodiesParams(replays)) }},
+		{len(r.refused.DeliveryID), func() error { return q.MarkRefusedReplayed(ctx, p, r.refused) }},
 		{len(r.expected.ID), func() error { return q.ExpectEvents(ctx, p, db.ExpectEventsParams(r.expected)) }},
 		{len(r.events.ID), func() error { return q.InsertEvents(ctx, p, r.events) }},
 		{len(r.heads), func() error { return q.InsertRequestHeads(ctx, p, r.headParams()) }},

@@ -22,6 +22,7 @@ type pending struct {
 	statement    *aifi.Statement // nil if it goes to quarantine
 	problem      *aifi.Problem
 	replayed     *quarantined // not nil: it is kept already, and only to be understood
+	wasRefused   bool         // it is recorded from among the refused, as long as it is there
 	stored       []byte       // the body as it is to be kept
 	encoding     bodycodec.Encoding
 	evidence     *evidence   // nil: a replay of what was received before there was a log

@@ -222,8 +222,8 @@ func refusedOf(r db.ListRefusedRow) Refused {
 }
 
 // ReplayRefused records a refused webhook through the one write path, with its own id
-// and time, on the word of whoever replays it. One that was replayed before is left
-// alone.
+// and time, on the word of whoever replays it. ErrNotFound if it is not among the refused,
+// or was erased meanwhile. One that was replayed before is left alone.
 func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (Receipt, error) {
 	if scope.limited {
 		return Receipt{}, ErrNotFound
@@ -244,12 +244,8 @@ func (s *Store) ReplayRefused(ctx context.Context, scope Scope, id uuid.UUID) (R
 	if err != nil {
 		return Receipt{}, err
 	}
+	p.wasRefused = true
 	receipt, err := s.commitPending(ctx, p)
-	if err != nil {
-		return Receipt{}, err
-	}
 	s.replica.staffWrote()
-	now := s.now()
-	err = s.queries.MarkRefusedReplayed(ctx, s.office, db.MarkRefusedReplayedParams{ReplayedAt: &now, ReceivedAt: r.ReceivedAt, DeliveryID: r.DeliveryID})
-	return receipt, known(err)
+	return receipt, err
 }

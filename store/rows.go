@@ -26,6 +26,7 @@ type rows struct {
 	personal   db.InsertEventPersonalInfoParams
 	resolved   []db.ResolveQuarantineParams
 	unresolved []db.UpdateQuarantineReasonParams
+	refused    db.MarkRefusedReplayedParams
 
 	// Tables that are upserted: a statement must not name a row twice, and two
 	// processes must name them in one order.

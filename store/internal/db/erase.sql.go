@@ -290,3 +290,41 @@ func (q *Queries) LockQuarantined(ctx context.Context, db DBTX, arg LockQuaranti
 	_, err := db.Exec(ctx, lockQuarantined, arg.ReceivedAt, arg.ID)
 	return err
 }
+
+const replayedRefused = `-- name: ReplayedRefused :many
+SELECT b.store_id, b.received_at, b.delivery_id
+FROM (SELECT unnest($1::timestamptz[]) AS received_at, unnest($2::uuid[]) AS delivery_id) m
+JOIN delivery_bodies b ON b.received_at = m.received_at AND b.delivery_id = m.delivery_id
+`
+
+type ReplayedRefusedParams struct {
+	ReceivedAt []time.Time
+	DeliveryID []uuid.UUID
+}
+
+type ReplayedRefusedRow struct {
+	StoreID    int64
+	ReceivedAt time.Time
+	DeliveryID uuid.UUID
+}
+
+// ReplayedRefused are those of some refused webhooks that were recorded, and have a body.
+func (q *Queries) ReplayedRefused(ctx context.Context, db DBTX, arg ReplayedRefusedParams) ([]ReplayedRefusedRow, error) {
+	rows, err := db.Query(ctx, replayedRefused, arg.ReceivedAt, arg.DeliveryID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReplayedRefusedRow
+	for rows.Next() {
+		var i ReplayedRefusedRow
+		if err := rows.Scan(&i.StoreID, &i.ReceivedAt, &i.DeliveryID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

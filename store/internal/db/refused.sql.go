@@ -235,16 +235,23 @@ func (q *Queries) ListRefusedTokens(ctx context.Context, db DBTX, rowLimit int32
 }
 
 const markRefusedReplayed = `-- name: MarkRefusedReplayed :exec
-UPDATE refused SET replayed_at = $1 WHERE received_at = $2 AND delivery_id = $3 AND replayed_at IS NULL
+WITH marked AS (
+    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+    FROM (SELECT unnest($2::timestamptz[]) AS received_at, unnest($1::uuid[]) AS delivery_id) a
+    WHERE r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    RETURNING 1
+)
+SELECT expect_rows((SELECT count(*) FROM marked), cardinality($1::uuid[]))
 `
 
 type MarkRefusedReplayedParams struct {
-	ReplayedAt *time.Time
-	ReceivedAt time.Time
-	DeliveryID uuid.UUID
+	DeliveryID []uuid.UUID
+	ReceivedAt []time.Time
 }
 
+// MarkRefusedReplayed says of refused webhooks that they were replayed, and fails unless
+// they are there. It keeps them there until the end of the transaction.
 func (q *Queries) MarkRefusedReplayed(ctx context.Context, db DBTX, arg MarkRefusedReplayedParams) error {
-	_, err := db.Exec(ctx, markRefusedReplayed, arg.ReplayedAt, arg.ReceivedAt, arg.DeliveryID)
+	_, err := db.Exec(ctx, markRefusedReplayed, arg.DeliveryID, arg.ReceivedAt)
 	return err
 }
