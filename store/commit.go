@@ -19,9 +19,12 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 		return nil, err
 	}
 	defer conn.Release()
-	if database := databaseOf(conn); database != f.in {
-		f.seen, f.in = newSeen(), database
+	if again {
+		if err := identify(ctx, conn.Conn()); err != nil {
+			return nil, err
+		}
 	}
+	f.forget(databaseOf(conn))
 	have, err := f.known(ctx, conn, batch, again)
 	if err != nil {
 		return nil, err
@@ -33,12 +36,28 @@ func (f *flusher) commit(ctx context.Context, batch []*pending, again bool) ([]R
 	for i, p := range batch {
 		receipts[i] = Receipt{Status: rows.add(p, have), Problem: p.problem}
 	}
-	if err := rows.insert(ctx, f.store.queries, conn); err != nil {
+	if err := rows.insert(ctx, f.store.queries, conn, f.in.tables); err != nil {
 		return nil, err
 	}
 	f.seen.committed()
 	f.seen.stated.remember(have.events)
 	return receipts, nil
+}
+
+// forget forgets what was written, if that was elsewhere or long ago.
+func (f *flusher) forget(in database) {
+	now := f.store.now()
+	switch {
+	case in != f.in:
+		f.seen = newSeen()
+	case now.Sub(f.since) >= seenFor:
+		stated := f.seen.stated // each transaction confirms it
+		f.seen = newSeen()
+		f.seen.stated = stated
+	default:
+		return
+	}
+	f.in, f.since = in, now
 }
 
 // add adds the rows of a delivery, and says what becomes of it. What it adds is had

@@ -94,8 +94,9 @@ func (r *recorder) close() {
 // flusher commits batches: whatever waits while it commits is its next batch.
 type flusher struct {
 	store *Store
-	seen  *seen  // what it has written
-	in    string // which database
+	seen  *seen     // what it has written
+	in    database  // where
+	since time.Time // when it began to remember that
 }
 
 func (f *flusher) run(queue <-chan *pending) {
@@ -132,6 +133,7 @@ func (f *flusher) flush(batch []*pending) {
 			p.answer <- answer{receipt: receipts[i]}
 		}
 	case !ownFault(err):
+		f.seen = newSeen() // who mends the database may leave it without what was written
 		f.store.health.failed(err)
 		f.fail(batch, fmt.Errorf("%w: %w", ErrUnavailable, err))
 	case len(batch) > 1:

@@ -8,11 +8,18 @@ import (
 	"aifi-audit/store/internal/db"
 )
 
-// insert runs the statements of all tables that have rows, in one transaction.
-func (r *rows) insert(ctx context.Context, q *db.Queries, conn db.Conn) error {
+// insert runs the statements of all tables that have rows, in one transaction. It fails if
+// the tables are not those that the rows are made for: others lack what was written before.
+func (r *rows) insert(ctx context.Context, q *db.Queries, conn db.Conn, tables int64) error {
 	var p db.Pipeline
 	if err := r.queue(ctx, q, &p); err != nil {
 		return err
+	}
+	if !p.Empty() {
+		// The last one: from then on nobody can make the tables anew before the commit.
+		if err := q.ExpectTables(ctx, &p, tables); err != nil {
+			return err
+		}
 	}
 	return p.Commit(ctx, conn)
 }

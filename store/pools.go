@@ -136,21 +136,28 @@ func writeConfig(url string, connections int32, settings map[string]string) (*pg
 // identity is the key of what identify notes.
 const identity = "aifi-audit database"
 
-// identify notes which database a connection leads to: one that is restored is another,
-// or its server was started anew.
+// database is what a connection leads to: one that is restored is another, its server was
+// started anew, or its tables were made anew.
+type database struct {
+	name   string // by its number, and the start of its server
+	tables int64  // the number of the table deliveries
+}
+
+// identify notes which database a connection leads to. Its tables may be others later.
 func identify(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	var database string
-	err := conn.QueryRow(ctx, "SELECT oid || ' ' || pg_postmaster_start_time() FROM pg_database WHERE datname = current_database()").Scan(&database)
-	conn.PgConn().CustomData()[identity] = database
+	var found database
+	err := conn.QueryRow(ctx, `SELECT oid || ' ' || pg_postmaster_start_time(), coalesce(to_regclass('deliveries')::oid::bigint, 0)
+		FROM pg_database WHERE datname = current_database()`).Scan(&found.name, &found.tables)
+	conn.PgConn().CustomData()[identity] = found
 	return err
 }
 
 // databaseOf is the database that a connection of recordConfig leads to.
-func databaseOf(conn *pgxpool.Conn) string {
-	database, _ := conn.Conn().PgConn().CustomData()[identity].(string)
-	return database
+func databaseOf(conn *pgxpool.Conn) database {
+	found, _ := conn.Conn().PgConn().CustomData()[identity].(database)
+	return found
 }
 
 // commitDurably makes a commit last before it is answered, whatever the database or

@@ -13,6 +13,10 @@ const (
 	// customers is: rewriting them for each event would cost more than the event.
 	seenEvery = time.Minute
 
+	// seenFor is how long rows are taken for written without asking: what somebody
+	// removes meanwhile, which search then does without, is written again after it.
+	seenFor = time.Hour
+
 	seenSessions = 20_000 // of about 200 bytes each
 	// stateEvery is how long a session's row may go without the state that it has:
 	// until then somebody else's change of it, or its removal, would stay.

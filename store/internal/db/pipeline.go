@@ -22,12 +22,15 @@ type Conn interface {
 
 // Exec queues a statement. Its outcome is that of Commit.
 func (p *Pipeline) Exec(_ context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
-	if p.batch.Len() == 0 {
+	if p.Empty() {
 		p.batch.Queue("BEGIN")
 	}
 	p.batch.Queue(sql, args...)
 	return pgconn.CommandTag{}, nil
 }
+
+// Empty reports whether nothing was queued.
+func (p *Pipeline) Empty() bool { return p.batch.Len() == 0 }
 
 var errNoRows = errors.New("db: a pipeline runs statements without rows only")
 
@@ -40,7 +43,7 @@ func (p *Pipeline) QueryRow(context.Context, string, ...any) pgx.Row { return no
 // Commit runs what was queued, in order, and commits it; or it returns the first error,
 // and nothing was done, unless the connection broke at the commit itself.
 func (p *Pipeline) Commit(ctx context.Context, conn Conn) error {
-	if p.batch.Len() == 0 {
+	if p.Empty() {
 		return nil
 	}
 	p.batch.Queue("COMMIT")

@@ -92,6 +92,18 @@ func (q *Queries) ExpectQuarantined(ctx context.Context, db DBTX, arg ExpectQuar
 	return err
 }
 
+const expectTables = `-- name: ExpectTables :exec
+SELECT expect_rows(count(t.number) FILTER (WHERE t.number = $1::bigint), 1)
+FROM (SELECT to_regclass('deliveries')::oid::bigint AS number) t
+`
+
+// ExpectTables fails unless the table deliveries has that number: restored in place, it is
+// another.
+func (q *Queries) ExpectTables(ctx context.Context, db DBTX, number int64) error {
+	_, err := db.Exec(ctx, expectTables, number)
+	return err
+}
+
 const insertDeliveries = `-- name: InsertDeliveries :exec
 INSERT INTO deliveries (store_id, received_at, id, webhook, session_id, event_kind, event_occurred_at, event_id,
     issued_at, token_id, head_id, remote_addr, path, headers, body_size, body_sha256, truncated)
