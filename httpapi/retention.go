@@ -131,7 +131,7 @@ func (a *API) retentionPlan(w http.ResponseWriter, r *http.Request, c caller) er
 	if c.StoreIDs != nil {
 		return noLimitedToken()
 	}
-	plan, err := a.store.PlanRetention(r.Context())
+	plan, err := a.store.PlanRetention(r.Context(), time.Time{})
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,11 @@ func (a *API) retentionPlan(w http.ResponseWriter, r *http.Request, c caller) er
 	body := struct {
 		Months     []retentionMonth `json:"months"`
 		Unfinished bool             `json:"unfinished"`
-	}{[]retentionMonth{}, plan.Unfinished}
+		Doubt      *string          `json:"doubt"`
+	}{Months: []retentionMonth{}, Unfinished: plan.Unfinished}
+	if plan.Doubt != "" {
+		body.Doubt = &plan.Doubt
+	}
 	for _, m := range plan.Months {
 		month := retentionMonth{m.Month.Format("2006-01"), m.Whole, m.Bytes, m.Going(), []retentionGroup{}}
 		for _, g := range m.Groups {

@@ -17,6 +17,24 @@ SELECT coalesce((SELECT min(received_at) FROM deliveries), now())::timestamptz A
     coalesce(date_trunc('month', now()) - make_interval(months => (SELECT min(months) FROM retention_policies)), '0001-01-01T00:00:00Z')::timestamptz AS end_at,
     EXISTS (SELECT 1 FROM retention_sweeps) AS unfinished;
 
+-- name: DatabaseClock :one
+SELECT clock_timestamp()::timestamptz;
+
+-- RetentionClock gives what the database's clock shows, and when AiFi says that it sent
+-- what was received last: of 25 webhooks the middle one, so that none of them decides alone.
+-- What was received after now, by a clock that was ahead, does not count.
+-- name: RetentionClock :one
+SELECT now()::timestamptz AS shows, coalesce((
+    SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY i.issued_at DESC) FROM (
+        SELECT n.issued_at FROM (
+            SELECT d.received_at, d.issued_at FROM deliveries d WHERE d.received_at <= now() ORDER BY d.received_at DESC LIMIT 1000
+        ) n
+        WHERE n.issued_at IS NOT NULL
+        ORDER BY n.received_at DESC
+        LIMIT 25
+    ) i
+), '0001-01-01T00:00:00Z')::timestamptz AS issued_at;
+
 -- RetentionOf says of a month what there is of each store and webhook, and before when it
 -- may go.
 -- name: RetentionOf :many

@@ -45,11 +45,14 @@ const lockNotAvailable = "55P03"
 func known(err error) error {
 	var server *pgconn.PgError
 	var held *HeldError
+	var clock *ClockError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &held):
 		return held
+	case errors.As(err, &clock):
+		return clock
 	case errors.Is(err, pgx.ErrNoRows):
 		return ErrNotFound
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrNotOwner), errors.Is(err, ErrPooler):

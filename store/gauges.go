@@ -14,7 +14,7 @@ type gauges struct {
 
 	lastDelivery, missed                          *prometheus.Desc
 	queued, queueLimit                            *prometheus.Desc
-	away, awaySince, tokensLoaded                 *prometheus.Desc
+	away, awaySince, clockOffset, tokensLoaded    *prometheus.Desc
 	replicaUnused, replicaLag                     *prometheus.Desc
 	spoolRecords, spoolOldest                     *prometheus.Desc
 	spoolDisk, spoolLimit, spoolDamagedBytes      *prometheus.Desc
@@ -38,6 +38,7 @@ func newGauges(s *Store) *gauges {
 		queueLimit:        desc("queue_limit_deliveries", "How many may wait for one flusher."),
 		away:              desc("database_away", "1 while commits do not come through."),
 		awaySince:         desc("database_away_since_timestamp_seconds", "Since when; 0 while they do."),
+		clockOffset:       desc("database_clock_offset_seconds", "How far the database's clock is ahead of this server's, as was seen last; each minute."),
 		tokensLoaded:      desc("tokens_loaded_timestamp_seconds", "When the tokens were last read from the database; 0 is never."),
 		replicaUnused:     desc("replica_unused", "1 while there is a replica, and staff read from the primary all the same."),
 		replicaLag:        desc("replica_lag_seconds", "How old what the replica shows may be; 0 if there is none."),
@@ -89,6 +90,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	since := s.health.awaySince()
 	gauge(g.away, number(!since.IsZero()))
 	gauge(g.awaySince, timestamp(since))
+	gauge(g.clockOffset, s.clock.get().Seconds())
 	gauge(g.tokensLoaded, timestamp(s.tokens.loadedSince()))
 	replica := s.replica.state()
 	gauge(g.replicaUnused, number(replica != nil && replica.Standing != ReplicaUsed))

@@ -65,7 +65,7 @@ func night(now time.Time) (end time.Time, is bool) {
 
 // retireNightly reports whether all that was due is gone.
 func (s *Store) retireNightly(ctx context.Context) bool {
-	run, err := s.Retire(ctx, nightlyActor, nightlyReason)
+	run, err := s.Retire(ctx, RetentionOrder{Actor: nightlyActor, Reason: nightlyReason})
 	s.metrics.retired.Add(float64(run.Deliveries))
 	if errors.Is(err, ErrRetiring) {
 		return false // and looks again whether that one got to its end

@@ -37,17 +37,27 @@ type RetentionRun struct {
 	Busy []time.Time
 }
 
+// RetentionOrder says who has removed what is due, and why.
+type RetentionOrder struct {
+	Actor, Reason string // they go into the log
+	// Today is what day it is, by the word of the actor; the zero time if he does not say.
+	// Without it the newest webhooks must tell.
+	Today time.Time
+}
+
 // Retire removes what is due: see PlanRetention. Each step is a transaction that leaves
 // a leaf in the log, and what was not done when it ends, for whatever reason, is done by
 // the next. The database checks each step again, so that nothing goes that is held or
-// whose time is not over. ErrRetiring if it is under way already.
-func (s *Store) Retire(ctx context.Context, actor, reason string) (done RetentionRun, err error) {
+// whose time is not over. ErrRetiring if it is under way already; *ClockError, with
+// nothing removed by that step or a later one, if a clock may be wrong.
+func (s *Store) Retire(ctx context.Context, o RetentionOrder) (done RetentionRun, err error) {
+	o.Actor, o.Reason = db.CleanText(o.Actor), db.CleanText(o.Reason)
 	config, err := s.office.connConfig()
 	if err != nil {
 		return done, known(err)
 	}
 	locked, err := alone(ctx, config, retentionLock, func(conn *pgx.Conn) error {
-		return retiring{s, conn, db.CleanText(actor), db.CleanText(reason), &done}.run(ctx)
+		return retiring{s, conn, o, &done}.run(ctx)
 	})
 	if !locked && err == nil {
 		return done, ErrRetiring
@@ -58,17 +68,20 @@ func (s *Store) Retire(ctx context.Context, actor, reason string) (done Retentio
 // retiring is a run of retention under way.
 type retiring struct {
 	*Store
-	conn          *pgx.Conn
-	actor, reason string
-	done          *RetentionRun
+	conn  *pgx.Conn
+	order RetentionOrder
+	done  *RetentionRun
 }
 
 func (r retiring) run(ctx context.Context) error {
-	if err := r.sweep(ctx); err != nil { // what a run before has left
+	plan, err := r.planRetention(ctx, r.conn, r.order.Today)
+	if err != nil || plan.nothing() {
 		return err
 	}
-	plan, err := r.planRetention(ctx, r.conn)
-	if err != nil {
+	if plan.Doubt != "" {
+		return &ClockError{plan.Doubt}
+	}
+	if err := r.sweep(ctx); err != nil { // what a run before has left
 		return err
 	}
 	for _, m := range plan.Months {
@@ -151,7 +164,7 @@ func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove
 	if err != nil {
 		return err
 	}
-	f.Actor, f.Reason = r.actor, r.reason
+	f.Actor, f.Reason = r.order.Actor, r.order.Reason
 	row := db.LogRetirement{
 		ID: id, At: r.now().UTC().Truncate(time.Microsecond), FromTime: f.From, ToTime: f.To, DeliveryIds: f.DeliveryIDs,
 		Deliveries: f.Deliveries, Leaves: f.Leaves, Secret: secret[:], Actor: f.Actor, Reason: f.Reason,
@@ -160,7 +173,7 @@ func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
+	return r.surely(ctx, func(tx pgx.Tx) error {
 		err := r.queries.InsertRetirement(ctx, tx, db.InsertRetirementParams{
 			ID: row.ID, At: row.At, FromTime: row.FromTime, ToTime: row.ToTime, DeliveryIds: row.DeliveryIds, Deliveries: row.Deliveries,
 			Leaves: row.Leaves, Secret: row.Secret, Actor: row.Actor, Reason: row.Reason, Leaf: leaf.Append(nil),
@@ -169,6 +182,20 @@ func (r retiring) retire(ctx context.Context, f translog.RetirementFacts, remove
 			return err
 		}
 		return remove(ctx, tx, id)
+	})
+}
+
+// surely runs what removes something in a transaction, whose time is not in doubt.
+func (r retiring) surely(ctx context.Context, remove func(pgx.Tx) error) error {
+	return pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) error {
+		doubt, err := r.clockDoubt(ctx, tx, r.order.Today)
+		if err != nil {
+			return err
+		}
+		if doubt != "" {
+			return &ClockError{doubt}
+		}
+		return remove(tx)
 	})
 }
 
@@ -193,9 +220,11 @@ func (r retiring) sweep(ctx context.Context) error {
 	}
 	for swept := int64(1); swept > 0; {
 		swept = 0
-		err := r.patiently(ctx, time.Time{}, func() (err error) {
-			swept, err = r.queries.SweepPeople(ctx, r.conn, sweepBatch)
-			return err
+		err := r.patiently(ctx, time.Time{}, func() error {
+			return r.surely(ctx, func(tx pgx.Tx) (err error) {
+				swept, err = r.queries.SweepPeople(ctx, tx, sweepBatch)
+				return err
+			})
 		})
 		if err != nil {
 			return fmt.Errorf("sweeping sessions and customers: %w", err)
@@ -207,7 +236,7 @@ func (r retiring) sweep(ctx context.Context) error {
 // sweepMonth removes events, and their counts with them. What is deleted is counted no
 // longer; of a partition that was dropped, what is left has to be counted.
 func (r retiring) sweepMonth(ctx context.Context, month string) (went int64, err error) {
-	err = pgx.BeginFunc(ctx, r.conn, func(tx pgx.Tx) (err error) {
+	err = r.surely(ctx, func(tx pgx.Tx) (err error) {
 		if went, err = r.queries.SweepMonth(ctx, tx, db.SweepMonthParams{Month: month, RowLimit: sweepBatch}); err != nil || went == 0 {
 			return err
 		}

@@ -65,9 +65,14 @@ func aged(t testing.TB, url string) {
 
 func months(n int32) *int32 { return &n }
 
+// today orders a retirement by the word of who knows what day it is.
+func today(actor, reason string) store.RetentionOrder {
+	return store.RetentionOrder{Actor: actor, Reason: reason, Today: time.Now()}
+}
+
 func retire(t testing.TB, s *store.Store) store.RetentionRun {
 	t.Helper()
-	done, err := s.Retire(t.Context(), "Jane Doe", "their time was over")
+	done, err := s.Retire(t.Context(), today("Jane Doe", "their time was over"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +134,7 @@ func TestAMonthGoesWhole(t *testing.T) {
 	add(aifi.RestrictedProductsInteractions, shopped(7, "young", "c1", young), young)
 	add(aifi.SuspectedFraud, "not JSON", old)
 	wait(t, published, int64(len(ids)))
-	if plan, err := s.PlanRetention(t.Context()); err != nil || len(plan.Months) != 0 {
+	if plan, err := s.PlanRetention(t.Context(), time.Now()); err != nil || len(plan.Months) != 0 {
 		t.Errorf("without a policy %+v goes, %v", plan, err)
 	}
 	if _, err := s.SetRetention(t.Context(), jane, store.NewPolicy{Months: months(1)}); err != nil {
@@ -139,7 +144,7 @@ func TestAMonthGoesWhole(t *testing.T) {
 		t.Errorf("a policy of today removes %+v", done)
 	}
 	aged(t, d.url)
-	plan, err := s.PlanRetention(t.Context())
+	plan, err := s.PlanRetention(t.Context(), time.Now())
 	if err != nil || len(plan.Months) != 1 || !plan.Months[0].Whole || plan.Months[0].Going() != 63 || plan.Months[0].Bytes == 0 {
 		t.Errorf("%+v, %v", plan, err)
 	}
@@ -192,20 +197,24 @@ func TestRetentionRunsAtNight(t *testing.T) {
 	old := monthsAgo(3, time.Hour)
 	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "s", "c", old)), old))
 	keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
-	s.Close()
 	now := time.Now().UTC().Truncate(24 * time.Hour)
+	fresh := now.Add(2 * time.Hour) // it tells that the clocks are right
+	record(t, s, receivedAt(t, deliver(t, aifi.RestrictedProductsInteractions, shopped(7, "fresh", "c", fresh)), fresh))
+	s.Close()
 	for _, c := range []struct {
 		at   time.Duration
 		want string
-	}{{14 * time.Hour, "1"}, {2*time.Hour + time.Minute, "0"}} {
+	}{{14 * time.Hour, "2"}, {2*time.Hour + time.Minute, "1"}} {
 		config, published := d.config(t)
-		config.Nightly, config.Now = store.Nightly{Retention: true}, func() time.Time { return now.Add(c.at) }
+		ahead := time.Until(now.Add(c.at))
+		storetest.ShiftClock(t, d.url, ahead)
+		config.Nightly, config.Now = store.Nightly{Retention: true}, func() time.Time { return time.Now().Add(ahead) }
 		s, err := store.Open(t.Context(), config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.want == "0" {
-			wait(t, published, 3+1) // received, the policy and its entry, retired
+		if c.want == "1" {
+			wait(t, published, 4+1) // received, the policy and its entry, retired
 		}
 		s.Close()
 		if got := count(t, d.url, "deliveries"); got != c.want {
@@ -377,7 +386,7 @@ func TestTheNextRunCompletesWhatOneLeft(t *testing.T) {
 			keepFor(t, d.url, s, store.NewPolicy{Months: months(1)})
 			wait(t, published, d.sizeWithQueue(t))
 			storetest.SQL(t, d.url, end)
-			if _, err := s.Retire(t.Context(), "a", "r"); err == nil || !strings.Contains(err.Error(), "killed") {
+			if _, err := s.Retire(t.Context(), today("a", "r")); err == nil || !strings.Contains(err.Error(), "killed") {
 				t.Fatal(err)
 			}
 			findings(t, d) // whatever is left is by the rules
@@ -422,7 +431,7 @@ func TestAMonthThatIsReadWaits(t *testing.T) {
 	var run sync.WaitGroup
 	run.Go(func() {
 		var err error
-		if done, err = s.Retire(t.Context(), "a", "r"); err != nil {
+		if done, err = s.Retire(t.Context(), today("a", "r")); err != nil {
 			t.Error(err)
 		}
 	})
@@ -457,7 +466,7 @@ func TestAHoldThatIsPlacedDuringARetirement(t *testing.T) {
 	}
 	retired := make(chan store.RetentionRun, 1)
 	go func() {
-		done, err := s.Retire(t.Context(), "Jane Doe", "their time was over")
+		done, err := s.Retire(t.Context(), today("Jane Doe", "their time was over"))
 		if err != nil {
 			t.Error(err)
 		}

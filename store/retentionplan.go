@@ -18,7 +18,13 @@ type RetentionPlan struct {
 	// Unfinished says that a run before did not get to its end: what it left is removed
 	// by the next.
 	Unfinished bool
+	// Doubt says why nothing of it is removed: a clock may be wrong. "" if there is no doubt,
+	// or nothing to remove.
+	Doubt string
 }
+
+// nothing reports whether there is nothing to remove.
+func (p RetentionPlan) nothing() bool { return len(p.Months) == 0 && !p.Unfinished }
 
 // RetentionMonth is a calendar month of receipt.
 type RetentionMonth struct {
@@ -57,13 +63,13 @@ func (m RetentionMonth) Going() (n int64) {
 }
 
 // PlanRetention says what retention would remove now, and what holds keep. It reads all
-// that is old enough for some policy.
-func (s *Store) PlanRetention(ctx context.Context) (RetentionPlan, error) {
-	plan, err := s.planRetention(ctx, s.reads)
+// that is old enough for some policy. today is as in RetentionOrder.
+func (s *Store) PlanRetention(ctx context.Context, today time.Time) (RetentionPlan, error) {
+	plan, err := s.planRetention(ctx, s.reads, today)
 	return plan, known(err)
 }
 
-func (s *Store) planRetention(ctx context.Context, conn db.DBTX) (plan RetentionPlan, err error) {
+func (s *Store) planRetention(ctx context.Context, conn db.DBTX, today time.Time) (plan RetentionPlan, err error) {
 	span, err := s.queries.RetentionSpan(ctx, conn)
 	if err != nil {
 		return plan, err
@@ -88,7 +94,10 @@ func (s *Store) planRetention(ctx context.Context, conn db.DBTX) (plan Retention
 			plan.Months = append(plan.Months, m)
 		}
 	}
-	return plan, nil
+	if !plan.nothing() {
+		plan.Doubt, err = s.clockDoubt(ctx, conn, today)
+	}
+	return plan, err
 }
 
 func monthOf(t time.Time) time.Time {

@@ -85,6 +85,7 @@ type Store struct {
 	health         health
 	refusals       refusals
 	arrivals       arrivals
+	clock          clockOffset
 	paging         paging
 
 	connected chan struct{} // closed when the database was reached first
@@ -143,6 +144,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		s.work.Go(func() { s.replica.watch(background) })
 	}
 	s.work.Go(func() { s.keepPartitions(background) })
+	s.work.Go(func() { s.keepClock(background) })
 	s.work.Go(func() { s.keepRefusals(background) })
 	s.work.Go(func() { s.keepErasures(background) })
 	s.work.Go(func() { s.sequencer.run(background) })

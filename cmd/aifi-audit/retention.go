@@ -94,22 +94,23 @@ func (c retentionListCommand) Run(env *environment) error {
 
 type retentionRunCommand struct {
 	databaseFlags
-	Confirm bool   `help:"Remove. Without, only say what would be." env:"AIFI_AUDIT_RETENTION_CONFIRM"`
-	Actor   string `help:"Who has it removed. It is kept, and goes into the log." default:"aifi-audit retention run" env:"AIFI_AUDIT_RETENTION_ACTOR"`
-	Reason  string `help:"Why, without personal data. It is kept, and goes into the log." default:"retention policy" env:"AIFI_AUDIT_RETENTION_REASON"`
+	Confirm bool      `help:"Remove. Without, only say what would be." env:"AIFI_AUDIT_RETENTION_CONFIRM"`
+	Actor   string    `help:"Who has it removed. It is kept, and goes into the log." default:"aifi-audit retention run" env:"AIFI_AUDIT_RETENTION_ACTOR"`
+	Today   time.Time `help:"What day it is in UTC, for example 2026-11-30, if the newest webhooks are too old to tell. Look at another clock than this machine's." format:"2006-01-02" env:"AIFI_AUDIT_RETENTION_TODAY"`
+	Reason  string    `help:"Why, without personal data. It is kept, and goes into the log." default:"retention policy" env:"AIFI_AUDIT_RETENTION_REASON"`
 }
 
 // Run removes what is due, or says what that would remove.
 func (c retentionRunCommand) Run(env *environment) error {
 	return c.withStore(env, func(s *store.Store) error {
-		plan, err := s.PlanRetention(env.ctx)
+		plan, err := s.PlanRetention(env.ctx, c.Today)
 		if err != nil {
 			return err
 		}
 		if err := printPlan(env.stdout, plan); err != nil || !c.Confirm {
 			return err
 		}
-		done, err := s.Retire(env.ctx, c.Actor, c.Reason)
+		done, err := s.Retire(env.ctx, store.RetentionOrder{Actor: c.Actor, Reason: c.Reason, Today: c.Today})
 		fmt.Fprintf(env.stdout, "removed: %d deliveries, %d of whose months went whole; %d events\n", done.Deliveries, done.Partitions, done.Events)
 		for _, month := range done.Busy {
 			fmt.Fprintf(env.stdout, "%s is in use all the time: run it again later\n", month.Format("2006-01"))
@@ -139,6 +140,9 @@ func printPlan(out io.Writer, plan store.RetentionPlan) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d deliveries are due\n", going)
+	if _, err := fmt.Fprintf(out, "%d deliveries are due\n", going); err != nil || plan.Doubt == "" {
+		return err
+	}
+	_, err := fmt.Fprintln(out, "NOTHING IS REMOVED:", plan.Doubt)
 	return err
 }

@@ -38,6 +38,17 @@ func (q *Queries) CountOfMonth(ctx context.Context, db DBTX, arg CountOfMonthPar
 	return i, err
 }
 
+const databaseClock = `-- name: DatabaseClock :one
+SELECT clock_timestamp()::timestamptz
+`
+
+func (q *Queries) DatabaseClock(ctx context.Context, db DBTX) (time.Time, error) {
+	row := db.QueryRow(ctx, databaseClock)
+	var column_1 time.Time
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
 const dueDeliveries = `-- name: DueDeliveries :many
 SELECT d.received_at, d.id, (b.secret IS NOT NULL OR x.delivery_id IS NOT NULL)::boolean AS has_leaf
 FROM deliveries d
@@ -324,6 +335,34 @@ func (q *Queries) PartitionBytes(ctx context.Context, db DBTX, names []string) (
 	var column_1 int64
 	err := row.Scan(&column_1)
 	return column_1, err
+}
+
+const retentionClock = `-- name: RetentionClock :one
+SELECT now()::timestamptz AS shows, coalesce((
+    SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY i.issued_at DESC) FROM (
+        SELECT n.issued_at FROM (
+            SELECT d.received_at, d.issued_at FROM deliveries d WHERE d.received_at <= now() ORDER BY d.received_at DESC LIMIT 1000
+        ) n
+        WHERE n.issued_at IS NOT NULL
+        ORDER BY n.received_at DESC
+        LIMIT 25
+    ) i
+), '0001-01-01T00:00:00Z')::timestamptz AS issued_at
+`
+
+type RetentionClockRow struct {
+	Shows    time.Time
+	IssuedAt time.Time
+}
+
+// RetentionClock gives what the database's clock shows, and when AiFi says that it sent
+// what was received last: of 25 webhooks the middle one, so that none of them decides alone.
+// What was received after now, by a clock that was ahead, does not count.
+func (q *Queries) RetentionClock(ctx context.Context, db DBTX) (RetentionClockRow, error) {
+	row := db.QueryRow(ctx, retentionClock)
+	var i RetentionClockRow
+	err := row.Scan(&i.Shows, &i.IssuedAt)
+	return i, err
 }
 
 const retentionOf = `-- name: RetentionOf :many
