@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -232,9 +231,4 @@ func (a *API) replayBy(again func(context.Context, store.Scope, uuid.UUID) (stor
 	}
 	writeJSON(w, r, http.StatusOK, received{id.String(), receipt.Status})
 	return nil
-}
-
-// storable is s as it would have been stored.
-func storable(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
 }

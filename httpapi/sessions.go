@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"aifi-audit/store"
+	"aifi-audit/store/aifi"
 )
 
 // session is a session's JSON, in AiFi's words and spelling.
@@ -182,7 +183,7 @@ func (a *API) findSession(ctx context.Context, c caller, p params, id string) (s
 	if err != nil {
 		return store.Session{}, err
 	}
-	f.SessionIDs = []string{storable(id)}
+	f.SessionIDs = []string{aifi.CleanText(id)}
 	found, _, err := a.store.Sessions(ctx, c.Scope(), f, store.Page{Limit: maxLimit})
 	switch {
 	case err != nil:

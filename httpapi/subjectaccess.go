@@ -16,6 +16,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"aifi-audit/store"
+	"aifi-audit/store/aifi"
 )
 
 // What a subject access gives is a zip with everything that is kept about a person, for
@@ -251,7 +252,7 @@ func (a *API) subjectAccess(w http.ResponseWriter, r *http.Request, c caller) er
 		return err
 	}
 	id, err := url.PathUnescape(mux.Vars(r)["customerId"])
-	if err != nil || id != storable(id) {
+	if err != nil || id != aifi.CleanText(id) {
 		return store.ErrNotFound
 	}
 	return a.answerSubject(w, r, c, store.Whom{CustomerID: id}, everything != nil && *everything)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
@@ -44,8 +45,8 @@ func (s *Store) insertAccess(ctx context.Context, conn db.DBTX, a Access) error 
 	}
 	status := int32(a.Status) //nolint:gosec // three digits
 	row := db.AccessEvidenceRow{
-		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: db.CleanText(a.Path), Query: db.CleanText(a.Query),
-		RemoteAddr: db.CleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: db.CleanText(a.Detail),
+		At: s.now().UTC().Truncate(time.Microsecond), TokenID: a.TokenID, Action: a.Action, Path: aifi.CleanText(a.Path), Query: aifi.CleanText(a.Query),
+		RemoteAddr: aifi.CleanText(a.RemoteAddr), EntryID: &id, Secret: secret[:], Status: &status, Rows: a.Rows, Detail: aifi.CleanText(a.Detail),
 	}
 	return s.queries.InsertAccess(ctx, conn, db.InsertAccessParams{
 		At: row.At, TokenID: row.TokenID, Action: row.Action, Path: row.Path, Query: row.Query, RemoteAddr: row.RemoteAddr,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -29,7 +30,7 @@ var errNotConfirmed = errors.New("it is not confirmed")
 // time before, the log says nothing. It returns how many there were of each kind; unless
 // it is confirmed, that is all.
 func (s *Store) AdoptActs(ctx context.Context, by Actor, reason string, confirmed bool) (adopted map[string]int, err error) {
-	reason = strings.TrimSpace(db.CleanText(reason))
+	reason = strings.TrimSpace(aifi.CleanText(reason))
 	if err := checkReason(reason); err != nil {
 		return nil, err
 	}
@@ -41,7 +42,7 @@ func (s *Store) AdoptActs(ctx context.Context, by Actor, reason string, confirme
 		if !confirmed {
 			return errNotConfirmed
 		}
-		return s.logAct(ctx, tx, by, adoptionRecord{adopted, db.CleanText(by.Name), reason})
+		return s.logAct(ctx, tx, by, adoptionRecord{adopted, aifi.CleanText(by.Name), reason})
 	})
 	if errors.Is(err, errNotConfirmed) {
 		err = nil

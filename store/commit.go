@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
@@ -116,7 +117,7 @@ func (r *rows) addEvent(p *pending) {
 	e.DeliveryID = append(e.DeliveryID, p.delivery.ID)
 	e.ReceivedAt = append(e.ReceivedAt, p.receivedAt)
 	e.IssuedAt = append(e.IssuedAt, s.TimeOfIssue)
-	e.Webhook = append(e.Webhook, db.CleanText(string(s.Webhook)))
+	e.Webhook = append(e.Webhook, aifi.CleanText(string(s.Webhook)))
 	e.EventID = append(e.EventID, s.EventID)
 	e.SessionID = append(e.SessionID, s.SessionID)
 	e.CustomerID = append(e.CustomerID, s.CustomerID())

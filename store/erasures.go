@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -140,7 +141,7 @@ func oneLine(s string) string {
 			return ' '
 		}
 		return r
-	}, db.CleanText(s)))
+	}, aifi.CleanText(s)))
 }
 
 // PreviewErasure finds whom RequestErasure would be about, with the same errors, and

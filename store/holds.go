@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -89,8 +90,8 @@ type Actor struct {
 }
 
 func (n *NewHold) check() error {
-	n.Reason = strings.TrimSpace(db.CleanText(n.Reason))
-	n.SessionID, n.CustomerID = db.CleanText(n.SessionID), db.CleanText(n.CustomerID)
+	n.Reason = strings.TrimSpace(aifi.CleanText(n.Reason))
+	n.SessionID, n.CustomerID = aifi.CleanText(n.SessionID), aifi.CleanText(n.CustomerID)
 	switch {
 	case n.StoreID == nil && n.SessionID == "" && n.CustomerID == "" && n.From == nil && n.To == nil:
 		return &InputError{"", "A hold must name a store, a session, a customer or a time."}
@@ -130,7 +131,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 		return Hold{}, fmt.Errorf("making the id of a hold: %w", err)
 	}
 	h := Hold{
-		ID: id, PlacedBy: db.CleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: orNil(n.SessionID), CustomerID: orNil(n.CustomerID),
+		ID: id, PlacedBy: aifi.CleanText(by.Name), Reason: n.Reason, StoreID: n.StoreID, SessionID: orNil(n.SessionID), CustomerID: orNil(n.CustomerID),
 		From: inMicroseconds(n.From), To: inMicroseconds(n.To),
 	}
 	err = pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) (err error) {
@@ -152,7 +153,7 @@ func (s *Store) PlaceHold(ctx context.Context, by Actor, n NewHold) (Hold, error
 // LiftHold lifts a hold, which stays in the list. ErrNotFound, ErrLifted, or an
 // *InputError.
 func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason string) (Hold, error) {
-	reason = strings.TrimSpace(db.CleanText(reason))
+	reason = strings.TrimSpace(aifi.CleanText(reason))
 	if err := checkReason(reason); err != nil {
 		return Hold{}, err
 	}
@@ -160,7 +161,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 		return Hold{}, err
 	}
 	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
-		lifted, err := s.queries.LiftHold(ctx, tx, db.LiftHoldParams{HoldID: id, LiftedBy: db.CleanText(by.Name), TokenID: by.Access.TokenID, Reason: reason})
+		lifted, err := s.queries.LiftHold(ctx, tx, db.LiftHoldParams{HoldID: id, LiftedBy: aifi.CleanText(by.Name), TokenID: by.Access.TokenID, Reason: reason})
 		if err != nil {
 			return err
 		}
@@ -170,7 +171,7 @@ func (s *Store) LiftHold(ctx context.Context, by Actor, id uuid.UUID, reason str
 		if err := s.acts().add(ctx, tx, translog.Lift, id); err != nil {
 			return err
 		}
-		return s.logAct(ctx, tx, by, heldRecord{Lifted: &id, By: db.CleanText(by.Name), Reason: reason})
+		return s.logAct(ctx, tx, by, heldRecord{Lifted: &id, By: aifi.CleanText(by.Name), Reason: reason})
 	})
 	if errors.Is(err, ErrLifted) {
 		return Hold{}, err

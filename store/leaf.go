@@ -3,7 +3,7 @@ package store
 import (
 	"maps"
 
-	"aifi-audit/store/internal/db"
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
 )
@@ -63,7 +63,7 @@ func (p *pending) facts(first bool) translog.Facts {
 func cleanHeaders(headers map[string]string) map[string]string {
 	clean := maps.Clone(headers)
 	for name, value := range clean {
-		clean[name] = db.CleanText(value)
+		clean[name] = aifi.CleanText(value)
 	}
 	return clean
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
@@ -61,7 +62,7 @@ var ErrNoEvent = errors.New("the delivery states no alcohol interaction, fraud a
 
 // check cleans a note's comment, and says what is wrong with it.
 func (n *NewNote) check() error {
-	n.Comment = db.CleanText(n.Comment)
+	n.Comment = aifi.CleanText(n.Comment)
 	if strings.TrimSpace(n.Comment) == "" {
 		n.Comment = ""
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
@@ -63,7 +64,7 @@ func (s *Store) SetRetention(ctx context.Context, by Actor, n NewPolicy) (Retent
 	if by.Scope.limited {
 		return RetentionPolicy{}, ErrNotFound
 	}
-	p := RetentionPolicy{SetBy: db.CleanText(by.Name), StoreID: n.StoreID, Webhook: orNil(n.Webhook), Months: n.Months, Withdrawn: n.Withdrawn}
+	p := RetentionPolicy{SetBy: aifi.CleanText(by.Name), StoreID: n.StoreID, Webhook: orNil(n.Webhook), Months: n.Months, Withdrawn: n.Withdrawn}
 	err := pgx.BeginFunc(ctx, s.office, func(tx pgx.Tx) error {
 		set, err := s.queries.SetRetention(ctx, tx, db.SetRetentionParams{
 			SetBy: p.SetBy, TokenID: by.Access.TokenID, StoreID: p.StoreID, Webhook: p.Webhook, Months: p.Months, Withdrawn: p.Withdrawn,

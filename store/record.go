@@ -10,7 +10,6 @@ import (
 
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/bodycodec"
-	"aifi-audit/store/internal/db"
 	"aifi-audit/store/spool"
 )
 
@@ -42,8 +41,8 @@ type answer struct {
 // runs where many deliveries do so at once, so that flushers need not.
 func (s *Store) newPending(d Delivery) (*pending, error) {
 	// What the database cannot hold must not make two deliveries differ.
-	d.Webhook, d.RemoteAddr = aifi.Webhook(db.CleanText(string(d.Webhook))), db.CleanText(d.RemoteAddr)
-	d.Path, d.Headers = db.CleanText(d.Path), cleanHeaders(d.Headers)
+	d.Webhook, d.RemoteAddr = aifi.Webhook(aifi.CleanText(string(d.Webhook))), aifi.CleanText(d.RemoteAddr)
+	d.Path, d.Headers = aifi.CleanText(d.Path), cleanHeaders(d.Headers)
 	p := &pending{delivery: d, receivedAt: ReceivedAt(d.ID), answer: make(chan answer, 1)}
 	if p.receivedAt.IsZero() {
 		return nil, fmt.Errorf("delivery id %s is not a UUIDv7", d.ID)

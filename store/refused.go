@@ -166,8 +166,8 @@ func refusedParams(fresh []refusal) (a db.InsertRefusedParams) {
 		}
 		a.ReceivedAt, a.DeliveryID = append(a.ReceivedAt, ReceivedAt(d.ID)), append(a.DeliveryID, d.ID)
 		a.TokenHash, a.Reason = append(a.TokenHash, f.hash), append(a.Reason, string(f.reason))
-		a.Webhook, a.RemoteAddr = append(a.Webhook, db.CleanText(string(d.Webhook))), append(a.RemoteAddr, db.CleanText(d.RemoteAddr))
-		a.Path, a.Headers = append(a.Path, db.CleanText(d.Path)), append(a.Headers, headersJSON(cleanHeaders(d.Headers)))
+		a.Webhook, a.RemoteAddr = append(a.Webhook, aifi.CleanText(string(d.Webhook))), append(a.RemoteAddr, aifi.CleanText(d.RemoteAddr))
+		a.Path, a.Headers = append(a.Path, aifi.CleanText(d.Path)), append(a.Headers, headersJSON(cleanHeaders(d.Headers)))
 		a.Body, a.BodySize = append(a.Body, body), append(a.BodySize, int64(len(body)))
 		a.Truncated = append(a.Truncated, d.Truncated)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 	"aifi-audit/store/logrows"
 	"aifi-audit/store/translog"
@@ -51,7 +52,7 @@ type RetentionOrder struct {
 // whose time is not over. ErrRetiring if it is under way already; *ClockError, with
 // nothing removed by that step or a later one, if a clock may be wrong.
 func (s *Store) Retire(ctx context.Context, o RetentionOrder) (done RetentionRun, err error) {
-	o.Actor, o.Reason = db.CleanText(o.Actor), db.CleanText(o.Reason)
+	o.Actor, o.Reason = aifi.CleanText(o.Actor), aifi.CleanText(o.Reason)
 	config, err := s.office.connConfig()
 	if err != nil {
 		return done, known(err)

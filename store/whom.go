@@ -66,7 +66,7 @@ func (w Whom) Check() error {
 	return nil
 }
 
-func fitsID(s string) bool { return len(s) <= maxCustomerID && db.CleanText(s) == s }
+func fitsID(s string) bool { return len(s) <= maxCustomerID && aifi.CleanText(s) == s }
 
 // subject commits to whom a request is about: nobody can guess it without the secret.
 func (w Whom) subject(secret translog.Secret) (translog.Commitment, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 	_ "time/tzdata" // the machine may have none
 
+	"aifi-audit/store/aifi"
 	"aifi-audit/store/internal/db"
 )
 
@@ -60,10 +61,10 @@ func (s *Store) checkZone(ctx context.Context, name string) error {
 	}
 	area, _, found := strings.Cut(name, "/")
 	if !found || slices.Contains([]string{"right", "posix"}, area) {
-		return fmt.Errorf("%q is %w", db.CleanText(name), ErrTimeZone)
+		return fmt.Errorf("%q is %w", aifi.CleanText(name), ErrTimeZone)
 	}
 	if _, err := time.LoadLocation(name); err != nil {
-		return fmt.Errorf("%q is %w", db.CleanText(name), ErrTimeZone)
+		return fmt.Errorf("%q is %w", aifi.CleanText(name), ErrTimeZone)
 	}
 	// sqlc does not know the system's view.
 	var knows bool

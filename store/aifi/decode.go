@@ -50,7 +50,7 @@ func Decode(webhook Webhook, body []byte) (*Statement, *Problem) {
 	}
 
 	s := r.statement
-	s.Webhook = Webhook(clean(string(webhook)))
+	s.Webhook = Webhook(CleanText(string(webhook)))
 	r.settle()
 	if webhook.Modelled() && s.empty() {
 		return nil, &Problem{Reason: StatesNothing, Detail: "the body names no session, customer, shopper, store, event, product, gondola or flag"}

@@ -29,7 +29,7 @@ func (r *reader) metadata() []byte {
 		}
 	}
 	r.doubt()
-	quoted, _ := jsontext.AppendQuote(nil, clean(string(v))) // it fails on invalid UTF-8 only, and there is none left
+	quoted, _ := jsontext.AppendQuote(nil, CleanText(string(v))) // it fails on invalid UTF-8 only, and there is none left
 	return quoted
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -214,7 +213,7 @@ func (r *reader) fail(err error) {
 
 func (r *reader) wrongType(detail string) {
 	if r.problem == nil {
-		r.problem = &Problem{Reason: WrongType, Pointer: clean(string(r.dec.StackPointer())), Detail: detail}
+		r.problem = &Problem{Reason: WrongType, Pointer: CleanText(string(r.dec.StackPointer())), Detail: detail}
 	}
 }
 
@@ -222,7 +221,7 @@ func (r *reader) wrongType(detail string) {
 // its element) just read.
 func (r *reader) doubt() {
 	if len(r.unreadable) < maxUnreadable {
-		r.doubtAt(clean(string(r.dec.StackPointer())))
+		r.doubtAt(CleanText(string(r.dec.StackPointer())))
 	}
 }
 
@@ -265,9 +264,4 @@ func (r *reader) repeatsOfObject(found map[int64]struct{}, descend bool) {
 			r.skip()
 		}
 	}
-}
-
-// clean makes s storable as PostgreSQL's text.
-func clean(s string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", "\ufffd"), "\ufffd")
 }

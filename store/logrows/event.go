@@ -6,7 +6,6 @@ import (
 	"github.com/google/uuid"
 
 	"aifi-audit/store/aifi"
-	"aifi-audit/store/internal/db"
 	"aifi-audit/store/translog"
 )
 
@@ -26,7 +25,7 @@ func EventKeyOf(id uuid.UUID, at time.Time) EventKey {
 // EventFacts are the facts of a statement's event.
 func EventFacts(s *aifi.Statement, occurredAt time.Time) *translog.EventFacts {
 	return &translog.EventFacts{
-		ID: s.UUID(), StoreID: s.StoreID, Kind: string(s.Webhook.Kind()), Webhook: db.CleanText(string(s.Webhook)),
+		ID: s.UUID(), StoreID: s.StoreID, Kind: string(s.Webhook.Kind()), Webhook: aifi.CleanText(string(s.Webhook)),
 		OccurredAt: occurredAt, OccurredAtKnown: !s.TimeOfOrigin.IsZero(), EventID: s.EventID, SessionID: s.SessionID,
 		ShopperID: s.ShopperID, StoreExternalID: s.StoreExternalID,
 		Flags: s.Flags(), ProductIDs: s.ProductIDs, GondolaIDs: s.GondolaIDs, PaymentProvider: s.PaymentProvider, TokenType: s.TokenType,
