@@ -1,9 +1,5 @@
 -- +goose Up
 
--- Who looked at what is asked for by who, by what they did, by what they were denied, and
--- by what they looked at. Without these indexes each such question reads the whole access
--- log, which is kept for ever.
-
 -- access_subjects names the sessions and deliveries that an entry of the access log is
 -- about: those that its path leads to, and those that its query asks for. It undoes escapes,
 -- so that no way to write an address hides what it is of. It is made of columns that the log
@@ -48,16 +44,5 @@ $$;
 
 COMMENT ON FUNCTION access_subjects IS 'Hashes of the sessions and deliveries that an entry of the access log is about, by its path and its query.';
 
--- What is rare has an index of its own, which costs nothing for what is not: that is found
--- by going back in time.
-CREATE INDEX access_log_token ON access_log (token_id, at);
-CREATE INDEX access_log_action ON access_log (action, at) WHERE action NOT IN ('count', 'search', 'view');
-CREATE INDEX access_log_denied ON access_log (at) WHERE coalesce(status, 0) >= 400;
-CREATE INDEX access_log_subjects ON access_log USING gin (access_subjects(path, query));
-
--- The planner knows how rare a subject is only from the statistics of its index.
-ANALYZE access_log;
-
 -- +goose Down
-DROP INDEX access_log_token, access_log_action, access_log_denied, access_log_subjects;
 DROP FUNCTION access_subjects;
