@@ -33,14 +33,18 @@ func webhookAt(path string) aifi.Webhook {
 
 // ingestAstray takes a request that no route takes, if it is a webhook all the same. AiFi
 // calls a URL as it was typed, and sends nothing again: with a token that is good, or may
-// be, it is kept wherever it comes to.
+// be, it is kept wherever it comes to. What comes to the API is a webhook only if its path
+// says so: others have made a mistake, and are to hear of it.
 func (a *API) ingestAstray(w http.ResponseWriter, r *http.Request) (taken bool) {
 	switch r.Method {
 	case http.MethodPost, http.MethodPut, http.MethodPatch:
 	default:
 		return false
 	}
-	if !strings.HasPrefix(r.URL.Path, pushPath) && !webhookAt(r.URL.Path).Documented() {
+	if !strings.Contains(r.URL.Path, pushPath) { // else it is judged like any other
+		if strings.HasPrefix(r.URL.Path, "/api/v1/") && !webhookAt(r.URL.Path).Documented() {
+			return false
+		}
 		if token, why := a.findToken(r); why != undecidedToken && (why != "" || !token.May(store.MayIngest)) {
 			return false
 		}

@@ -90,7 +90,7 @@ func checkContract(t testing.TB, r *http.Request, _ []byte, resp *http.Response,
 	}
 	c := theContract()
 	path, item := c.find(r.URL.EscapedPath())
-	if !operates(item, r.Method) && bytes.Contains(body, []byte(`"deliveryId"`)) { // a webhook that went astray
+	if !operates(item, r.Method) && resp.StatusCode == http.StatusOK && r.Method != http.MethodGet { // a webhook that went astray
 		r = r.Clone(r.Context())
 		r.Method, r.URL.Path, r.URL.RawPath = http.MethodPost, "/api/push/astray", ""
 		path, item = c.find(r.URL.Path)
