@@ -34,12 +34,17 @@ LIMIT sqlc.narg('row_limit')::bigint;
 SELECT * FROM refused WHERE received_at = @received_at AND delivery_id = @delivery_id;
 
 -- MarkRefusedReplayed says of refused webhooks that they were replayed, and fails unless
--- they are there. It keeps them there until the end of the transaction.
+-- they are there. It keeps them there until the end of the transaction. One that somebody
+-- is about to delete counts as gone: webhooks do not wait behind an erasure.
 -- name: MarkRefusedReplayed :exec
-WITH marked AS (
-    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+WITH there AS (
+    SELECT r.received_at, r.delivery_id
     FROM (SELECT unnest(@received_at::timestamptz[]) AS received_at, unnest(@delivery_id::uuid[]) AS delivery_id) a
-    WHERE r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    JOIN refused r ON r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    FOR UPDATE OF r SKIP LOCKED
+), marked AS (
+    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+    FROM there t WHERE r.received_at = t.received_at AND r.delivery_id = t.delivery_id
     RETURNING 1
 )
 SELECT expect_rows((SELECT count(*) FROM marked), cardinality(@delivery_id::uuid[]));

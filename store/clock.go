@@ -74,7 +74,7 @@ func (s *Store) compareClocks(ctx context.Context) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
 	defer cancel()
 	asked := s.now()
-	shows, err := s.queries.DatabaseClock(ctx, s.writes)
+	shows, err := s.queries.DatabaseClock(ctx, s.office)
 	if err != nil {
 		return 0, err
 	}

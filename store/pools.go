@@ -126,10 +126,6 @@ func writeConfig(url string, connections int32, settings map[string]string) (*pg
 		return nil, err
 	}
 	config.MaxConns = connections
-	prepare := config.AfterConnect
-	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		return errors.Join(prepare(ctx, conn), commitDurably(ctx, conn))
-	}
 	return config, nil
 }
 
@@ -158,17 +154,6 @@ func identify(ctx context.Context, conn *pgx.Conn) error {
 func databaseOf(conn *pgxpool.Conn) database {
 	found, _ := conn.Conn().PgConn().CustomData()[identity].(database)
 	return found
-}
-
-// commitDurably makes a commit last before it is answered, whatever the database or
-// the role was set to, or is while the connection lasts. Settings that promise more than
-// that stay.
-func commitDurably(ctx context.Context, conn *pgx.Conn) error {
-	// The pool waits for this without a limit of its own.
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	_, err := conn.Exec(ctx, "SELECT set_config('synchronous_commit', CASE s WHEN 'off' THEN 'on' ELSE s END, false) FROM current_setting('synchronous_commit') s")
-	return err
 }
 
 // readConfig has plans made for the very parameters of each query, and each query

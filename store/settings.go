@@ -44,6 +44,10 @@ func settle(config *pgx.ConnConfig, own map[string]string) {
 		rows = append(rows, fmt.Sprintf("('%s', '%s')", name, wanted[name]))
 	}
 	set := "SET statement_timeout = 0; SELECT set_config(s.name, wanted.value, false) FROM (VALUES " + strings.Join(rows, ", ") + ") wanted (name, value) JOIN pg_settings s ON lower(s.name) = wanted.name"
+	// A commit lasts before it is answered, and before a checkpoint of it leaves the house.
+	// Settings that promise more than that stay. It is set although it may be so already,
+	// since that could change while the connection lasts.
+	set += "; SELECT set_config('synchronous_commit', CASE s WHEN 'off' THEN 'on' ELSE s END, false) FROM current_setting('synchronous_commit') s"
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return conn.Exec(ctx, set).Close() }
 }
 

@@ -137,10 +137,10 @@ func (s *Spool) read() (entry, error) {
 			r.failures++
 			return entry{}, fmt.Errorf("%s at %d: %w", g.name, r.scanner.pos, err)
 		}
-		r.failures = 0
 		s.passed(g, p)
 		switch p.kind {
 		case intact:
+			r.failures = 0 // before that, what cannot be read either is not waited for again
 			return entry{Record: Record{Payload: p.payload, AppendedAt: p.at, Segment: g.name, Offset: p.offset}, segment: g}, nil
 		case damaged:
 			s.setAside(g, p.offset, p.size, p.why)

@@ -91,8 +91,12 @@ func (v *verification) schema(ctx context.Context) error {
 // there is such a place.
 func catalogueFirst(ctx context.Context, tx db.DBTX) (late bool, err error) {
 	var path string
-	if err := tx.QueryRow(ctx, "SHOW search_path").Scan(&path); err != nil || strings.Index(path, "pg_catalog") <= 0 {
+	if err := tx.QueryRow(ctx, "SHOW search_path").Scan(&path); err != nil {
 		return false, err
+	}
+	names := strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(`, "`, r) })
+	if slices.Index(names, "pg_catalog") <= 0 {
+		return false, nil
 	}
 	_, err = tx.Exec(ctx, "SET LOCAL search_path = pg_catalog, "+path)
 	return true, err

@@ -112,12 +112,14 @@ WHERE f.proname = ANY ($2::text[])`
 const catalogueLate = "names are looked up elsewhere before they are among those of PostgreSQL"
 
 // strangers takes the names of tables and views, and of functions, and gives what this
-// session, or a role that may be the server's, finds in their place, or in the place of
+// session, or a role that may be the server's (not each superuser may), finds in their place, or in the place of
 // what PostgreSQL has: a function or operator whose types are closer to those that are
 // asked for goes before its own. What a superuser installed with an extension is no
 // stranger, nor are functions of types that the tables do not have.
 const strangers = `WITH ` + home + `, writers AS (
-    SELECT r.oid, r.rolname FROM pg_roles r WHERE has_table_privilege(r.oid, to_regclass('deliveries'), 'INSERT')
+    SELECT r.oid, r.rolname FROM pg_roles r
+    WHERE has_table_privilege(r.oid, to_regclass('deliveries'), 'INSERT')
+        AND (NOT r.rolsuper OR r.rolname = current_user OR r.oid = (SELECT c.relowner FROM pg_class c WHERE c.oid = to_regclass('deliveries')))
 ), paths AS (
     SELECT 0 AS path, s.at, s.name::text FROM unnest(current_schemas(false)) WITH ORDINALITY s (name, at)
     UNION ALL

@@ -235,10 +235,14 @@ func (q *Queries) ListRefusedTokens(ctx context.Context, db DBTX, rowLimit int32
 }
 
 const markRefusedReplayed = `-- name: MarkRefusedReplayed :exec
-WITH marked AS (
-    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+WITH there AS (
+    SELECT r.received_at, r.delivery_id
     FROM (SELECT unnest($2::timestamptz[]) AS received_at, unnest($1::uuid[]) AS delivery_id) a
-    WHERE r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    JOIN refused r ON r.received_at = a.received_at AND r.delivery_id = a.delivery_id
+    FOR UPDATE OF r SKIP LOCKED
+), marked AS (
+    UPDATE refused r SET replayed_at = coalesce(r.replayed_at, now())
+    FROM there t WHERE r.received_at = t.received_at AND r.delivery_id = t.delivery_id
     RETURNING 1
 )
 SELECT expect_rows((SELECT count(*) FROM marked), cardinality($1::uuid[]))
@@ -250,7 +254,8 @@ type MarkRefusedReplayedParams struct {
 }
 
 // MarkRefusedReplayed says of refused webhooks that they were replayed, and fails unless
-// they are there. It keeps them there until the end of the transaction.
+// they are there. It keeps them there until the end of the transaction. One that somebody
+// is about to delete counts as gone: webhooks do not wait behind an erasure.
 func (q *Queries) MarkRefusedReplayed(ctx context.Context, db DBTX, arg MarkRefusedReplayedParams) error {
 	_, err := db.Exec(ctx, markRefusedReplayed, arg.DeliveryID, arg.ReceivedAt)
 	return err
