@@ -98,11 +98,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case command.Command() == "serve", command.Command() == "demo":
 		return 0 // a signal is how they end
 	}
-	fmt.Fprintln(stderr, "aifi-audit: interrupted: it is not done")
+	fmt.Fprintln(stderr, "aifi-audit: interrupted, so it is not done:", err)
 	return interrupted
 }
 
-// interrupted is the exit code of a command that a signal ended, as shells have it.
+// interrupted is the exit code of a command that a signal ended: that of shells for Ctrl-C.
 const interrupted = 130
 
 type versionCommand struct{}
