@@ -116,7 +116,12 @@ func TestAPersonsJobByKeyboard(t *testing.T) {
 	b.do("the token", chromedp.KeyEvent(s.reviewer(t)+kb.Enter)) // the field has the focus
 	b.sees("Needs attention")
 	b.tabTo("Skip to the content")
+	ask[any](b, `{ window.fetched = 0; const f = fetch; fetch = (...a) => { fetched++; return f(...a) }; addEventListener("hashchange", () => { document.body.id = "moved" }) }`)
 	b.enter()
+	b.do("the page is at its content", chromedp.WaitReady(chromedp.CSS("#moved")))
+	if n := ask[int](b, "fetched"); n != 0 {
+		t.Errorf("to skip to the content has the page fetched %d times", n)
+	}
 	b.do("the content has the focus", chromedp.WaitReady(chromedp.CSS("#main:focus")))
 	b.open("/")
 	b.tabTo("Alcohol")

@@ -52,10 +52,22 @@ func TestLighthouse(t *testing.T) {
 	}
 	audit := func(path string) {
 		began := time.Now()
-		out, err := exec.CommandContext(t.Context(), "node", program, s.URL+path, "--port="+port, "--output=json", "--output-path=stdout", "--quiet",
-			"--only-categories=performance,accessibility,best-practices", "--disable-full-page-screenshot", "--precomputed-lantern-data-path="+latency).Output()
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
+		// Now and then Lighthouse loses the browser, or its patience with it, and says nothing
+		// of the page.
+		var out []byte
+		for try := 1; ; try++ {
+			var said strings.Builder
+			lighthouse := exec.CommandContext(t.Context(), "node", program, s.URL+path, "--port="+port, "--output=json", "--output-path=stdout", "--quiet",
+				"--only-categories=performance,accessibility,best-practices", "--disable-full-page-screenshot", "--precomputed-lantern-data-path="+latency)
+			lighthouse.Stderr = &said
+			var err error
+			if out, err = lighthouse.Output(); err == nil {
+				break
+			}
+			if try == 3 {
+				t.Fatalf("%s: %v\n%s", path, err, said.String())
+			}
+			t.Logf("%s: it is tried again: %v\n%s", path, err, said.String())
 		}
 		var r report
 		if err := json.Unmarshal(out, &r); err != nil {

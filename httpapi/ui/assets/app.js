@@ -29,6 +29,8 @@
   document.addEventListener("visibilitychange", look);
 
   // Another page of the list, put into this one.
+  const page = () => location.pathname + location.search;
+  let shown = page();
   let under = null;
   const swap = async (url, push, pressed) => {
     under?.abort();
@@ -46,6 +48,7 @@
       document.querySelector("main").replaceWith(main);
       document.title = next.title;
       if (push) history.pushState(null, "", answer.url);
+      shown = page();
       // The focus stays with what was pressed, if that is still there.
       const results = document.getElementById("results");
       const wrong = main.querySelector("[aria-invalid]");
@@ -59,7 +62,11 @@
       document.documentElement.classList.remove("busy");
     }
   };
-  addEventListener("popstate", () => document.getElementById("results") ? swap(location.href, false) : location.reload());
+  addEventListener("popstate", () => {
+    if (page() === shown) return; // only another place in it, as by the link to the content
+    if (document.getElementById("results")) swap(location.href, false);
+    else location.reload();
+  });
 
   document.addEventListener("submit", (e) => {
     const form = e.target.closest("form[data-swap]");
