@@ -96,13 +96,7 @@ func TestStrangersAreNotWaitedFor(t *testing.T) {
 			if _, err := io.WriteString(conn, c.send); err != nil {
 				t.Fatal(err)
 			}
-			r := bufio.NewReader(conn)
-			if status := answers(t, r); status != c.status {
-				t.Errorf("answered %d, want %d", status, c.status)
-			}
-			if _, err := io.Copy(io.Discard, r); isTimeout(err) {
-				t.Error("the connection does not end")
-			}
+			endsWith(t, conn, c.status)
 		})
 	}
 }

@@ -201,14 +201,20 @@ func TestTheServerSurvives(t *testing.T) {
 			conn := g.dial(t)
 			_, _ = io.WriteString(conn, c.send) // the server may have hung up before the end
 			g.works(t)
-			r := bufio.NewReader(conn)
-			if status := answers(t, r); status != c.status {
-				t.Errorf("answered %d, want %d", status, c.status)
-			}
-			if _, err := io.Copy(io.Discard, r); isTimeout(err) {
-				t.Error("the connection does not end")
-			}
+			endsWith(t, conn, c.status)
 		})
+	}
+}
+
+// endsWith checks that a connection is answered, and then ends.
+func endsWith(t *testing.T, conn net.Conn, status int) {
+	t.Helper()
+	r := bufio.NewReader(conn)
+	if got := answers(t, r); got != status {
+		t.Errorf("answered %d, want %d", got, status)
+	}
+	if _, err := io.Copy(io.Discard, r); isTimeout(err) {
+		t.Error("the connection does not end")
 	}
 }
 

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -14,10 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 	"pgregory.net/rapid"
 
-	"aifi-audit/migrations"
 	"aifi-audit/store"
 	"aifi-audit/store/aifi"
 	"aifi-audit/store/storetest"
@@ -296,15 +293,7 @@ const compressedSince = 18 // the migration that compresses bodies
 // downTo takes back the migrations behind a version.
 func downTo(t testing.TB, url string, version int64) {
 	t.Helper()
-	conn, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations.FS)
-	if err != nil {
-		t.Fatal(err)
-	}
+	provider := stepwise(t, url)
 	if _, err := provider.DownTo(t.Context(), version); version < compressedSince {
 		// The way back would lose bodies, which the schema of then could not read.
 		if err == nil || !strings.Contains(err.Error(), "there are compressed bodies") {

@@ -2,11 +2,15 @@ package store_test
 
 import (
 	"bytes"
+	"database/sql"
 	"log/slog"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/pressly/goose/v3"
+
+	"aifi-audit/migrations"
 	"aifi-audit/store/storetest"
 )
 
@@ -44,4 +48,19 @@ func (b *lockedBuffer) wait(t testing.TB, text string) {
 func unguarded(t testing.TB, url string, statements ...string) {
 	t.Helper()
 	storetest.SQL(t, url, append([]string{"SET session_replication_role = replica"}, statements...)...)
+}
+
+// stepwise migrates a database step by step, up or down.
+func stepwise(t testing.TB, url string) *goose.Provider {
+	t.Helper()
+	conn, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return provider
 }

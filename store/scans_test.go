@@ -1,13 +1,10 @@
 package store_test
 
 import (
-	"database/sql"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/pressly/goose/v3"
 
-	"aifi-audit/migrations"
 	"aifi-audit/store/storetest"
 )
 
@@ -30,15 +27,7 @@ func TestTheCatalogueKnowsWhatIsThere(t *testing.T) {
 	if diff := cmp.Diff(want, storetest.Query(t, url, known)); diff != "" || len(want) == 0 {
 		t.Error(diff)
 	}
-	conn, err := sql.Open("pgx", url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations.FS)
-	if err != nil {
-		t.Fatal(err)
-	}
+	provider := stepwise(t, url)
 	if _, err := provider.DownTo(t.Context(), 19); err != nil {
 		t.Fatal(err)
 	}

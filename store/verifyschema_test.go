@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"cmp"
-	"database/sql"
 	"net/url"
 	osexec "os/exec"
 	"path/filepath"
@@ -13,10 +12,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/pressly/goose/v3"
 	"golang.org/x/mod/sumdb/tlog"
 
-	"aifi-audit/migrations"
 	"aifi-audit/store"
 	"aifi-audit/store/storetest"
 	"aifi-audit/store/verify"
@@ -263,16 +260,7 @@ func TestTheSchemaOfEachInstallationIsClean(t *testing.T) {
 		}},
 		"migrated step by step": {made: func(t *testing.T, d *signed) {
 			d.url = ordinaryOwner(t)
-			conn, err := sql.Open("pgx", d.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = conn.Close() }()
-			provider, err := goose.NewProvider(goose.DialectPostgres, conn, migrations.FS)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := provider.UpTo(t.Context(), 7); err != nil {
+			if _, err := stepwise(t, d.url).UpTo(t.Context(), 7); err != nil {
 				t.Fatal(err)
 			}
 			storetest.SQL(t, d.url, "CREATE TABLE deliveries_199901 PARTITION OF deliveries FOR VALUES FROM ('1999-01-01Z') TO ('1999-02-01Z')")
